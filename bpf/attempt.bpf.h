@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * One attempt to remove a name, from the entry of the call to its return:
+ *   attempt__begin()    the call was entered; the typed name is known
+ *   attempt__capture()  the kernel found the victim and holds its directory's lock: path and file are read
+ *   attempt__end()      the call returned; the outcome decides whether the record is sent
+ */
+#ifndef RMWATCH_ATTEMPT_BPF_H
+#define RMWATCH_ATTEMPT_BPF_H
+
+#include "counters.bpf.h"
+#include "deletion.bpf.h"
+#include "filter.bpf.h"
+#include "maps.bpf.h"
+#include "output.bpf.h"
+#include "path_walk.bpf.h"
+
+static __always_inline void attempt__read_typed(struct attempt *attempt, struct slot *slot)
+{
+	struct filename *filename = (void *)attempt->filename;
+
+	slot->record.typed_length = 0;
+	/* Not an ERR_PTR: the text could not be copied in then (EFAULT, ENAMETOOLONG). */
+	if (attempt->filename && attempt->filename < -4095ull)
+		slot__read_typed(slot, (__u64)BPF_CORE_READ(filename, name), false);
+}
+
+/* A call that failed before it found anything: the path is made of what was typed. */
+static __always_inline void attempt__deliver_unresolved(struct attempt *attempt, __u32 index, struct slot *slot,
+							__u32 outcome)
+{
+	slot__write_base(index, attempt->dfd);
+	slot->record.operation = attempt->operation;
+	slot->record.generation = attempt->generation;
+	if (slot__filter_joined(index, attempt->generation) & outcome || attempt->self)
+		slot__deliver(index);
+	else
+		COUNT(filtered);
+}
+
+/* The call returned `result`, or, when `known` is 0, the thread is seen doing something else. */
+GLOBAL_FUNCTION int attempt__end(int result, int known)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct attempt *attempt = bpf_map_lookup_elem(&attempts, &id);
+	__u32 outcome, index;
+	struct slot *slot;
+
+	if (!attempt)
+		return 0;
+	index = attempt->slot;
+	outcome = filter__outcome_bits(attempt->operation, known, result);
+	if (attempt->state == ATTEMPT_LOST)
+		goto out;
+	if (attempt->state == ATTEMPT_BEGUN && attempt->operation == OPERATION_REPLACE)
+		goto out;
+	slot = index == NO_SLOT ? NULL : slot__at(index);
+	if (!slot) {
+		if (!attempt->self)
+			COUNT(filtered);
+		goto out;
+	}
+	slot->record.result = known ? result : 0;
+	slot->record.flags |= known ? DELETION_RESULT_KNOWN : 0;
+	if (attempt->self)
+		slot->record.flags |= DELETION_SELF;
+	if (attempt->state == ATTEMPT_BEGUN)
+		attempt__deliver_unresolved(attempt, index, slot, outcome);
+	else if (attempt->wanted & outcome || attempt->self)
+		slot__deliver(index);
+	else
+		COUNT(filtered);
+out:
+	slot__give_back(index);
+	bpf_map_delete_elem(&attempts, &id);
+	return 0;
+}
+
+/* The call was entered; `filename` is its struct filename. */
+GLOBAL_FUNCTION int attempt__begin(int dfd, __u64 filename, int operation)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct attempt attempt = {
+		.filename = filename,
+		.dfd = dfd,
+		.slot = NO_SLOT,
+		.generation = settings.generation,
+		.operation = operation,
+		.self = id >> 32 == settings.self_tgid,
+	};
+	__u32 at = attempt.generation % FILTER_GENERATIONS;
+	bool replaces = operation == OPERATION_REPLACE;
+
+	/* Left behind by a return that was never seen. */
+	if (bpf_map_lookup_elem(&attempts, &id)) {
+		COUNT(missed_returns);
+		attempt__end(0, 0);
+	}
+	/* Most renames replace nothing: they count only once a victim is found. */
+	if (!replaces && !attempt.self)
+		COUNT(seen);
+	/* The text is gone when the call returns; only a failure that is reported without a victim needs it then. */
+	if (!replaces && (settings.failure_operations[at] >> (operation & 3) & 1)) {
+		struct slot *slot = slot__take(&attempt.slot);
+
+		if (slot) {
+			__builtin_memset(&slot->record, 0, sizeof(slot->record));
+			attempt__read_typed(&attempt, slot);
+		}
+	}
+	if (bpf_map_update_elem(&attempts, &id, &attempt, BPF_ANY)) {
+		slot__give_back(attempt.slot);
+		if (!replaces && !attempt.self)
+			COUNT(lost_state_full);
+	}
+	return 0;
+}
+
+static __always_inline __u32 attempt__filter(struct attempt *attempt, struct slot *slot, bool complete)
+{
+	__u32 wanted;
+
+	if (!complete)
+		return filter__anything(attempt->generation);
+	wanted = filter__by_prefix(slot->text, slot->start, TEXT_PATH_END - slot->start, attempt->generation);
+	if (!(slot->record.flags & DELETION_HOST_NAMESPACE))
+		wanted |= filter__by_device(slot->record.device, attempt->generation);
+	return wanted;
+}
+
+/*
+ * The victim was found: the struct dentry `victim` in the struct path `directory`, whose lock is held.
+ * A second look within the same call (a broken delegation, a stale handle) replaces the first.
+ */
+GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, __u32 own_inode_references)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct attempt *attempt = bpf_map_lookup_elem(&attempts, &id);
+	struct path *parent = (void *)directory;
+	struct dentry *dentry = (void *)victim;
+	struct inode *inode = BPF_CORE_READ(dentry, d_inode);
+	struct dentry_link link = {};
+	struct vfsmount *mount;
+	struct slot *slot;
+	bool complete;
+	__u64 start;
+
+	if (!attempt || !inode || attempt->state == ATTEMPT_LOST)
+		return 0;
+	if (attempt->operation == OPERATION_REPLACE && attempt->state == ATTEMPT_BEGUN && !attempt->self)
+		COUNT(seen);
+	slot = attempt->slot == NO_SLOT ? slot__take(&attempt->slot) : slot__at(attempt->slot);
+	if (!slot) {
+		attempt->state = ATTEMPT_LOST;
+		if (!attempt->self)
+			COUNT(lost_state_full);
+		return 0;
+	}
+	__builtin_memset(&slot->record, 0, sizeof(slot->record));
+	slot__fill_caller(slot);
+	slot->record.operation = attempt->operation;
+	slot->record.generation = attempt->generation;
+	slot->record.device = BPF_CORE_READ(inode, i_sb, s_dev);
+
+	mount = BPF_CORE_READ(parent, mnt);
+	dentry__link(dentry, &link);
+	start = text__prepend(slot->text, TEXT_PATH_END, link.name, link.length);
+	slot->start = start ? start : TEXT_PATH_END;
+	complete = slot__walk(attempt->slot, (__u64)BPF_CORE_READ(parent, dentry), (__u64)mount);
+	if (complete && start)
+		slot->record.flags |= DELETION_PATH_COMPLETE;
+
+	attempt->wanted = attempt__filter(attempt, slot, complete && start);
+	if (!(attempt->wanted & filter__outcome_bits(attempt->operation, false, 0)) && !attempt->self) {
+		attempt->state = ATTEMPT_UNWANTED;
+		slot__give_back(attempt->slot);
+		attempt->slot = NO_SLOT;
+		return 0;
+	}
+	attempt->state = ATTEMPT_CAPTURED;
+	slot->record.below_mount_length = slot->below_mount ? TEXT_PATH_END - slot->below_mount : 0;
+	slot__fill_file(slot, inode, dentry, own_inode_references);
+	attempt__read_typed(attempt, slot);
+	if (!(slot->record.flags & DELETION_HOST_NAMESPACE))
+		slot__write_fs_root(attempt->slot, (__u64)mount);
+	return 0;
+}
+
+#endif

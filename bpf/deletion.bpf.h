@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* Fills the deletion record of a slot, and sends it. */
+#ifndef RMWATCH_DELETION_BPF_H
+#define RMWATCH_DELETION_BPF_H
+
+#include "counters.bpf.h"
+#include "filter.bpf.h"
+#include "kernel_changes.bpf.h"
+#include "maps.bpf.h"
+#include "output.bpf.h"
+#include "path_walk.bpf.h"
+#include "process.bpf.h"
+
+#define AT_FDCWD (-100)
+#define PF_IO_WORKER 0x00000010
+#define S_IFMT 00170000
+#define S_IFDIR 0040000
+
+/* Puts '/' and the typed name behind TEXT_PATH_END. */
+static __always_inline void slot__read_typed(struct slot *slot, __u64 text, bool from_user)
+{
+	long length;
+
+	slot->text[TEXT_PATH_END] = '/';
+	if (from_user)
+		length = bpf_probe_read_user_str(slot->text + TEXT_PATH_END + 1, TYPED_BYTES, (void *)text);
+	else
+		length = bpf_probe_read_kernel_str(slot->text + TEXT_PATH_END + 1, TYPED_BYTES, (void *)text);
+	if (length <= 0 || length > TYPED_BYTES)
+		return;
+	slot->record.typed_length = length - 1;
+	slot->record.flags |= DELETION_HAS_TYPED;
+}
+
+/* Who calls, and from which mount namespace. */
+static __always_inline void slot__fill_caller(struct slot *slot)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct deletion_record *record = &slot->record;
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	__u64 uid_gid = bpf_get_current_uid_gid();
+
+	record->tgid = pid_tgid >> 32;
+	record->tid = (__u32)pid_tgid;
+	record->uid = (__u32)uid_gid;
+	record->gid = uid_gid >> 32;
+	record->mount_namespace = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
+	/* Workers of io_uring have names of their own; the process is the group leader. */
+	BPF_CORE_READ_INTO(&record->comm, task, group_leader, comm);
+	if (BPF_CORE_READ(task, flags) & PF_IO_WORKER)
+		record->flags |= DELETION_IO_URING;
+	if (!settings.host_mount_namespace || record->mount_namespace == settings.host_mount_namespace)
+		record->flags |= DELETION_HOST_NAMESPACE;
+}
+
+/* Filesystems that live in the directory cache hold one reference to every entry themselves (simple_unlink()). */
+static __always_inline bool super_block__pins_entries(struct super_block *super)
+{
+	__u64 magic = BPF_CORE_READ(super, s_magic);
+
+	/* tmpfs and devtmpfs, ramfs, hugetlbfs, bpffs (include/uapi/linux/magic.h) */
+	return magic == 0x01021994 || magic == 0x858458f6 || magic == 0x958458f6 || magic == 0xcafe4a11;
+}
+
+static __always_inline void slot__fill_file(struct slot *slot, struct inode *inode, struct dentry *dentry,
+					    __u32 own_inode_references)
+{
+	struct deletion_record *record = &slot->record;
+	__u32 dentry_references, inode_references, own_dentry_references = 1;
+	struct super_block *super = BPF_CORE_READ(inode, i_sb);
+
+	record->flags |= DELETION_HAS_VICTIM;
+	record->inode = BPF_CORE_READ(inode, i_ino);
+	record->mode = BPF_CORE_READ(inode, i_mode);
+	record->file_uid = BPF_CORE_READ(inode, i_uid.val);
+	record->file_gid = BPF_CORE_READ(inode, i_gid.val);
+	record->size = BPF_CORE_READ(inode, i_size);
+	record->allocated_bytes = BPF_CORE_READ(inode, i_blocks) << 9;
+	record->link_count = BPF_CORE_READ(inode, i_nlink);
+	inode__mtime(inode, &record->mtime_seconds, &record->mtime_nanoseconds);
+	if ((record->mode & S_IFMT) == S_IFDIR)
+		return;
+	/*
+	 * An open file holds the entry it was opened by; opened by a name that is gone by now, it holds the inode.
+	 * The call's own references are subtracted, and one that a watch of inotify or fanotify may hold.
+	 */
+	dentry_references = BPF_CORE_READ(dentry, d_lockref.count);
+	inode_references = BPF_CORE_READ(inode, i_count.counter);
+	if (BPF_CORE_READ(inode, i_fsnotify_marks))
+		own_inode_references++;
+	if (super_block__pins_entries(super))
+		own_dentry_references++;
+	record->flags |= DELETION_OPEN_KNOWN;
+	if (dentry_references > own_dentry_references || (record->link_count == 1 && inode_references > own_inode_references))
+		record->flags |= DELETION_STILL_OPEN;
+}
+
+/*
+ * Writes the directory that the typed name starts from (root, working directory or `dfd`), slot->start is where
+ * its path begins. Sets DELETION_PATH_COMPLETE when it could be resolved.
+ */
+GLOBAL_FUNCTION int slot__write_base(__u32 index, int dfd)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct slot *slot = slot__at(index);
+	struct vfsmount *mount = NULL;
+	struct dentry *dentry = NULL;
+	int complete;
+
+	if (!slot)
+		return 0;
+	slot__fill_caller(slot);
+	slot->start = TEXT_PATH_END;
+	slot->record.flags |= DELETION_PATH_IS_BASE;
+	if (slot->record.flags & DELETION_HAS_TYPED && slot->text[TEXT_PATH_END + 1] == '/') {
+		mount = BPF_CORE_READ(task, fs, root.mnt);
+		dentry = BPF_CORE_READ(task, fs, root.dentry);
+	} else if (dfd == AT_FDCWD) {
+		mount = BPF_CORE_READ(task, fs, pwd.mnt);
+		dentry = BPF_CORE_READ(task, fs, pwd.dentry);
+	} else {
+		struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+		__u32 open_files = BPF_CORE_READ(table, max_fds);
+		struct file **files = BPF_CORE_READ(table, fd);
+		struct file *file = NULL;
+
+		if (dfd >= 0 && (__u32)dfd < open_files)
+			bpf_probe_read_kernel(&file, sizeof(file), files + (__u32)dfd);
+		if (file) {
+			mount = BPF_CORE_READ(file, f_path.mnt);
+			dentry = BPF_CORE_READ(file, f_path.dentry);
+		}
+	}
+	if (!mount || !dentry)
+		return 0;
+	complete = slot__walk(index, (__u64)dentry, (__u64)mount);
+	/* A directory that was itself removed leads nowhere, although its old names can still be read. */
+	if (BPF_CORE_READ(dentry, d_parent) != dentry && !BPF_CORE_READ(dentry, d_hash.pprev))
+		complete = 0;
+	if (complete)
+		slot->record.flags |= DELETION_PATH_COMPLETE;
+	return 0;
+}
+
+/* A bit in every byte of `word` that equals `c`; also in some that follow such a byte. */
+static __always_inline __u64 bytes__equal(__u64 word, __u8 c)
+{
+	__u64 difference = word ^ c * 0x0101010101010101ull;
+
+	return (difference - 0x0101010101010101ull) & ~difference & 0x8080808080808080ull;
+}
+
+/* Longer typed names are left to the daemon to judge. */
+#define CAREFREE_BYTES 512
+
+/*
+ * Returns 1 when the typed name may mean something other than its text says: it holds "//", or a name that
+ * begins with a dot and so may be "." or "..". Such names are left to the daemon to judge as well.
+ */
+GLOBAL_FUNCTION int slot__typed_needs_care(__u32 index)
+{
+	struct slot *slot = slot__at(index);
+	__u64 after_slash = 0;
+	__u64 length;
+
+	if (!slot)
+		return 1;
+	length = slot->record.typed_length;
+	if (slot->text[TEXT_PATH_END + 1] == '.')
+		return 1;
+	for (__u32 i = 0; i < CAREFREE_BYTES; i += 8) {
+		__u64 word, slashes;
+
+		if (i >= length)
+			return 0;
+		word = *(__u64 *)(slot->text + TEXT_PATH_END + 1 + i);
+		if (length - i < 8)
+			word &= (1ull << (length - i) * 8) - 1;
+		slashes = bytes__equal(word, '/');
+		if ((slashes << 8 | after_slash) & (slashes | bytes__equal(word, '.')))
+			return 1;
+		after_slash = slashes >> 63 << 7;
+	}
+	return 1;
+}
+
+/* What is wanted of a path that is only known as base and typed name. */
+GLOBAL_FUNCTION int slot__filter_joined(__u32 index, __u32 generation)
+{
+	struct slot *slot = slot__at(index);
+	__u64 length;
+
+	if (!slot)
+		return filter__anything(generation);
+	if (!(slot->record.flags & DELETION_HAS_TYPED) || !(slot->record.flags & DELETION_PATH_COMPLETE) ||
+	    slot__typed_needs_care(index))
+		return filter__anything(generation);
+	length = slot->record.typed_length;
+	if (slot->text[TEXT_PATH_END + 1] == '/') {
+		/* Under a changed root the joined text has "//" in its middle. */
+		if (slot->start != TEXT_PATH_END)
+			return filter__anything(generation);
+		return filter__by_prefix(slot->text, TEXT_PATH_END + 1, length, generation);
+	}
+	length += TEXT_PATH_END - slot->start + 1;
+	return filter__by_prefix(slot->text, slot->start, length, generation);
+}
+
+/* Appends the names from the mount's root up to the filesystem's root, for the daemon's mount table. */
+GLOBAL_FUNCTION int slot__write_fs_root(__u32 index, __u64 on)
+{
+	struct vfsmount *mount = (void *)on;
+	struct dentry *dentry = BPF_CORE_READ(mount, mnt_root);
+	struct slot *slot = slot__at(index);
+	__u64 at, end;
+
+	if (!slot)
+		return 0;
+	at = TEXT_PATH_END + 1 + slot->record.typed_length;
+	end = at;
+	for (int depth = 0; depth < 64; depth++) {
+		struct dentry_link link = {};
+		__u64 length;
+
+		dentry__link(dentry, &link);
+		if (link.parent == dentry) {
+			slot->record.fs_root_length = end - at;
+			slot->record.flags |= DELETION_FS_ROOT;
+			return 0;
+		}
+		length = link.length;
+		if (!BOUNDED(length, 0, 255) ||
+		    !BOUNDED(end, TEXT_PATH_END, TEXT_PATH_END + 1 + TYPED_BYTES + FS_ROOT_BYTES - 256))
+			return 0;
+		if (bpf_probe_read_kernel(slot->text + end, length, link.name))
+			return 0;
+		slot->text[end + length] = 0;
+		end += length + 1;
+		dentry = link.parent;
+	}
+	return 0;
+}
+
+/* Moves the fixed part before the path and sends all of it. */
+static __always_inline long slot__submit(struct slot *slot)
+{
+	struct deletion_record *record = &slot->record;
+	__u64 end = TEXT_PATH_END + 1 + record->typed_length + record->fs_root_length;
+	__u64 start = slot->start;
+	__u64 at;
+
+	if (!BOUNDED(start, TEXT_PATH_START, TEXT_PATH_END))
+		return -1;
+	at = (start - sizeof(*record)) & ~7ull;
+	if (!BOUNDED(at, 0, TEXT_PATH_END))
+		return -1;
+	text__zero_before(slot->text, start);
+	record->kind = RECORD_DELETION;
+	record->length = end - at;
+	record->path_offset = start - at;
+	record->path_length = TEXT_PATH_END - start;
+	slot->text[TEXT_PATH_END] = '/';
+	__builtin_memcpy(slot->text + at, record, sizeof(*record));
+	return ring__output(slot->text, at, end);
+}
+
+/* The outcome is known, and wanted: sends the record, behind the description of its process. */
+GLOBAL_FUNCTION int slot__deliver(__u32 index)
+{
+	struct slot *slot = slot__at(index);
+	__u64 now = bpf_ktime_get_boot_ns();
+
+	if (!slot)
+		return 0;
+	slot->record.time_seconds = now / 1000000000;
+	slot->record.time_nanoseconds = now % 1000000000;
+	slot__set_process(index);
+	if (!slot__submit(slot))
+		COUNT(submitted);
+	else if (!(slot->record.flags & DELETION_SELF))
+		COUNT(lost_ring_full);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * The kernel structures that are read, each with only the members that are read. CO-RE finds the members'
+ * real places in the running kernel's BTF, so order and size here mean nothing.
+ */
+#ifndef RMWATCH_KERNEL_TYPES_BPF_H
+#define RMWATCH_KERNEL_TYPES_BPF_H
+
+#include <linux/types.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct kuid {
+	__u32 val;
+};
+
+struct atomic {
+	int counter;
+};
+
+struct qstr {
+	__u32 hash;
+	__u32 len;
+	const char *name;
+};
+
+struct lockref {
+	int count;
+};
+
+struct super_block {
+	__u32 s_dev;
+	__u64 s_magic;
+	struct dentry *s_root;
+};
+
+struct inode {
+	__u16 i_mode;
+	struct kuid i_uid;
+	struct kuid i_gid;
+	struct super_block *i_sb;
+	__u64 i_ino;
+	__u32 i_nlink;
+	__s64 i_size;
+	__u64 i_blocks;
+	struct atomic i_count;
+	void *i_fsnotify_marks;
+};
+
+struct dentry {
+	struct {
+		void **pprev;
+	} d_hash;
+	struct dentry *d_parent;
+	struct qstr d_name;
+	struct inode *d_inode;
+	struct super_block *d_sb;
+	struct lockref d_lockref;
+};
+
+struct vfsmount {
+	struct dentry *mnt_root;
+	struct super_block *mnt_sb;
+};
+
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+};
+
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+
+struct filename {
+	const char *name;
+};
+
+struct ns_common {
+	__u32 inum;
+};
+
+struct mnt_namespace {
+	struct ns_common ns;
+	struct mount *root;
+};
+
+struct nsproxy {
+	struct mnt_namespace *mnt_ns;
+};
+
+struct fs_struct {
+	struct path root;
+	struct path pwd;
+};
+
+struct file {
+	struct path f_path;
+};
+
+struct fdtable {
+	__u32 max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
+struct mm_struct {
+	__u64 arg_start;
+	__u64 arg_end;
+	struct file *exe_file;
+};
+
+struct cgroup {
+	struct kernfs_node *kn;
+};
+
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+};
+
+struct css_set {
+	struct cgroup_subsys_state *subsys[1];
+	struct cgroup *dfl_cgrp;
+};
+
+struct kernfs_node {
+	const char *name;
+};
+
+struct pid_namespace {
+	struct task_struct *child_reaper;
+};
+
+struct upid {
+	struct pid_namespace *ns;
+};
+
+struct pid {
+	__u32 level;
+	struct upid numbers[1];
+};
+
+struct thread_info {
+	__u32 status;
+};
+
+struct task_struct {
+	struct thread_info thread_info;
+	__u32 flags;
+	struct task_struct *real_parent;
+	struct task_struct *group_leader;
+	struct pid *thread_pid;
+	__u32 tgid;
+	__u64 start_boottime;
+	__u64 self_exec_id;
+	struct kuid loginuid;
+	char comm[16];
+	struct fs_struct *fs;
+	struct files_struct *files;
+	struct nsproxy *nsproxy;
+	struct css_set *cgroups;
+	struct mm_struct *mm;
+};
+
+/* The registers of a system call, x86-64; the kernel's names. */
+struct pt_regs___kernel {
+	__u64 bx;
+	__u64 cx;
+	__u64 dx;
+	__u64 si;
+	__u64 di;
+	__u64 orig_ax;
+};
+
+#pragma clang attribute pop
+
+#endif

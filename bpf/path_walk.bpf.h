@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * Walks from a directory entry up to the root of its mount namespace and writes the path backwards.
+ *
+ * bpf_d_path() is not allowed where the probes run. A concurrent rename of an ancestor can be seen half done,
+ * as by any walk without rename_lock; the victim's own directory is locked while it is removed.
+ */
+#ifndef RMWATCH_PATH_WALK_BPF_H
+#define RMWATCH_PATH_WALK_BPF_H
+
+#include "kernel_changes.bpf.h"
+#include "maps.bpf.h"
+
+/*
+ * Names and mounts passed in one walk. bpf_loop() (5.17) verifies its body once: there, the text buffer is the
+ * limit. Older kernels simulate every round, so the count bounds the time the verifier takes.
+ */
+#ifdef RMWATCH_BPF_LOOP
+#define WALK_STEPS 4500
+#else
+#define WALK_STEPS 176
+#endif
+
+enum {
+	WALK_GOING = 0,
+	/* The top mount was passed. */
+	WALK_TOP = 1,
+	/* No room, or too many steps. */
+	WALK_CUT = 2,
+	/* A root that is no mount's root: unreachable, as after a lazy unmount or from an exported file handle. */
+	WALK_DISCONNECTED = 3,
+};
+
+/*
+ * Where the walk is. How far the path has grown is kept in the slot instead: memory of a map is unknown to the
+ * verifier at every round, so the rounds look alike to it and it follows far fewer of them.
+ */
+struct path_walk {
+	struct slot *slot;
+	struct dentry *dentry;
+	struct mount *mount;
+	struct dentry *mount_root;
+	__u64 state;
+};
+
+/* d_parent and d_name, which stand side by side in every kernel so far. */
+struct dentry_link {
+	struct dentry *parent;
+	__u32 hash;
+	__u32 length;
+	const char *name;
+};
+
+static __always_inline void dentry__link(struct dentry *dentry, struct dentry_link *link)
+{
+	if (bpf_core_field_offset(struct dentry, d_name) == bpf_core_field_offset(struct dentry, d_parent) + 8) {
+		/* One read instead of three: a call costs more than the bytes. */
+		bpf_probe_read_kernel(link, sizeof(*link),
+				      (void *)dentry + bpf_core_field_offset(struct dentry, d_parent));
+	} else {
+		link->parent = BPF_CORE_READ(dentry, d_parent);
+		link->length = BPF_CORE_READ(dentry, d_name.len);
+		link->name = BPF_CORE_READ(dentry, d_name.name);
+	}
+}
+
+/* Puts one name before what is there. Returns the new start, or 0 when there is no room. */
+static __always_inline __u64 text__prepend(char *text, __u64 start, const char *name, __u64 length)
+{
+	if (!BOUNDED(length, 0, 255) || !BOUNDED(start, TEXT_PATH_START + 256, TEXT_PATH_END))
+		return 0;
+	start -= length + 1;
+	text[start] = '/';
+	if (bpf_probe_read_kernel(text + start + 1, length, name))
+		return 0;
+	return start;
+}
+
+/* One name or one mount further up. Returns 1 when the walk ends. */
+static __always_inline long path_walk__step(struct path_walk *walk)
+{
+	struct slot *slot = walk->slot;
+	struct dentry_link link = {};
+	__u64 start;
+
+	if (walk->dentry == walk->mount_root) {
+		/* A local variable: the accessors would relocate walk->mount as well. */
+		struct mount *mount = walk->mount;
+		struct mount *parent = BPF_CORE_READ(mount, mnt_parent);
+
+		if (!slot->below_mount)
+			slot->below_mount = slot->start;
+		if (parent == mount) {
+			walk->state = WALK_TOP;
+			return 1;
+		}
+		walk->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+		walk->mount = parent;
+		walk->mount_root = BPF_CORE_READ(parent, mnt.mnt_root);
+		return 0;
+	}
+	dentry__link(walk->dentry, &link);
+	if (link.parent == walk->dentry || !link.parent) {
+		walk->state = WALK_DISCONNECTED;
+		return 1;
+	}
+	start = text__prepend(slot->text, slot->start, link.name, link.length);
+	if (!start) {
+		walk->state = WALK_CUT;
+		return 1;
+	}
+	slot->start = start;
+	walk->dentry = link.parent;
+	return 0;
+}
+
+#ifdef RMWATCH_BPF_LOOP
+static long path_walk__round(__u32 round, struct path_walk *walk)
+{
+	return path_walk__step(walk);
+}
+#endif
+
+/*
+ * Writes the path of the struct dentry `entry` on the struct vfsmount `on` before what text[slot->start] begins.
+ * Returns 1 when the namespace's root was reached.
+ */
+GLOBAL_FUNCTION int slot__walk(__u32 index, __u64 entry, __u64 on)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct vfsmount *vfsmount = (void *)on;
+	struct path_walk walk = { .dentry = (void *)entry };
+	struct slot *slot = slot__at(index);
+
+	if (!slot)
+		return 0;
+	slot->below_mount = 0;
+	walk.slot = slot;
+	walk.mount = mount__of(vfsmount);
+	walk.mount_root = BPF_CORE_READ(vfsmount, mnt_root);
+#ifdef RMWATCH_BPF_LOOP
+	bpf_loop(WALK_STEPS, path_walk__round, &walk, 0);
+#else
+	for (int round = 0; round < WALK_STEPS; round++)
+		if (path_walk__step(&walk))
+			break;
+#endif
+	/* A detached mount, or one of another namespace, ends at a root of its own. */
+	return walk.state == WALK_TOP && walk.mount == BPF_CORE_READ(task, nsproxy, mnt_ns, root);
+}
+
+#endif

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * Describes the current process to the daemon: executable, arguments, working directory, cgroup, parent. Taken
+ * here because a short-lived process is gone before anybody can read /proc, and sent once per process, not once
+ * per deletion.
+ */
+#ifndef RMWATCH_PROCESS_BPF_H
+#define RMWATCH_PROCESS_BPF_H
+
+#include "counters.bpf.h"
+#include "kernel_changes.bpf.h"
+#include "maps.bpf.h"
+#include "output.bpf.h"
+#include "path_walk.bpf.h"
+
+/* cgroup names from a leaf to the root. */
+#define CGROUP_DEPTH 48
+/* Controllers of the version 1 hierarchies that are asked when the unified one knows nothing. */
+#define CGROUP_CONTROLLERS 14
+
+/* Sends text[start .. TEXT_PATH_END). Returns 0, or what the ring said. */
+static __always_inline long process_text__submit(struct slot *slot, __u64 start, __u64 process_id, __u16 which,
+						 bool complete)
+{
+	struct process_text_record *record;
+	__u64 at;
+
+	if (!BOUNDED(start, TEXT_PATH_START, TEXT_PATH_END))
+		return 0;
+	at = (start - sizeof(*record)) & ~7ull;
+	if (!BOUNDED(at, 0, TEXT_PATH_END))
+		return 0;
+	text__zero_before(slot->text, start);
+	record = (void *)(slot->text + at);
+	record->kind = RECORD_PROCESS_TEXT;
+	record->length = TEXT_PATH_END - at;
+	record->process_id = process_id;
+	record->which = which;
+	record->flags = complete ? PROCESS_TEXT_COMPLETE : 0;
+	record->text_offset = start - at;
+	record->text_length = TEXT_PATH_END - start;
+	return ring__output(slot->text, at, TEXT_PATH_END);
+}
+
+/* Sends the path of a struct path that belongs to the process. */
+static __always_inline long process__submit_path(__u32 index, struct slot *slot, struct path *path, __u64 process_id,
+						 __u16 which)
+{
+	struct vfsmount *mount = BPF_CORE_READ(path, mnt);
+	struct dentry *dentry = BPF_CORE_READ(path, dentry);
+	int complete;
+
+	if (!mount || !dentry)
+		return 0;
+	slot->start = TEXT_PATH_END;
+	complete = slot__walk(index, (__u64)dentry, (__u64)mount);
+	return process_text__submit(slot, slot->start, process_id, which, complete);
+}
+
+/* The cgroup of the unified hierarchy, or on a version 1 host the first one that is not a root. */
+static __always_inline struct kernfs_node *task__cgroup_node(struct task_struct *task)
+{
+	struct css_set *set = BPF_CORE_READ(task, cgroups);
+	struct kernfs_node *node = BPF_CORE_READ(set, dfl_cgrp, kn);
+
+	if (kernfs_node__parent(node))
+		return node;
+	for (int i = 0; i < CGROUP_CONTROLLERS; i++) {
+		struct cgroup_subsys_state *state = NULL;
+		struct kernfs_node *candidate;
+
+		if ((__u32)i * 8 >= bpf_core_field_size(set->subsys))
+			break;
+		bpf_probe_read_kernel(&state, sizeof(state), (void *)set + bpf_core_field_offset(set->subsys) + i * 8);
+		if (!state)
+			continue;
+		candidate = BPF_CORE_READ(state, cgroup, kn);
+		if (candidate && kernfs_node__parent(candidate))
+			return candidate;
+	}
+	return node;
+}
+
+GLOBAL_FUNCTION int process__submit_cgroup(__u32 index, __u64 process_id)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct kernfs_node *node = task__cgroup_node(task);
+	struct slot *slot = slot__at(index);
+	__u64 start = TEXT_PATH_END;
+	bool complete = false;
+
+	if (!slot)
+		return 0;
+
+	for (int depth = 0; depth < CGROUP_DEPTH; depth++) {
+		struct kernfs_node *parent = kernfs_node__parent(node);
+		const char *name;
+		__u64 next;
+		__u64 length;
+
+		if (!parent) {
+			complete = true;
+			break;
+		}
+		/* Names end with a NUL and come without a length: measure in the room behind TEXT_PATH_END. */
+		name = BPF_CORE_READ(node, name);
+		length = bpf_probe_read_kernel_str(slot->text + TEXT_PATH_END + 1, 256, name);
+		if (!BOUNDED(length, 1, 256))
+			break;
+		next = text__prepend(slot->text, start, name, length - 1);
+		if (!next)
+			break;
+		start = next;
+		node = parent;
+	}
+	return process_text__submit(slot, start, process_id, PROCESS_TEXT_CGROUP, complete);
+}
+
+GLOBAL_FUNCTION int process__submit_record(__u32 index, __u64 process_id)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct slot *slot = slot__at(index);
+	struct process_record *record;
+	struct task_struct *parent;
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	__u64 args = mm ? BPF_CORE_READ(mm, arg_start) : 0;
+	__u64 length = mm ? BPF_CORE_READ(mm, arg_end) - args : 0;
+	__u32 flags = 0;
+
+	if (!slot)
+		return 0;
+	record = (void *)(slot->text + TEXT_PATH_END - sizeof(*record));
+	parent = (void *)slot->process.key.parent;
+	if (length > TYPED_BYTES) {
+		length = TYPED_BYTES;
+		flags |= PROCESS_ARGS_CUT;
+	}
+	if (!BOUNDED(length, 1, TYPED_BYTES) || bpf_probe_read_user(slot->text + TEXT_PATH_END, length, (void *)args))
+		length = 0;
+	else
+		flags |= PROCESS_HAS_ARGS;
+	__builtin_memset(record, 0, sizeof(*record));
+	record->kind = RECORD_PROCESS;
+	record->length = sizeof(*record) + length;
+	record->process_id = process_id;
+	record->start_time_ns = slot->process.key.start_time_ns;
+	record->tgid = bpf_get_current_pid_tgid() >> 32;
+	record->parent_tgid = BPF_CORE_READ(parent, tgid);
+	if (bpf_core_field_exists(task->loginuid)) {
+		record->login_uid = BPF_CORE_READ(task, loginuid.val);
+		flags |= PROCESS_HAS_LOGIN_UID;
+	}
+	record->flags = flags;
+	record->args_offset = sizeof(*record);
+	record->args_length = length;
+	BPF_CORE_READ_INTO(&record->parent_comm, parent, group_leader, comm);
+	return ring__output(slot->text, TEXT_PATH_END - sizeof(*record), TEXT_PATH_END + length);
+}
+
+static __always_inline void process_key__fill(struct process_key *key, struct task_struct *task)
+{
+	struct dentry *directory = BPF_CORE_READ(task, fs, pwd.dentry);
+	struct vfsmount *vfsmount = BPF_CORE_READ(task, fs, pwd.mnt);
+	struct mount *mount = mount__of(vfsmount);
+	struct dentry_link link = {};
+
+	dentry__link(directory, &link);
+	key->start_time_ns = BPF_CORE_READ(task, group_leader, start_boottime);
+	key->exec_id = BPF_CORE_READ(task, self_exec_id);
+	key->parent = (__u64)BPF_CORE_READ(task, group_leader, real_parent);
+	key->css_set = (__u64)BPF_CORE_READ(task, cgroups);
+	key->cgroup_id = bpf_get_current_cgroup_id();
+	key->cwd_mount = (__u64)vfsmount;
+	key->cwd_dentry = (__u64)directory;
+	key->cwd_parent = (__u64)link.parent;
+	key->cwd_name_hash = (__u64)link.length << 32 | link.hash;
+	key->cwd_mountpoint = (__u64)BPF_CORE_READ(mount, mnt_mountpoint);
+	key->directory_moves = directory_moves;
+	key->epoch = settings.process_epoch;
+}
+
+static __always_inline bool process_key__same(const struct process_key *a, const struct process_key *b)
+{
+	const __u64 *x = (const void *)a;
+	const __u64 *y = (const void *)b;
+	__u64 difference = 0;
+
+	for (unsigned int i = 0; i < sizeof(*a) / 8; i++)
+		difference |= x[i] ^ y[i];
+	return !difference;
+}
+
+/* Sends all that describes the current process, with slot->process.key known. Returns 1 when all of it was sent. */
+GLOBAL_FUNCTION int process__describe(__u32 index, __u64 process_id)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	struct file *executable = mm ? BPF_CORE_READ(mm, exe_file) : NULL;
+	struct fs_struct *fs = BPF_CORE_READ(task, fs);
+	struct slot *slot = slot__at(index);
+
+	if (!slot)
+		return 0;
+	if (executable &&
+	    process__submit_path(index, slot, (void *)executable + bpf_core_field_offset(struct file, f_path),
+				 process_id, PROCESS_TEXT_EXECUTABLE))
+		return 0;
+	if (fs && process__submit_path(index, slot, (void *)fs + bpf_core_field_offset(struct fs_struct, pwd),
+				       process_id, PROCESS_TEXT_DIRECTORY))
+		return 0;
+	if (process__submit_cgroup(index, process_id))
+		return 0;
+	return !process__submit_record(index, process_id);
+}
+
+/* Describes the current process and remembers that. Returns its new id, 0 when it could not be sent. */
+static __always_inline __u64 process__introduce(__u32 tgid, struct process_key *key)
+{
+	__u64 process_id = 0;
+	struct slot *slot;
+	__u32 index;
+
+	slot = slot__take(&index);
+	if (slot) {
+		slot->serial++;
+		process_id = slot->serial << 16 | (index + 1);
+		slot->process.key = *key;
+		slot->process.process_id = process_id;
+		if (process__describe(index, process_id))
+			bpf_map_update_elem(&processes, &tgid, &slot->process, BPF_ANY);
+		else
+			process_id = 0;
+		slot__give_back(index);
+	}
+	if (!process_id)
+		COUNT(process_unsent);
+	return process_id;
+}
+
+/* Sets the id under which the daemon knows the current process; describes the process first when it must be. */
+GLOBAL_FUNCTION int slot__set_process(__u32 index)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct slot *slot = slot__at(index);
+	struct process_key key = {};
+	struct process_state *known;
+
+	if (!slot)
+		return 0;
+	process_key__fill(&key, task);
+	known = bpf_map_lookup_elem(&processes, &tgid);
+	if (known && process_key__same(&known->key, &key))
+		slot->record.process_id = known->process_id;
+	else
+		slot->record.process_id = process__introduce(tgid, &key);
+	return 0;
+}
+
+#endif

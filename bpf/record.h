@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * The records that travel from the kernel to the daemon: the only definition of their bytes.
+ *
+ * BPF C and C++ include this file; TypeScript reads offsets that are generated from it (native/record_layout.cc)
+ * and compared with the addon's own at every start. Members have fixed widths and natural alignment, largest
+ * first; nothing is packed, because packed members become byte stores in BPF. Every record starts with kind and
+ * length, its text follows the fixed part, and bytes in between are zero.
+ */
+#ifndef RMWATCH_RECORD_H
+#define RMWATCH_RECORD_H
+
+#include <linux/types.h>
+
+enum {
+	RECORD_DELETION = 1,
+	RECORD_PROCESS = 2,
+	RECORD_PROCESS_TEXT = 3,
+};
+
+enum {
+	OPERATION_UNLINK = 0,
+	OPERATION_RMDIR = 1,
+	OPERATION_REPLACE = 2,
+	OPERATION_COUNT = 3,
+};
+
+/* deletion_record.flags */
+enum {
+	/* `result` is what the call returned; without it the return was missed. */
+	DELETION_RESULT_KNOWN = 1u << 0,
+	/* The kernel had found the file to remove; the file members are filled. */
+	DELETION_HAS_VICTIM = 1u << 1,
+	/* The walk reached the root of the mount namespace. */
+	DELETION_PATH_COMPLETE = 1u << 2,
+	/* `path` is the directory that the typed name starts from; the typed name is still to be joined to it. */
+	DELETION_PATH_IS_BASE = 1u << 3,
+	DELETION_HAS_TYPED = 1u << 4,
+	DELETION_TYPED_CUT = 1u << 5,
+	/* DELETION_STILL_OPEN tells something; never set for directories, whose counts include cached children. */
+	DELETION_OPEN_KNOWN = 1u << 6,
+	DELETION_STILL_OPEN = 1u << 7,
+	DELETION_IO_URING = 1u << 8,
+	/* Made by the daemon itself: for the self-test, never reported and never counted. */
+	DELETION_SELF = 1u << 9,
+	/* The process lives in the host's mount namespace. */
+	DELETION_HOST_NAMESPACE = 1u << 10,
+	/* `fs_root` is present and reached the root of the filesystem. */
+	DELETION_FS_ROOT = 1u << 11,
+};
+
+/*
+ * One attempt to remove a name. Text, from path_offset on:
+ *   path     path_length bytes, absolute, empty for "/"
+ *   '/'      one byte
+ *   typed    typed_length bytes, as the caller wrote it
+ *   fs_root  fs_root_length bytes: the names that lead from the mount's root up to the root of the filesystem,
+ *            nearest first, each followed by a NUL
+ */
+struct deletion_record {
+	__u32 kind;
+	__u32 length;
+	/* CLOCK_BOOTTIME, when the outcome was known; split here because a double cannot hold nanoseconds for long. */
+	__u32 time_seconds;
+	__u32 time_nanoseconds;
+	/* Names the RECORD_PROCESS that describes the process; 0: none could be sent. */
+	__u64 process_id;
+	__u64 inode;
+	__s64 size;
+	__u64 allocated_bytes;
+	__s64 mtime_seconds;
+	__u32 mtime_nanoseconds;
+	/* The kernel's own encoding: major << 20 | minor. */
+	__u32 device;
+	__u32 tgid;
+	__u32 tid;
+	__u32 uid;
+	__u32 gid;
+	__u32 file_uid;
+	__u32 file_gid;
+	__u32 mode;
+	/* Before the call. */
+	__u32 link_count;
+	__u32 mount_namespace;
+	/* 0 or a negative errno. */
+	__s32 result;
+	__u32 flags;
+	/* Which configuration the kernel's filter had when it judged this attempt. */
+	__u32 generation;
+	__u16 path_offset;
+	__u16 path_length;
+	__u16 typed_length;
+	__u16 fs_root_length;
+	/* The last bytes of path that lie below the root of the file's mount. */
+	__u16 below_mount_length;
+	__u8 operation;
+	__u8 reserved;
+	char comm[16];
+	__u32 padding;
+};
+
+/* process_record.flags */
+enum {
+	PROCESS_HAS_ARGS = 1u << 0,
+	PROCESS_ARGS_CUT = 1u << 1,
+	PROCESS_HAS_LOGIN_UID = 1u << 2,
+};
+
+/* What does not change from one deletion of a process to its next; sent again when it did change. */
+struct process_record {
+	__u32 kind;
+	__u32 length;
+	__u64 process_id;
+	/* CLOCK_BOOTTIME */
+	__u64 start_time_ns;
+	__u32 tgid;
+	__u32 parent_tgid;
+	__u32 login_uid;
+	__u32 flags;
+	/* Arguments, each ended by a NUL. */
+	__u16 args_offset;
+	__u16 args_length;
+	__u32 padding;
+	char parent_comm[16];
+};
+
+enum {
+	PROCESS_TEXT_EXECUTABLE = 0,
+	PROCESS_TEXT_DIRECTORY = 1,
+	PROCESS_TEXT_CGROUP = 2,
+};
+
+/* process_text_record.flags */
+enum {
+	PROCESS_TEXT_COMPLETE = 1u << 0,
+};
+
+/* A path that belongs to the process_record of the same process_id, and precedes it. */
+struct process_text_record {
+	__u32 kind;
+	__u32 length;
+	__u64 process_id;
+	__u16 which;
+	__u16 flags;
+	__u16 text_offset;
+	__u16 text_length;
+};
+
+/* The counters that the kernel side keeps, one set for each CPU. */
+struct kernel_counters {
+	__u64 seen;
+	__u64 filtered;
+	__u64 submitted;
+	__u64 lost_ring_full;
+	__u64 lost_state_full;
+	/* Attempts whose return was never seen. */
+	__u64 missed_returns;
+	/* Deletions sent without the description of their process. */
+	__u64 process_unsent;
+};
+
+/* How many configurations the kernel side can hold at once while one follows another. */
+#define FILTER_GENERATIONS 4
+
+/* What the daemon tells the kernel side, and, in `armed`, hears from it. Mapped into the daemon's memory. */
+struct probe_settings {
+	/* Attempts by this process are marked DELETION_SELF and bypass the filter. */
+	__u32 self_tgid;
+	/* The mount namespace whose paths are this host's; 0: not known, every process counts as the host's. */
+	__u32 host_mount_namespace;
+	/* Which filter counts now; its maps stand at generation % FILTER_GENERATIONS. */
+	__u32 generation;
+	/* A change makes every process be described again. */
+	__u32 process_epoch;
+	/* 1 while the daemon sleeps and wants to be woken by the next record. */
+	__u32 armed;
+	__u32 padding;
+	/* Operations (bit 1 << OPERATION_*) that any watch wants, by generation. */
+	__u32 success_operations[FILTER_GENERATIONS];
+	__u32 failure_operations[FILTER_GENERATIONS];
+};
+
+/* In a filter's value: bit (1 << operation) wants successes, bit (1 << (operation + shift)) failures. */
+#define WANT_FAILURE_SHIFT 8
+
+/* The longest leading part of a pattern that the kernel compares; the limit is that of BPF's LPM tries. */
+#define FILTER_PREFIX_BYTES 256
+
+#define RMWATCH_STATIC_ASSERT _Static_assert
+#ifdef __cplusplus
+#undef RMWATCH_STATIC_ASSERT
+#define RMWATCH_STATIC_ASSERT static_assert
+#endif
+
+RMWATCH_STATIC_ASSERT(sizeof(struct deletion_record) == 144, "deletion_record: unexpected padding");
+RMWATCH_STATIC_ASSERT(__builtin_offsetof(struct deletion_record, path_offset) == 112, "deletion_record: layout");
+RMWATCH_STATIC_ASSERT(sizeof(struct process_record) == 64, "process_record: unexpected padding");
+RMWATCH_STATIC_ASSERT(sizeof(struct process_text_record) == 24, "process_text_record: unexpected padding");
+RMWATCH_STATIC_ASSERT(sizeof(struct kernel_counters) == 56, "kernel_counters: unexpected padding");
+RMWATCH_STATIC_ASSERT(sizeof(struct probe_settings) == 56, "probe_settings: unexpected padding");
+
+#endif
