@@ -1,0 +1,47 @@
+{
+  "variables": {
+    "bpf_objects": "<(module_root_dir)/build/bpf",
+    "bpf_sources": [
+      "bpf/build.sh",
+      "<!@(ls bpf/*.h bpf/*.c)"
+    ]
+  },
+  "targets": [
+    {
+      "target_name": "bpf_objects",
+      "type": "none",
+      "actions": [
+        {
+          "action_name": "probe",
+          "inputs": ["<@(bpf_sources)"],
+          "outputs": ["<(bpf_objects)/rmwatch.bpf.o", "<(bpf_objects)/rmwatch.bpf.o.h"],
+          "action": ["bpf/build.sh", "<(bpf_objects)/rmwatch.bpf.o"]
+        },
+        {
+          "action_name": "probe_loop",
+          "inputs": ["<@(bpf_sources)"],
+          "outputs": ["<(bpf_objects)/rmwatch.loop.bpf.o", "<(bpf_objects)/rmwatch.loop.bpf.o.h"],
+          "action": ["bpf/build.sh", "<(bpf_objects)/rmwatch.loop.bpf.o", "-DRMWATCH_BPF_LOOP"]
+        }
+      ]
+    },
+    {
+      "target_name": "rmwatch",
+      "dependencies": [
+        "bpf_objects",
+        "<!(node -p \"require('node-addon-api').targets\"):node_addon_api_except"
+      ],
+      "sources": ["<!@(ls native/*.cc)"],
+      "include_dirs": ["<(bpf_objects)"],
+      "defines": [
+        "NAPI_VERSION=8",
+        "RMWATCH_PROBE_OBJECT=\"<(bpf_objects)/rmwatch.bpf.o\"",
+        "RMWATCH_PROBE_LOOP_OBJECT=\"<(bpf_objects)/rmwatch.loop.bpf.o\""
+      ],
+      "cflags_cc": ["-std=c++17", "-Wall", "-Wextra", "-Wno-missing-field-initializers", "-Wno-cast-function-type"],
+      "cflags": ["-fvisibility=hidden"],
+      "libraries": ["-lbpf"],
+      "ldflags": ["-Wl,-z,origin", "-Wl,-rpath,'$$ORIGIN/lib'", "-Wl,--enable-new-dtags"]
+    }
+  ]
+}

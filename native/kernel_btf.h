@@ -1,0 +1,26 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+struct btf;
+
+/// The type information of the running kernel, which says what it has; version strings do not.
+class KernelBtf {
+ public:
+  /// Throws ProbeError when the kernel has none (CONFIG_DEBUG_INFO_BTF).
+  KernelBtf();
+  ~KernelBtf();
+  KernelBtf(const KernelBtf&) = delete;
+  KernelBtf& operator=(const KernelBtf&) = delete;
+
+  bool HasFunction(const std::string& name) const;
+  /// The first of `names` that is a function of this kernel, or "".
+  std::string FirstFunction(const std::vector<std::string>& names) const;
+  /// Whether the helper "bpf_NAME" exists, by its BPF_FUNC_NAME in enum bpf_func_id.
+  bool HasHelper(const std::string& name) const;
+
+ private:
+  struct btf* btf_;
+};

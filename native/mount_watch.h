@@ -1,0 +1,28 @@
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "readable_fd.h"
+
+/// The JavaScript class `MountWatch`: `new MountWatch(path, callback)` calls back when the mount table in `path`
+/// (/proc/PID/mountinfo) changes, which the kernel tells by POLLPRI and nothing in Node.js can wait for.
+class MountWatch : public Napi::ObjectWrap<MountWatch> {
+ public:
+  static Napi::Function Define(Napi::Env env);
+  explicit MountWatch(const Napi::CallbackInfo& info);
+  ~MountWatch() override;
+
+ private:
+  Napi::Value Close(const Napi::CallbackInfo& info);
+  void TakeDown();
+  static void OnEnvironmentEnd(void* watch);
+
+  napi_env env_;
+  int fd_ = -1;
+  bool hooked_ = false;
+  std::unique_ptr<ReadableFd> readable_;
+  Napi::FunctionReference callback_;
+  std::unique_ptr<Napi::AsyncContext> context_;
+};

@@ -1,0 +1,234 @@
+#include "probe.h"
+
+#include <algorithm>
+#include <string>
+
+#include "js_arguments.h"
+#include "js_errors.h"
+
+namespace {
+
+AttachMode ModeFrom(Napi::Env env, const std::string& name) {
+  if (name == "kprobe") return AttachMode::kKprobe;
+  if (name == "fentry") return AttachMode::kFentry;
+  if (name == "tracepoint") return AttachMode::kTracepoint;
+  throw Napi::TypeError::New(env, "mode: expected kprobe, fentry or tracepoint, got " + name);
+}
+
+constexpr uint32_t kAllWanted = 0xffff;
+
+/// `[[key, mask], ...]` of the filter's tables.
+template <typename Each>
+void ForEachPair(const Napi::Object& object, const char* name, Each each) {
+  const Napi::Value value = object.Get(name);
+  if (!value.IsArray()) throw Napi::TypeError::New(object.Env(), std::string(name) + ": expected an array");
+  const Napi::Array pairs = value.As<Napi::Array>();
+  for (uint32_t i = 0; i < pairs.Length(); i++) {
+    const Napi::Value pair = pairs[i];
+    if (!pair.IsArray()) throw Napi::TypeError::New(object.Env(), std::string(name) + ": expected pairs");
+    const Napi::Array entry = pair.As<Napi::Array>();
+    each(entry.Get(0u), entry.Get(1u).As<Napi::Number>().Uint32Value() & kAllWanted);
+  }
+}
+
+}  // namespace
+
+Napi::Function Probe::Define(Napi::Env env) {
+  return DefineClass(env, "Probe",
+                     {
+                         InstanceMethod("attach", &Probe::Attach),
+                         InstanceMethod("detach", &Probe::Detach),
+                         InstanceMethod("describe", &Probe::Describe),
+                         InstanceMethod("setFilter", &Probe::SetFilter),
+                         InstanceMethod("ring", &Probe::Ring),
+                         InstanceMethod("collect", &Probe::Collect),
+                         InstanceMethod("release", &Probe::Release),
+                         InstanceMethod("arm", &Probe::Arm),
+                         InstanceMethod("onReadable", &Probe::OnReadable),
+                         InstanceMethod("usedBytes", &Probe::UsedBytes),
+                         InstanceMethod("readCounters", &Probe::ReadCounters),
+                         InstanceMethod("missedRuns", &Probe::MissedRuns),
+                         InstanceMethod("forgetProcesses", &Probe::ForgetProcesses),
+                         InstanceMethod("close", &Probe::Close),
+                     });
+}
+
+Probe::Probe(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Probe>(info), env_(info.Env()) {
+  const Napi::Object options = ObjectArgument(info, 0, "options");
+  const AttachMode mode = ModeFrom(env_, StringProperty(options, "mode"));
+  const auto ring_bytes = static_cast<size_t>(NumberProperty(options, "ringBytes", 4096, 1 << 30));
+  session_ = WithJsErrors(env_, [&] { return std::make_unique<ProbeSession>(mode, ring_bytes); });
+  napi_add_env_cleanup_hook(env_, OnEnvironmentEnd, this);
+}
+
+Probe::~Probe() {
+  if (session_ != nullptr) napi_remove_env_cleanup_hook(env_, OnEnvironmentEnd, this);
+  TakeDown();
+}
+
+void Probe::OnEnvironmentEnd(void* probe) { static_cast<Probe*>(probe)->TakeDown(); }
+
+void Probe::TakeDown() {
+  readable_.reset();
+  // JavaScript must not reach the ring's memory once it is unmapped.
+  if (!ring_.IsEmpty()) {
+    Napi::HandleScope scope(env_);
+    Napi::ArrayBuffer buffer = ring_.Value();
+    if (!buffer.IsEmpty() && !buffer.IsDetached()) buffer.Detach();
+    ring_.Reset();
+  }
+  session_.reset();
+}
+
+ProbeSession& Probe::Session(Napi::Env env) {
+  if (session_ == nullptr) throw Napi::Error::New(env, "the probe is closed");
+  return *session_;
+}
+
+Napi::Value Probe::Attach(const Napi::CallbackInfo& info) {
+  WithJsErrors(info.Env(), [&] { Session(info.Env()).Attach(); });
+  return info.Env().Undefined();
+}
+
+Napi::Value Probe::Detach(const Napi::CallbackInfo& info) {
+  Session(info.Env()).Detach();
+  return info.Env().Undefined();
+}
+
+Napi::Value Probe::Describe(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  ProbeSession& session = Session(env);
+  Napi::Object description = Napi::Object::New(env);
+  description["symbol"] = Napi::String::New(env, session.plan().symbol);
+  description["hostMountNamespace"] = Napi::Number::New(env, session.settings().host_mount_namespace);
+  Napi::Array programs = Napi::Array::New(env);
+  for (const LoadedProgram& loaded : session.Programs()) {
+    Napi::Object program = Napi::Object::New(env);
+    program["name"] = Napi::String::New(env, loaded.name);
+    program["instructions"] = Napi::Number::New(env, loaded.instructions);
+    program["verifiedInstructions"] = Napi::Number::New(env, loaded.verified_instructions);
+    programs[programs.Length()] = program;
+  }
+  description["programs"] = programs;
+  return description;
+}
+
+Napi::Value Probe::SetFilter(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Napi::Object argument = ObjectArgument(info, 0, "filter");
+  Filter filter;
+  filter.success_operations = static_cast<uint32_t>(NumberProperty(argument, "successOperations", 0, 255));
+  filter.failure_operations = static_cast<uint32_t>(NumberProperty(argument, "failureOperations", 0, 255));
+  ForEachPair(argument, "prefixes", [&](const Napi::Value& key, uint32_t wanted) {
+    if (!key.IsBuffer()) throw Napi::TypeError::New(env, "prefixes: expected Buffers");
+    const auto bytes = key.As<Napi::Buffer<char>>();
+    filter.prefixes.push_back({std::string(bytes.Data(), bytes.Length()), wanted});
+  });
+  ForEachPair(argument, "devices", [&](const Napi::Value& key, uint32_t wanted) {
+    if (!key.IsNumber()) throw Napi::TypeError::New(env, "devices: expected numbers");
+    filter.devices.push_back({key.As<Napi::Number>().Uint32Value(), wanted});
+  });
+  const uint32_t generation = WithJsErrors(env, [&] { return Session(env).SetFilter(filter); });
+  return Napi::Number::New(env, generation);
+}
+
+Napi::Value Probe::Ring(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  RingReader& ring = Session(env).ring();
+  if (ring_.IsEmpty()) {
+    // The kernel maps it read-only: a write from JavaScript would be a fault, and there is none.
+    ring_ = Napi::Reference<Napi::ArrayBuffer>::New(
+        Napi::ArrayBuffer::New(env, const_cast<uint8_t*>(ring.data()), 2 * ring.size()), 1);
+  }
+  return ring_.Value();
+}
+
+Napi::Value Probe::Collect(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (info.Length() < 1 || !info[0].IsTypedArray() ||
+      info[0].As<Napi::TypedArray>().TypedArrayType() != napi_uint32_array) {
+    throw Napi::TypeError::New(env, "offsets: expected a Uint32Array");
+  }
+  Napi::Uint32Array offsets = info[0].As<Napi::Uint32Array>();
+  return Napi::Number::New(env,
+                           static_cast<double>(Session(env).ring().Collect(offsets.Data(), offsets.ElementLength())));
+}
+
+Napi::Value Probe::Release(const Napi::CallbackInfo& info) {
+  Session(info.Env()).ring().Release();
+  return info.Env().Undefined();
+}
+
+Napi::Value Probe::Arm(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  ProbeSession& session = Session(env);
+  session.settings().armed = 1;
+  // Pairs with ring__output() in bpf/output.bpf.h: it publishes the record, then looks at `armed`.
+  __atomic_thread_fence(__ATOMIC_SEQ_CST);
+  if (session.ring().UsedBytes() != 0) {
+    session.settings().armed = 0;
+    return Napi::Boolean::New(env, false);
+  }
+  if (readable_ != nullptr) readable_->Start();
+  return Napi::Boolean::New(env, true);
+}
+
+Napi::Value Probe::OnReadable(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (info.Length() < 1 || !info[0].IsFunction()) throw Napi::TypeError::New(env, "callback: expected a function");
+  const int fd = Session(env).ring().fd();
+  on_readable_ = Napi::Persistent(info[0].As<Napi::Function>());
+  context_ = std::make_unique<Napi::AsyncContext>(env, "rmwatch:ring");
+  uv_loop_t* loop = nullptr;
+  napi_get_uv_event_loop(env, &loop);
+  readable_ = WithJsErrors(env, [&] {
+    return std::make_unique<ReadableFd>(loop, fd, [this] {
+      Napi::HandleScope scope(env_);
+      // One wake-up per Arm(): JavaScript drains at its own pace until the ring is quiet.
+      readable_->Stop();
+      try {
+        on_readable_.MakeCallback(Napi::Env(env_).Global(), {}, *context_);
+      } catch (const Napi::Error& error) {
+        napi_fatal_exception(env_, error.Value());
+      }
+    });
+  });
+  return env.Undefined();
+}
+
+Napi::Value Probe::UsedBytes(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(Session(info.Env()).ring().UsedBytes()));
+}
+
+Napi::Value Probe::ReadCounters(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const kernel_counters counters = WithJsErrors(env, [&] { return Session(env).ReadCounters(); });
+  Napi::Object object = Napi::Object::New(env);
+  const auto set = [&](const char* name, __u64 value) {
+    object[name] = Napi::Number::New(env, static_cast<double>(value));
+  };
+  set("seen", counters.seen);
+  set("filtered", counters.filtered);
+  set("submitted", counters.submitted);
+  set("lostRingFull", counters.lost_ring_full);
+  set("lostStateFull", counters.lost_state_full);
+  set("missedReturns", counters.missed_returns);
+  set("processUnsent", counters.process_unsent);
+  return object;
+}
+
+Napi::Value Probe::MissedRuns(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(Session(info.Env()).MissedRuns()));
+}
+
+Napi::Value Probe::ForgetProcesses(const Napi::CallbackInfo& info) {
+  volatile probe_settings& settings = Session(info.Env()).settings();
+  settings.process_epoch = settings.process_epoch + 1;
+  return info.Env().Undefined();
+}
+
+Napi::Value Probe::Close(const Napi::CallbackInfo& info) {
+  if (session_ != nullptr) napi_remove_env_cleanup_hook(env_, OnEnvironmentEnd, this);
+  TakeDown();
+  return info.Env().Undefined();
+}

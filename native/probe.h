@@ -1,0 +1,46 @@
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "probe_session.h"
+#include "readable_fd.h"
+
+/// The JavaScript class `Probe`: one loaded and attached set of BPF programs and its ring. src/probe/native-probe.ts
+/// describes its methods. Used on the thread of its environment only; Close() may be called any number of times.
+class Probe : public Napi::ObjectWrap<Probe> {
+ public:
+  static Napi::Function Define(Napi::Env env);
+
+  /// `new Probe({mode, ringBytes})` loads the programs; throws with code, operation and details.
+  explicit Probe(const Napi::CallbackInfo& info);
+  ~Probe() override;
+
+ private:
+  Napi::Value Attach(const Napi::CallbackInfo& info);
+  Napi::Value Detach(const Napi::CallbackInfo& info);
+  Napi::Value Describe(const Napi::CallbackInfo& info);
+  Napi::Value SetFilter(const Napi::CallbackInfo& info);
+  Napi::Value Ring(const Napi::CallbackInfo& info);
+  Napi::Value Collect(const Napi::CallbackInfo& info);
+  Napi::Value Release(const Napi::CallbackInfo& info);
+  Napi::Value Arm(const Napi::CallbackInfo& info);
+  Napi::Value OnReadable(const Napi::CallbackInfo& info);
+  Napi::Value UsedBytes(const Napi::CallbackInfo& info);
+  Napi::Value ReadCounters(const Napi::CallbackInfo& info);
+  Napi::Value MissedRuns(const Napi::CallbackInfo& info);
+  Napi::Value ForgetProcesses(const Napi::CallbackInfo& info);
+  Napi::Value Close(const Napi::CallbackInfo& info);
+
+  ProbeSession& Session(Napi::Env env);
+  void TakeDown();
+  static void OnEnvironmentEnd(void* probe);
+
+  napi_env env_;
+  std::unique_ptr<ProbeSession> session_;
+  std::unique_ptr<ReadableFd> readable_;
+  Napi::FunctionReference on_readable_;
+  Napi::Reference<Napi::ArrayBuffer> ring_;
+  std::unique_ptr<Napi::AsyncContext> context_;
+};

@@ -1,0 +1,258 @@
+#include "probe_session.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <set>
+
+#include "embedded_objects.h"
+#include "kernel_btf.h"
+#include "libbpf_messages.h"
+#include "probe_error.h"
+
+namespace {
+
+constexpr char kFindHostNamespace[] = "find_host_namespace";
+
+}  // namespace
+
+ProbeSession::ProbeSession(AttachMode mode, size_t ring_bytes) {
+  LibbpfMessages messages;
+  const KernelBtf btf;
+  plan_ = PlanAttachment(mode, btf);
+
+  const EmbeddedObject object = ProbeObject(btf.HasHelper("loop"));
+  LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "rmwatch");
+  object_ = bpf_object__open_mem(object.data, object.size, &options);
+  if (object_ == nullptr) throw ProbeError("open the BPF object", errno, messages.text());
+  try {
+    Load(ring_bytes);
+  } catch (...) {
+    bpf_object__close(object_);
+    throw;
+  }
+  try {
+    ring_ = std::make_unique<RingReader>(MapFd("ring"), ring_bytes);
+    MapSettings();
+    FillFreeSlots();
+    FindHostNamespace();
+  } catch (...) {
+    if (bss_ != nullptr) munmap(bss_, bss_bytes_);
+    bpf_object__close(object_);
+    throw;
+  }
+}
+
+ProbeSession::~ProbeSession() {
+  Detach();
+  ring_.reset();
+  munmap(bss_, bss_bytes_);
+  bpf_object__close(object_);
+}
+
+struct bpf_program* ProbeSession::Program(const char* name) const {
+  struct bpf_program* program = bpf_object__find_program_by_name(object_, name);
+  if (program == nullptr) throw ProbeError(std::string("find the program ") + name, ENOENT);
+  return program;
+}
+
+int ProbeSession::MapFd(const char* name) const {
+  const int fd = bpf_object__find_map_fd_by_name(object_, name);
+  if (fd < 0) throw ProbeError(std::string("find the map ") + name, -fd);
+  return fd;
+}
+
+void ProbeSession::Load(size_t ring_bytes) {
+  LibbpfMessages messages;
+  std::set<std::string> wanted = {kFindHostNamespace};
+  for (const PlannedProgram& planned : plan_.programs) {
+    wanted.insert(planned.program);
+    if (plan_.mode == AttachMode::kFentry && !planned.function.empty()) {
+      const int error = bpf_program__set_attach_target(Program(planned.program), 0, planned.function.c_str());
+      if (error != 0) throw ProbeError("target " + planned.function, -error, messages.text());
+    }
+  }
+  struct bpf_program* program;
+  bpf_object__for_each_program(program, object_) {
+    bpf_program__set_autoload(program, wanted.count(bpf_program__name(program)) != 0);
+  }
+  struct bpf_map* ring = bpf_object__find_map_by_name(object_, "ring");
+  int error = bpf_map__set_max_entries(ring, static_cast<__u32>(ring_bytes));
+  if (error != 0) throw ProbeError("size the ring buffer", -error, messages.text());
+  error = bpf_object__load(object_);
+  if (error != 0) throw ProbeError("load the BPF programs", -error, messages.text());
+}
+
+void ProbeSession::MapSettings() {
+  struct bpf_map* map;
+  bpf_object__for_each_map(map, object_) {
+    const char* dot = strrchr(bpf_map__name(map), '.');
+    if (dot == nullptr || strcmp(dot, ".bss") != 0) continue;
+
+    const struct btf* btf = bpf_object__btf(object_);
+    const int id = btf__find_by_name_kind(btf, ".bss", BTF_KIND_DATASEC);
+    const struct btf_type* section = btf__type_by_id(btf, static_cast<__u32>(id < 0 ? 0 : id));
+    const struct btf_var_secinfo* variables = btf_var_secinfos(section);
+    for (int i = 0; id > 0 && i < btf_vlen(section); i++) {
+      const struct btf_type* variable = btf__type_by_id(btf, variables[i].type);
+      if (strcmp(btf__name_by_offset(btf, variable->name_off), "settings") != 0) continue;
+      const auto page = static_cast<size_t>(getpagesize());
+      bss_bytes_ = (bpf_map__value_size(map) + page - 1) / page * page;
+      void* bss = mmap(nullptr, bss_bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+      if (bss == MAP_FAILED) throw ProbeError("map the probe's settings", errno);
+      bss_ = bss;
+      settings_ = reinterpret_cast<volatile probe_settings*>(static_cast<char*>(bss) + variables[i].offset);
+      settings_->self_tgid = static_cast<__u32>(getpid());
+      return;
+    }
+  }
+  throw ProbeError("find the probe's settings", ENOENT);
+}
+
+void ProbeSession::FillFreeSlots() {
+  const int fd = MapFd("free_slots");
+  const struct bpf_map* map = bpf_object__find_map_by_name(object_, "free_slots");
+  // The last one pushed is used first.
+  for (__u32 slot = bpf_map__max_entries(map); slot-- > 0;) {
+    if (bpf_map_update_elem(fd, nullptr, &slot, 0) != 0) throw ProbeError("fill the free slots", errno);
+  }
+}
+
+void ProbeSession::FindHostNamespace() {
+  LIBBPF_OPTS(bpf_test_run_opts, options);
+  // 0 stays when this fails: every process then counts as the host's, and doctor says so.
+  (void)bpf_prog_test_run_opts(bpf_program__fd(Program(kFindHostNamespace)), &options);
+}
+
+void ProbeSession::Attach() {
+  LibbpfMessages messages;
+  // Returns before entries: a call that was entered unseen leaves nothing behind at its return, but one that was
+  // only seen to be entered would look like a missed return.
+  for (auto it = plan_.programs.rbegin(); it != plan_.programs.rend(); ++it) {
+    const PlannedProgram& planned = *it;
+    struct bpf_program* program = Program(planned.program);
+    struct bpf_link* link = plan_.mode == AttachMode::kKprobe && !planned.function.empty()
+                                ? bpf_program__attach_kprobe(program, planned.at_return, planned.function.c_str())
+                                : bpf_program__attach(program);
+    if (link == nullptr) {
+      const int error = errno;
+      Detach();
+      throw ProbeError(std::string("attach ") + planned.program +
+                           (planned.function.empty() ? "" : " to " + planned.function),
+                       error, messages.text());
+    }
+    links_.push_back(link);
+  }
+}
+
+void ProbeSession::Detach() {
+  // Entries first: a call that is in flight still has its return seen.
+  for (auto it = links_.rbegin(); it != links_.rend(); ++it) bpf_link__destroy(*it);
+  links_.clear();
+}
+
+std::vector<LoadedProgram> ProbeSession::Programs() const {
+  std::vector<LoadedProgram> programs;
+  struct bpf_program* program;
+  bpf_object__for_each_program(program, object_) {
+    if (!bpf_program__autoload(program)) continue;
+    struct bpf_prog_info info = {};
+    __u32 length = sizeof info;
+    if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &length) != 0) continue;
+    programs.push_back({bpf_program__name(program), info.xlated_prog_len / 8, info.verified_insns});
+  }
+  return programs;
+}
+
+uint32_t ProbeSession::SetFilter(const Filter& filter) {
+  const uint32_t generation = settings_->generation + 1;
+  const __u32 at = generation % FILTER_GENERATIONS;
+
+  LIBBPF_OPTS(bpf_map_create_opts, trie_options, .map_flags = BPF_F_NO_PREALLOC);
+  const int prefixes = bpf_map_create(BPF_MAP_TYPE_LPM_TRIE, "prefixes", sizeof(__u32) + FILTER_PREFIX_BYTES,
+                                      sizeof(__u32), std::max<__u32>(1, static_cast<__u32>(filter.prefixes.size())),
+                                      &trie_options);
+  if (prefixes < 0) throw ProbeError("create the prefix filter", -prefixes);
+  const int devices = bpf_map_create(BPF_MAP_TYPE_HASH, "devices", sizeof(__u32), sizeof(__u32),
+                                     std::max<__u32>(1, static_cast<__u32>(filter.devices.size())), nullptr);
+  if (devices < 0) {
+    close(prefixes);
+    throw ProbeError("create the device filter", -devices);
+  }
+  int error = 0;
+  for (const Filter::Prefix& prefix : filter.prefixes) {
+    struct {
+      __u32 bits;
+      __u8 bytes[FILTER_PREFIX_BYTES];
+    } key = {};
+    const size_t length = std::min<size_t>(prefix.bytes.size(), FILTER_PREFIX_BYTES);
+    key.bits = static_cast<__u32>(length * 8);
+    memcpy(key.bytes, prefix.bytes.data(), length);
+    if (error == 0 && bpf_map_update_elem(prefixes, &key, &prefix.wanted, BPF_ANY) != 0) error = errno;
+  }
+  for (const Filter::Device& device : filter.devices) {
+    if (error == 0 && bpf_map_update_elem(devices, &device.device, &device.wanted, BPF_ANY) != 0) error = errno;
+  }
+  if (error == 0 && bpf_map_update_elem(MapFd("prefix_filters"), &at, &prefixes, BPF_ANY) != 0) error = errno;
+  if (error == 0 && bpf_map_update_elem(MapFd("device_filters"), &at, &devices, BPF_ANY) != 0) error = errno;
+  close(prefixes);
+  close(devices);
+  if (error != 0) throw ProbeError("fill the filter", error);
+
+  settings_->success_operations[at] = filter.success_operations;
+  settings_->failure_operations[at] = filter.failure_operations;
+  __atomic_store_n(&settings_->generation, generation, __ATOMIC_SEQ_CST);
+  return generation;
+}
+
+kernel_counters ProbeSession::ReadCounters() const {
+  const int cpus = libbpf_num_possible_cpus();
+  if (cpus < 0) throw ProbeError("count the CPUs", -cpus);
+  std::vector<kernel_counters> each(static_cast<size_t>(cpus));
+  const __u32 key = 0;
+  if (bpf_map_lookup_elem(MapFd("counters"), &key, each.data()) != 0) throw ProbeError("read the counters", errno);
+  kernel_counters sum = {};
+  for (const kernel_counters& one : each) {
+    sum.seen += one.seen;
+    sum.filtered += one.filtered;
+    sum.submitted += one.submitted;
+    sum.lost_ring_full += one.lost_ring_full;
+    sum.lost_state_full += one.lost_state_full;
+    sum.missed_returns += one.missed_returns;
+    sum.process_unsent += one.process_unsent;
+  }
+  return sum;
+}
+
+uint64_t ProbeSession::MissedRuns() const {
+  uint64_t missed = 0;
+  struct bpf_program* program;
+  bpf_object__for_each_program(program, object_) {
+    if (!bpf_program__autoload(program)) continue;
+    struct bpf_prog_info info = {};
+    __u32 length = sizeof info;
+    if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &length) == 0) missed += info.recursion_misses;
+  }
+  // struct bpf_link_info of Linux 6.7 in its first bytes; the headers that are compiled against may be older.
+  constexpr size_t kTypeAt = 0, kPerfTypeAt = 16, kMissedAt = 48, kInfoBytes = 64;
+  constexpr uint32_t kLinkPerfEvent = 7, kPerfKprobe = 3, kPerfKretprobe = 4;
+  for (struct bpf_link* link : links_) {
+    alignas(8) unsigned char info[kInfoBytes] = {};
+    __u32 length = sizeof info;
+    if (bpf_obj_get_info_by_fd(bpf_link__fd(link), info, &length) != 0) continue;
+    uint32_t type, perf_type;
+    memcpy(&type, info + kTypeAt, sizeof type);
+    memcpy(&perf_type, info + kPerfTypeAt, sizeof perf_type);
+    if (type != kLinkPerfEvent || (perf_type != kPerfKprobe && perf_type != kPerfKretprobe)) continue;
+    uint64_t value;
+    memcpy(&value, info + kMissedAt, sizeof value);
+    missed += value;
+  }
+  return missed;
+}

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "../bpf/record.h"
+#include "attach_plan.h"
+#include "ring_reader.h"
+
+struct bpf_link;
+struct bpf_object;
+struct bpf_program;
+
+/// What the kernel's filter should pass: the masks are those of bpf/filter.bpf.h.
+struct Filter {
+  struct Prefix {
+    std::string bytes;
+    uint32_t wanted;
+  };
+  struct Device {
+    uint32_t device;
+    uint32_t wanted;
+  };
+  std::vector<Prefix> prefixes;
+  std::vector<Device> devices;
+  uint32_t success_operations = 0;
+  uint32_t failure_operations = 0;
+};
+
+/// A loaded program, for reports.
+struct LoadedProgram {
+  std::string name;
+  uint32_t instructions;
+  /// How many instructions the verifier simulated (5.16); 0: the kernel does not say.
+  uint32_t verified_instructions;
+};
+
+/// Owns the BPF object, its links and the ring. Every step throws ProbeError; what was built is taken down by
+/// the destructor, in any state. Knows nothing of JavaScript.
+class ProbeSession {
+ public:
+  /// Loads the programs of the mode into the kernel; nothing runs yet. `ring_bytes`: a power of two of pages.
+  ProbeSession(AttachMode mode, size_t ring_bytes);
+  ~ProbeSession();
+  ProbeSession(const ProbeSession&) = delete;
+  ProbeSession& operator=(const ProbeSession&) = delete;
+
+  /// Attaches all programs; from now on records arrive.
+  void Attach();
+  /// Detaches all programs; what is in the ring stays readable.
+  void Detach();
+
+  const AttachPlan& plan() const { return plan_; }
+  RingReader& ring() { return *ring_; }
+  volatile probe_settings& settings() { return *settings_; }
+  std::vector<LoadedProgram> Programs() const;
+
+  /// Makes `filter` the one in force, at once and as a whole. Returns its generation, which every record carries
+  /// that was judged by it.
+  uint32_t SetFilter(const Filter& filter);
+  /// Sums over all CPUs.
+  kernel_counters ReadCounters() const;
+  /// Runs of programs that the kernel left out: recursion (5.12) and missed probes (6.7).
+  uint64_t MissedRuns() const;
+
+ private:
+  struct bpf_program* Program(const char* name) const;
+  int MapFd(const char* name) const;
+  void Load(size_t ring_bytes);
+  void MapSettings();
+  void FillFreeSlots();
+  void FindHostNamespace();
+
+  AttachPlan plan_;
+  struct bpf_object* object_ = nullptr;
+  std::vector<struct bpf_link*> links_;
+  std::unique_ptr<RingReader> ring_;
+  void* bss_ = nullptr;
+  size_t bss_bytes_ = 0;
+  volatile probe_settings* settings_ = nullptr;
+};

@@ -1,0 +1,51 @@
+#include "ring_reader.h"
+
+#include <linux/bpf.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "probe_error.h"
+
+RingReader::RingReader(int fd, size_t size) : fd_(fd), size_(size), page_(static_cast<size_t>(getpagesize())) {
+  void* consumer = mmap(nullptr, page_, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (consumer == MAP_FAILED) throw ProbeError("map the ring buffer", errno);
+  void* rest = mmap(nullptr, page_ + 2 * size, PROT_READ, MAP_SHARED, fd, static_cast<off_t>(page_));
+  if (rest == MAP_FAILED) {
+    const int error = errno;
+    munmap(consumer, page_);
+    throw ProbeError("map the ring buffer", error);
+  }
+  consumer_ = static_cast<uint64_t*>(consumer);
+  producer_ = static_cast<const uint64_t*>(rest);
+  data_ = static_cast<const uint8_t*>(rest) + page_;
+  position_ = __atomic_load_n(consumer_, __ATOMIC_ACQUIRE);
+}
+
+RingReader::~RingReader() {
+  munmap(consumer_, page_);
+  munmap(const_cast<uint64_t*>(producer_), page_ + 2 * size_);
+}
+
+size_t RingReader::Collect(uint32_t* offsets, size_t most) {
+  const uint64_t produced = __atomic_load_n(producer_, __ATOMIC_ACQUIRE);
+  size_t count = 0;
+  while (position_ < produced && count < most) {
+    const uint64_t at = position_ & (size_ - 1);
+    const uint32_t header = __atomic_load_n(reinterpret_cast<const uint32_t*>(data_ + at), __ATOMIC_ACQUIRE);
+    // Records become readable in order: an unfinished one holds back those behind it.
+    if (header & BPF_RINGBUF_BUSY_BIT) break;
+    const uint32_t length = header & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
+    if (!(header & BPF_RINGBUF_DISCARD_BIT)) offsets[count++] = static_cast<uint32_t>(at + BPF_RINGBUF_HDR_SZ);
+    position_ += (length + BPF_RINGBUF_HDR_SZ + 7) & ~uint64_t{7};
+  }
+  return count;
+}
+
+void RingReader::Release() { __atomic_store_n(consumer_, position_, __ATOMIC_RELEASE); }
+
+size_t RingReader::UsedBytes() const {
+  return static_cast<size_t>(__atomic_load_n(producer_, __ATOMIC_ACQUIRE) -
+                             __atomic_load_n(consumer_, __ATOMIC_RELAXED));
+}

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+/// Reads a BPF ring buffer in place. The kernel maps the data twice in a row, so every record is in one piece
+/// (kernel/bpf/ringbuf.c describes the layout: consumer page, producer page, data).
+class RingReader {
+ public:
+  /// Maps the ring of the map `fd` with `size` bytes of data. Throws ProbeError.
+  RingReader(int fd, size_t size);
+  ~RingReader();
+  RingReader(const RingReader&) = delete;
+  RingReader& operator=(const RingReader&) = delete;
+
+  const uint8_t* data() const { return data_; }
+  /// Bytes of data; `data()` can be read up to twice as far.
+  size_t size() const { return size_; }
+  int fd() const { return fd_; }
+
+  /// Writes the offsets in data() of the next finished records, `most` at most. They stay until Release().
+  size_t Collect(uint32_t* offsets, size_t most);
+  /// Gives the space of everything collected so far back to the kernel.
+  void Release();
+  /// Bytes that the kernel has reserved and that were not given back.
+  size_t UsedBytes() const;
+
+ private:
+  int fd_;
+  size_t size_;
+  size_t page_;
+  uint64_t* consumer_;
+  const uint64_t* producer_;
+  const uint8_t* data_;
+  uint64_t position_;
+};
