@@ -1,0 +1,64 @@
+import type { Config } from '../config/config.js';
+import { parseCommandLine } from './command-line.js';
+import { type CompletionShell, completion } from './completion.js';
+import { EXIT } from './exit-codes.js';
+import { explain } from './explain.js';
+import type { CommandIo } from './io.js';
+import { validate } from './validate.js';
+import { version } from './version.js';
+
+/** Options of `run`; what is undefined is left to the configuration. */
+export interface RunOptions {
+  readonly config: string | undefined;
+  readonly attach: Config['probe']['attach'] | undefined;
+  readonly format: 'json' | 'pretty' | undefined;
+  readonly log: string | undefined;
+}
+
+export interface DoctorOptions {
+  readonly json: boolean;
+}
+
+/** The commands that need the probe: passed in, so that everything else works, and is tested, without it. */
+export interface ProbeCommands {
+  run(options: RunOptions, io: CommandIo): Promise<number> | number;
+  doctor(options: DoctorOptions, io: CommandIo): Promise<number> | number;
+}
+
+/** Carries out one command line and returns the exit code. */
+export async function dispatch(argv: readonly string[], commands: ProbeCommands, io: CommandIo): Promise<number> {
+  const line = parseCommandLine(argv);
+  if (line.kind === 'help') {
+    io.stdout.write(line.text);
+    return EXIT.ok;
+  }
+  if (line.kind === 'usage-error') {
+    io.stderr.write(line.message);
+    return EXIT.usage;
+  }
+  const { values, operands } = line;
+  const json = values.has('json');
+  // The table has let no other values through.
+  switch (line.command) {
+    case 'run':
+      return commands.run(
+        {
+          config: values.get('config'),
+          attach: values.get('attach') as RunOptions['attach'],
+          format: values.get('format') as RunOptions['format'],
+          log: values.get('log'),
+        },
+        io,
+      );
+    case 'validate':
+      return validate({ file: operands[0], json }, io);
+    case 'explain':
+      return explain({ paths: operands, config: values.get('config'), json }, io);
+    case 'doctor':
+      return commands.doctor({ json }, io);
+    case 'completion':
+      return completion({ shell: operands[0] as CompletionShell }, io);
+    case 'version':
+      return version({}, io);
+  }
+}

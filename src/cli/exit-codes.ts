@@ -1,0 +1,9 @@
+/** Exit codes of the program, part of its interface. */
+export const EXIT = {
+  ok: 0,
+  failure: 1,
+  usage: 2,
+  notPrivileged: 4,
+  configuration: 6,
+  unsupportedKernel: 69,
+} as const;

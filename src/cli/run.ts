@@ -1,0 +1,90 @@
+import type { Config } from '../config/config.js';
+import { loadConfig } from '../config/load.js';
+import { formatProblem } from '../config/problem.js';
+import { createDiagnostics, type Diagnostics } from '../output/diagnostics.js';
+import { loadBinding } from '../probe/native-probe.js';
+import { ProbeUnavailableError } from '../probe/open-probe.js';
+import { Daemon } from '../service/daemon.js';
+import type { RunOptions } from './dispatch.js';
+import { EXIT } from './exit-codes.js';
+import type { CommandIo } from './io.js';
+import { programVersion } from './version.js';
+
+/** Runs the daemon until it is told to stop. */
+export async function run(options: RunOptions, io: CommandIo): Promise<number> {
+  const loaded = await loadConfig(options.config);
+  if ('problems' in loaded) {
+    for (const problem of loaded.problems) io.stderr.write(`${formatProblem(problem)}\n`);
+    return EXIT.configuration;
+  }
+  const config = withOptions(loaded.config, options);
+  const diagnostics = createDiagnostics({ level: config.log.level, format: config.log.format });
+  const daemon = new Daemon({
+    config,
+    binding: loadBinding(),
+    diagnostics,
+    version: programVersion(),
+    readConfig: () => readAgain(options, diagnostics),
+  });
+  const stopped = stopOnSignals(daemon, diagnostics);
+  try {
+    await daemon.start();
+  } catch (error) {
+    await daemon.stop();
+    return report(error, diagnostics);
+  }
+  return stopped;
+}
+
+/** Options of the command line win over the file. */
+function withOptions(config: Config, { attach, format, log }: RunOptions): Config {
+  return {
+    ...config,
+    probe: { ...config.probe, ...(attach !== undefined && { attach }) },
+    log: { ...config.log, ...(format !== undefined && { format }), ...(log !== undefined && { output: log }) },
+  };
+}
+
+async function readAgain(options: RunOptions, diagnostics: Diagnostics): Promise<Config | undefined> {
+  const loaded = await loadConfig(options.config);
+  if ('config' in loaded) return withOptions(loaded.config, options);
+  const problems = loaded.problems.map(formatProblem);
+  diagnostics.error({ problems }, 'the configuration is bad, the old one stays');
+  return undefined;
+}
+
+/** Resolves to the exit code when the daemon has been stopped by a signal. */
+function stopOnSignals(daemon: Daemon, diagnostics: Diagnostics): Promise<number> {
+  process.on('SIGHUP', () => void daemon.reload());
+  process.on('uncaughtException', (error) => {
+    diagnostics.fatal({ error }, 'unexpected error');
+    daemon.flushSync();
+    process.exit(EXIT.failure);
+  });
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        diagnostics.info({ signal }, 'stopping');
+        void daemon.stop().then(resolve);
+      });
+    }
+  });
+}
+
+function report(error: unknown, diagnostics: Diagnostics): number {
+  if (!(error instanceof ProbeUnavailableError)) {
+    diagnostics.fatal({ error }, (error as Error).message);
+    return EXIT.failure;
+  }
+  for (const { mode, reason, hint, details } of error.refusals) {
+    diagnostics.error({ mode, reason, ...(hint && { hint }) }, 'attach mode not usable');
+    diagnostics.debug({ mode, details }, 'what libbpf said');
+  }
+  if (error.refusals.some(({ code }) => code === 'ENOMEM')) return EXIT.failure;
+  if (error.lacksPrivilege) {
+    diagnostics.fatal('not privileged to hook the kernel; run as root, or see "rmwatch doctor"');
+    return EXIT.notPrivileged;
+  }
+  diagnostics.fatal('this kernel cannot be hooked; see "rmwatch doctor"');
+  return EXIT.unsupportedKernel;
+}

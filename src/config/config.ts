@@ -1,0 +1,51 @@
+/** The configuration as the rest of the program sees it: defaults applied, units converted, nothing optional left. */
+
+export const OPERATIONS = ['unlink', 'rmdir', 'replace'] as const;
+export type Operation = (typeof OPERATIONS)[number];
+
+export const ATTACH_MODES = ['kprobe', 'fentry', 'tracepoint'] as const;
+export type AttachMode = (typeof ATTACH_MODES)[number];
+
+export interface WatchConfig {
+  /** Label in logs and metrics; unique, `[a-z][a-z0-9_-]{0,62}`. */
+  readonly name: string;
+  /** Absolute globs. */
+  readonly include: readonly string[];
+  /** Absolute globs, or relative ones that match at any depth. */
+  readonly exclude: readonly string[];
+  /** Whose paths the patterns speak of: this host's, or those of the deleting process. */
+  readonly view: 'host' | 'process';
+  readonly operations: readonly Operation[];
+  /** Also report attempts that failed. */
+  readonly failures: boolean;
+  readonly ignore: {
+    /** Base names of executables. */
+    readonly processes: readonly string[];
+    /** User names, or numeric user ids in decimal. */
+    readonly users: readonly string[];
+  };
+  /** false: count in metrics only. */
+  readonly log: boolean;
+}
+
+export interface Config {
+  readonly watches: readonly WatchConfig[];
+  readonly probe: { readonly attach: AttachMode | 'auto'; readonly ringBufferBytes: number };
+  readonly log: {
+    /** 'stdout' or an absolute file path. */
+    readonly output: string;
+    readonly format: 'auto' | 'json' | 'pretty';
+    readonly level: LogLevel;
+    readonly processArgs: boolean;
+  };
+  readonly http: { readonly listen: HttpListen };
+  readonly selfTest: { /** null: disabled. */ readonly intervalMs: number | null };
+}
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export type HttpListen =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string }
+  | { readonly kind: 'off' };

@@ -1,0 +1,50 @@
+import type { z } from 'zod';
+import { didYouMean } from './did-you-mean.js';
+import type { KeyPath } from './problem.js';
+import { KNOWN_KEYS } from './schema.js';
+
+const EXPECTED: Readonly<Record<string, string>> = {
+  string: 'text',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a group of keys',
+  int: 'a whole number',
+  number: 'a number',
+};
+
+/** What a schema issue says to the author of the file; undefined leaves the words of the schema library. */
+export function issueText(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code === 'invalid_type') {
+    const expected = EXPECTED[issue.expected] ?? issue.expected;
+    if (issue.input === undefined) return `is required: ${expected}`;
+    const hint =
+      issue.expected === 'array' && typeof issue.input === 'string' ? `, write [${JSON.stringify(issue.input)}]` : '';
+    return `expected ${expected}, got ${described(issue.input)}${hint}`;
+  }
+  if (issue.code === 'invalid_value') {
+    const values = issue.values.map(String);
+    const hint = typeof issue.input === 'string' ? didYouMean(issue.input, values) : '';
+    return `expected ${values.join(', ')}, got ${described(issue.input)}${hint}`;
+  }
+  if (issue.code === 'too_small' && issue.origin === 'array') return 'must not be empty';
+  return undefined;
+}
+
+/** What to say about a key that no section or another section has. */
+export function unknownKeyText(path: KeyPath, key: string): string {
+  const section = path.filter((part) => typeof part === 'string').join('.');
+  const hint = didYouMean(key, KNOWN_KEYS[section] ?? []);
+  if (hint !== '') return `unknown key${hint}`;
+  const home = Object.entries(KNOWN_KEYS).find(([name, keys]) => name !== section && keys.includes(key));
+  if (home !== undefined)
+    return `unknown key here${home[0] === '' ? ', it belongs to the top level' : `, it belongs to ${home[0]}`}`;
+  return `unknown key, known are ${(KNOWN_KEYS[section] ?? []).join(', ')}`;
+}
+
+function described(value: unknown): string {
+  if (value === null) return 'nothing';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'a group of keys';
+  if (typeof value !== 'string') return String(value);
+  return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+}

@@ -1,0 +1,82 @@
+import { isUtf8 } from 'node:buffer';
+import { type FileHandle, open } from 'node:fs/promises';
+import { getSystemErrorMap } from 'node:util';
+import type { Config } from './config.js';
+import { parseConfig } from './parse.js';
+import type { Problem } from './problem.js';
+
+export { type ParseResult, parseConfig } from './parse.js';
+
+export const DEFAULT_CONFIG_FILE = '/etc/rmwatch/rmwatch.yaml';
+
+/** Ten thousand watches fit several times over; a log file or a disk image given by mistake does not. */
+export const CONFIG_BYTES_MAX = 16 * 2 ** 20;
+
+export type LoadResult =
+  | {
+      readonly config: Config /** undefined: no file was given and there is none, these are the defaults. */;
+      readonly file: string | undefined;
+    }
+  | { readonly problems: readonly Problem[] };
+
+/** Reads the given file, which must then exist, or the default one, which need not. */
+export async function loadConfig(file: string | undefined, defaultFile = DEFAULT_CONFIG_FILE): Promise<LoadResult> {
+  const path = file ?? defaultFile;
+  let bytes: Buffer | undefined;
+  try {
+    bytes = await readBounded(path);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' && file === undefined) return { ...defaults(), file: undefined };
+    return fileProblem(path, `cannot be read: ${reasonOf(error as NodeJS.ErrnoException)}`);
+  }
+  if (bytes === undefined) return fileProblem(path, `is larger than 16 MiB (${CONFIG_BYTES_MAX} bytes), refused`);
+  if (!isUtf8(bytes)) return { problems: [notUtf8(path, bytes)] };
+  const parsed = parseConfig(bytes.toString('utf8'), path);
+  return 'config' in parsed ? { ...parsed, file: path } : parsed;
+}
+
+function defaults(): { readonly config: Config } {
+  const parsed = parseConfig('', '');
+  if ('problems' in parsed) throw new Error('the default configuration is not valid');
+  return parsed;
+}
+
+/** undefined when there is more than CONFIG_BYTES_MAX; counted while reading, since a pipe has no size. */
+async function readBounded(path: string): Promise<Buffer | undefined> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(path, 'r');
+    const chunks: Buffer[] = [];
+    let total = 0;
+    for (;;) {
+      const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(2 ** 18), 0, 2 ** 18, null);
+      if (bytesRead === 0) return Buffer.concat(chunks);
+      total += bytesRead;
+      if (total > CONFIG_BYTES_MAX) return undefined;
+      chunks.push(buffer.subarray(0, bytesRead));
+    }
+  } finally {
+    await handle?.close();
+  }
+}
+
+function fileProblem(file: string, message: string): { problems: Problem[] } {
+  return { problems: [{ file, line: 1, column: 1, path: '', message }] };
+}
+
+function reasonOf(error: NodeJS.ErrnoException): string {
+  const known = error.errno === undefined ? undefined : getSystemErrorMap().get(error.errno);
+  return known ? `${known[1]} (${known[0]})` : error.message;
+}
+
+function notUtf8(file: string, bytes: Buffer): Problem {
+  let line = 1;
+  for (let start = 0; start < bytes.length; line++) {
+    const end = bytes.indexOf(0x0a, start);
+    const next = end < 0 ? bytes.length : end + 1;
+    if (!isUtf8(bytes.subarray(start, next))) break;
+    start = next;
+  }
+  return { file, line, column: 1, path: '', message: 'is not valid UTF-8' };
+}

@@ -1,0 +1,88 @@
+import type { Config } from './config.js';
+import { issueText, unknownKeyText } from './issue-text.js';
+import { formatPath, type KeyPath, type Problem } from './problem.js';
+import { type ConfigFile, configFileSchema } from './schema.js';
+import { type Finding, YamlSource } from './yaml-source.js';
+
+/** Nobody reads further, and a file that is no configuration at all can have millions. */
+const PROBLEMS_MAX = 1000;
+
+export type ParseResult = { readonly config: Config } | { readonly problems: readonly Problem[] };
+
+/** Reads a whole configuration; `file` is only named in the problems, which come all at once in the order of the file. */
+export function parseConfig(text: string, file: string): ParseResult {
+  const source = new YamlSource(text);
+  const findings: Finding[] = [...source.findings];
+  if (source.value !== undefined) {
+    const parsed = configFileSchema.safeParse(source.value ?? {}, { error: issueText });
+    findings.push(...duplicateNames(source));
+    if (parsed.success && findings.length === 0) return { config: configOf(parsed.data) };
+    for (const issue of parsed.error?.issues ?? []) {
+      const path = issue.path as KeyPath;
+      if (issue.code === 'unrecognized_keys') {
+        for (const key of issue.keys) {
+          findings.push({
+            offset: source.offsetOfKey(path, key),
+            path: [...path, key],
+            message: unknownKeyText(path, key),
+          });
+        }
+      } else {
+        findings.push({ offset: source.offsetOf(path), path, message: issue.message });
+      }
+    }
+  }
+  return { problems: problemsOf(findings, source, file) };
+}
+
+/** Apart from the schema, which stops at a list with errors in it and would show these only in the next run. */
+function duplicateNames(source: YamlSource): Finding[] {
+  const watches = (source.value as { watches?: unknown } | null)?.watches;
+  const findings: Finding[] = [];
+  const firstByName = new Map<string, number>();
+  (Array.isArray(watches) ? watches : []).forEach((watch: { name?: unknown } | null, index) => {
+    const name = watch?.name;
+    if (typeof name !== 'string') return;
+    const first = firstByName.get(name);
+    if (first === undefined) {
+      firstByName.set(name, index);
+      return;
+    }
+    const path = ['watches', index, 'name'];
+    const { line } = source.position(source.offsetOf(['watches', first, 'name']));
+    findings.push({
+      offset: source.offsetOf(path),
+      path,
+      message: `"${name}" is already the name of the watch in line ${line}`,
+    });
+  });
+  return findings;
+}
+
+function problemsOf(findings: Finding[], source: YamlSource, file: string): Problem[] {
+  findings.sort((a, b) => a.offset - b.offset);
+  const problems = findings.slice(0, PROBLEMS_MAX).map(({ offset, path, message }) => {
+    return { file, ...source.position(offset), path: formatPath(path), message };
+  });
+  const more = findings[PROBLEMS_MAX];
+  if (more !== undefined) {
+    const message = `${findings.length - PROBLEMS_MAX} more problems are not shown`;
+    problems.push({ file, ...source.position(more.offset), path: '', message });
+  }
+  return problems;
+}
+
+function configOf(file: ConfigFile): Config {
+  return {
+    watches: file.watches,
+    probe: { attach: file.probe.attach, ringBufferBytes: file.probe.ring_buffer },
+    log: {
+      output: file.log.output,
+      format: file.log.format,
+      level: file.log.level,
+      processArgs: file.log.process_args,
+    },
+    http: file.http,
+    selfTest: { intervalMs: file.self_test.interval },
+  };
+}

@@ -1,0 +1,212 @@
+import { z } from 'zod';
+import { compileGlob, type GlobRole } from '../watch/glob.js';
+import { PatternError } from '../watch/pattern-error.js';
+import { ATTACH_MODES, LOG_LEVELS, OPERATIONS } from './config.js';
+import { parseListenAddress } from './listen-address.js';
+import { formatSize, type Parsed, parseDuration, parseSize, SIZE_PATTERN } from './units.js';
+
+/**
+ * The configuration file: keys as they are written there, values as the program wants them. The JSON Schema for editors comes
+ * from the same definition; descriptions are written for the reader of the file.
+ */
+
+export const RING_BUFFER_MIN = 64 * 2 ** 10;
+export const RING_BUFFER_MAX = 2 ** 30;
+const SELF_TEST_MIN_MS = 1000;
+/** Node.js timers hold 31 bits of milliseconds; a longer wait would fire at once. */
+const SELF_TEST_MAX_HOURS = 596;
+const UID_MAX = 2 ** 32 - 2;
+
+/** Reads a text further; what is wrong with it becomes the message of the issue. */
+function reading<T>(parse: (text: string) => Parsed<T>) {
+  return (text: string, context: z.core.$RefinementCtx): T => {
+    const parsed = parse(text);
+    if ('value' in parsed) return parsed.value;
+    context.issues.push({ code: 'custom', message: parsed.error, input: text });
+    return z.NEVER;
+  };
+}
+
+function pattern(role: GlobRole) {
+  return z.string().transform(
+    reading((text): Parsed<string> => {
+      try {
+        compileGlob(text, role);
+        return { value: text };
+      } catch (error) {
+        if (error instanceof PatternError) return { error: error.message };
+        throw error;
+      }
+    }),
+  );
+}
+
+/** A list that may be left empty in any way YAML knows: all of its items commented out is a common one. */
+function optionalList<T extends z.ZodType>(item: T) {
+  return z
+    .array(item)
+    .nullable()
+    .prefault([])
+    .transform((items) => items ?? []);
+}
+
+function processName(text: string): Parsed<string> {
+  if (text === '' || text.includes('\0'))
+    return { error: 'expected the base name of an executable, such as logrotate' };
+  if (text.includes('/')) return { error: `expected a base name without slashes: "${text.split('/').at(-1)}"` };
+  return { value: text };
+}
+
+function userName(text: string): Parsed<string> {
+  if (/^[0-9]+$/.test(text)) {
+    return Number(text) <= UID_MAX ? { value: String(Number(text)) } : { error: `a user id is at most ${UID_MAX}` };
+  }
+  return /^[^\s:/,\0]+$/.test(text) ? { value: text } : { error: `"${text}" is no user name and no user id` };
+}
+
+function ringBufferSize(text: string): Parsed<number> {
+  const size = parseSize(text);
+  if ('error' in size) return size;
+  const { value } = size;
+  const allowed = `a power of two from ${formatSize(RING_BUFFER_MIN)} to ${formatSize(RING_BUFFER_MAX)}`;
+  if (value < RING_BUFFER_MIN || value > RING_BUFFER_MAX) return { error: `must be ${allowed}, got ${text}` };
+  // Every page size of Linux is a power of two of at most 64 KiB, so such a size is always whole pages.
+  const below = 2 ** Math.floor(Math.log2(value));
+  if (below === value) return size;
+  return { error: `must be ${allowed}; ${text} is between ${formatSize(below)} and ${formatSize(below * 2)}` };
+}
+
+function selfTestInterval(text: string): Parsed<number | null> {
+  if (text === 'off') return { value: null };
+  const duration = parseDuration(text);
+  if ('error' in duration) return { error: duration.error.replace('expected', 'expected off or') };
+  if (duration.value < SELF_TEST_MIN_MS || duration.value > SELF_TEST_MAX_HOURS * 3_600_000) {
+    return { error: `must be off or from 1s to ${SELF_TEST_MAX_HOURS}h, got ${text}` };
+  }
+  return duration;
+}
+
+function logOutput(text: string): Parsed<string> {
+  const isFile = text.startsWith('/') && !text.endsWith('/') && !text.includes('\0');
+  return text === 'stdout' || isFile
+    ? { value: text }
+    : { error: `expected stdout or an absolute file path, got "${text}"` };
+}
+
+const ignore = z.strictObject({
+  processes: optionalList(z.string().transform(reading(processName))).describe(
+    'Base names of executables whose deletions this watch leaves out.',
+  ),
+  users: optionalList(
+    z
+      .union([z.string(), z.int().min(0)], { error: 'expected a user name or a user id' })
+      .transform((user) => String(user))
+      .transform(reading(userName)),
+  ).describe('User names or user ids whose deletions this watch leaves out.'),
+});
+
+const watch = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[a-z][a-z0-9_-]{0,62}$/, {
+      error: 'must start with a-z and consist of a-z, 0-9, "_" and "-", at most 63 characters',
+    })
+    .describe('Label in logs and metrics; unique.'),
+  include: z
+    .array(pattern('include'))
+    .min(1)
+    .describe('Absolute globs: * and ? and [a-z] within one name, ** across directories.'),
+  exclude: optionalList(pattern('exclude')).describe('Globs that veto; relative ones match at any depth.'),
+  view: z
+    .enum(['host', 'process'])
+    .default('host')
+    .describe('Whose paths the patterns speak of: as this host sees them, or as the deleting process does.'),
+  operations: z
+    .array(z.enum(OPERATIONS))
+    .min(1)
+    .prefault([...OPERATIONS])
+    .transform((chosen) => OPERATIONS.filter((operation) => chosen.includes(operation)))
+    .describe('What counts as a deletion.'),
+  failures: z.boolean().default(false).describe('Also report attempts that failed.'),
+  ignore: section(ignore).describe('Deletions to leave out, by who makes them.'),
+  log: z.boolean().default(true).describe('false: count in metrics only.'),
+});
+
+const probe = z.strictObject({
+  attach: z
+    .enum(['auto', ...ATTACH_MODES])
+    .default('auto')
+    .describe('How the kernel is hooked; auto takes the first that works.'),
+  ring_buffer: z
+    .string()
+    .meta({ pattern: SIZE_PATTERN })
+    .prefault('16MiB')
+    .transform(reading(ringBufferSize))
+    .describe('Room for events between kernel and daemon: a power of two from 64KiB to 1GiB.'),
+});
+
+const log = z.strictObject({
+  output: z.string().prefault('stdout').transform(reading(logOutput)).describe('stdout or an absolute file path.'),
+  format: z
+    .enum(['auto', 'json', 'pretty'])
+    .default('auto')
+    .describe('Form of the event lines; auto is pretty on a terminal and json elsewhere.'),
+  level: z.enum(LOG_LEVELS).default('info').describe("Least severity of the daemon's own messages on stderr."),
+  process_args: z
+    .boolean()
+    .default(true)
+    .describe('false: leave command lines out of the events, they can hold secrets.'),
+});
+
+/** `off` is a text in YAML 1.2, but tools that still write YAML 1.1 turn it into false. */
+const offOrText = z
+  .union([z.string(), z.literal(false)], { error: 'expected text or off' })
+  .transform((value) => (value === false ? 'off' : value));
+
+const http = z.strictObject({
+  listen: offOrText
+    .prefault('127.0.0.1:29293')
+    .transform(reading(parseListenAddress))
+    .describe('Where metrics and health are served: "host:port", "[ipv6]:port", "unix:/path" or off.'),
+});
+
+const selfTest = z.strictObject({
+  interval: offOrText
+    .prefault('5m')
+    .transform(reading(selfTestInterval))
+    .describe('Time between test deletions, at least 1s; off to disable.'),
+});
+
+/** A group of settings: left out, or with all of its keys commented out, it has its defaults. */
+function section<T extends z.ZodObject>(object: T) {
+  return object
+    .nullable()
+    .prefault({} as z.input<T>)
+    .transform((value) => value ?? (object.parse({}) as z.output<T>));
+}
+
+const file = z.strictObject({
+  watches: z
+    .array(watch)
+    .min(1)
+    .prefault([{ name: 'all', include: ['/**'] }])
+    .describe('What to report.'),
+  probe: section(probe).describe('The kernel side.'),
+  log: section(log).describe('Where events and messages go.'),
+  http: section(http).describe('The HTTP endpoint for metrics and health.'),
+  self_test: section(selfTest).describe('Deletions that the daemon makes itself to see that they come through.'),
+});
+
+export const configFileSchema = file;
+export type ConfigFile = z.output<typeof file>;
+
+/** The keys of every section, by its path without list positions. */
+export const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
+  '': Object.keys(file.shape),
+  watches: Object.keys(watch.shape),
+  'watches.ignore': Object.keys(ignore.shape),
+  probe: Object.keys(probe.shape),
+  log: Object.keys(log.shape),
+  http: Object.keys(http.shape),
+  self_test: Object.keys(selfTest.shape),
+};

@@ -1,0 +1,29 @@
+import type { Glob } from './glob.js';
+import { PatternTrie } from './pattern-trie.js';
+
+/** Whether the excludes veto a name in one directory: settled for all of its names, or to be asked name by name. */
+export type Veto = boolean | ((name: string) => boolean);
+
+/** The exclude patterns of a watch; watches with the same patterns share one set, so each directory is judged once. */
+export class ExcludeSet {
+  private readonly trie = new PatternTrie<true>();
+
+  constructor(globs: readonly Glob[]) {
+    for (const glob of globs) this.trie.getOrAdd(glob, () => true);
+  }
+
+  veto(directories: readonly string[]): Veto {
+    const { constant, dependent } = this.trie.candidates(directories);
+    if (constant.length > 0) return true;
+    if (dependent.length === 0) return false;
+    return (name) => {
+      let vetoed = false;
+      for (const index of dependent) {
+        index.forEachDependent(name, () => {
+          vetoed = true;
+        });
+      }
+      return vetoed;
+    };
+  }
+}

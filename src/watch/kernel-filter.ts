@@ -1,0 +1,61 @@
+import type { Operation, WatchConfig } from '../config/config.js';
+import { compileGlob } from './glob.js';
+
+/** How the kernel names the operations in its masks. */
+export const OPERATION_BITS: Readonly<Record<Operation, number>> = { unlink: 1, rmdir: 2, replace: 4 };
+
+/** Longest key of the kernel's prefix tree, in bytes. */
+export const KERNEL_PREFIX_MAX = 255;
+
+export interface KernelFilterEntry {
+  /** Leading bytes of a path, in latin1 view. */
+  readonly prefix: string;
+  /** Operations wanted when they succeed. */
+  readonly successMask: number;
+  /** Operations wanted when they fail. */
+  readonly failureMask: number;
+}
+
+/**
+ * What the kernel needs to drop early what no watch can want: never narrower than the watches, often wider, since it looks at
+ * fixed beginnings of paths only.
+ *
+ * The kernel finds the longest entry that a path starts with and looks no further, so each entry carries what its shorter
+ * beginnings want too; entries that would say the same as the next shorter one are left out. Sorted by prefix.
+ */
+export function kernelFilter(watches: readonly WatchConfig[]): KernelFilterEntry[] {
+  const wanted = new Map<string, { successMask: number; failureMask: number }>();
+  for (const watch of watches) {
+    const mask = watch.operations.reduce((bits, operation) => bits | OPERATION_BITS[operation], 0);
+    for (const pattern of watch.include) {
+      const prefix = compileGlob(pattern, 'include').literalPrefix.slice(0, KERNEL_PREFIX_MAX);
+      const masks = wanted.get(prefix) ?? { successMask: 0, failureMask: 0 };
+      masks.successMask |= mask;
+      if (watch.failures) masks.failureMask |= mask;
+      wanted.set(prefix, masks);
+    }
+  }
+  const entries: KernelFilterEntry[] = [];
+  const shorter: KernelFilterEntry[] = [];
+  // In this order every prefix comes after all of its own beginnings, and the last ones still open are exactly those.
+  for (const [prefix, masks] of [...wanted].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    while (shorter.length > 0 && !prefix.startsWith(shorter.at(-1)?.prefix ?? '')) shorter.pop();
+    const next = shorter.at(-1);
+    const successMask = masks.successMask | (next?.successMask ?? 0);
+    const failureMask = masks.failureMask | (next?.failureMask ?? 0);
+    if (successMask === next?.successMask && failureMask === next.failureMask) continue;
+    const entry = { prefix, successMask, failureMask };
+    shorter.push(entry);
+    entries.push(entry);
+  }
+  return entries;
+}
+
+/** The entry that the kernel goes by for a path; without one it drops the event. */
+export function kernelEntryFor(entries: readonly KernelFilterEntry[], path: string): KernelFilterEntry | undefined {
+  let longest: KernelFilterEntry | undefined;
+  for (const entry of entries) {
+    if (path.startsWith(entry.prefix) && entry.prefix.length >= (longest?.prefix.length ?? 0)) longest = entry;
+  }
+  return longest;
+}

@@ -1,0 +1,78 @@
+import { ANY_DEPTH, type Glob } from './glob.js';
+import { SegmentIndex } from './segment-index.js';
+
+/** What is left to match once the names before are consumed; patterns with the same beginning share nodes. */
+class Node<T> {
+  /** Reached through `**`: stays active whatever directory comes next. */
+  readonly atAnyDepth: boolean;
+  /** Patterns that go on after one more directory. */
+  readonly directories = new SegmentIndex<Node<T>>();
+  /** Patterns that end with one more name. */
+  readonly names = new SegmentIndex<T>();
+  /** Patterns that go on with `**`. */
+  below: Node<T> | undefined;
+
+  constructor(atAnyDepth: boolean) {
+    this.atAnyDepth = atAnyDepth;
+  }
+}
+
+/** The patterns of a trie that are still possible inside one directory. */
+export interface Candidates<T> {
+  /** Values of patterns that match every name in the directory. */
+  readonly constant: readonly T[];
+  /** Where the values of further patterns depend on the name. */
+  readonly dependent: readonly SegmentIndex<T>[];
+}
+
+/**
+ * All patterns of one kind, walked together, one directory at a time: the cost of a directory is the number of nodes that are
+ * active on the way, not the number of patterns.
+ */
+export class PatternTrie<T> {
+  private readonly root = new Node<T>(false);
+
+  /** The value kept for this pattern, made when there is none. Patterns that mean the same share one. */
+  getOrAdd(glob: Glob, make: () => T): T {
+    let node = this.root;
+    for (const segment of glob.segments.slice(0, -1)) {
+      if (segment === ANY_DEPTH) {
+        node.below ??= new Node<T>(true);
+        node = node.below;
+      } else {
+        node = node.directories.getOrAdd(segment, () => new Node<T>(false));
+      }
+    }
+    const last = glob.segments.at(-1);
+    if (last === undefined || last === ANY_DEPTH) throw new Error(`pattern without a last name: ${glob.source}`);
+    return node.names.getOrAdd(last, make);
+  }
+
+  candidates(directories: readonly string[]): Candidates<T> {
+    let active = new Set<Node<T>>();
+    activate(this.root, active);
+    for (const directory of directories) {
+      const next = new Set<Node<T>>();
+      for (const node of active) {
+        if (node.atAnyDepth) activate(node, next);
+        if (node.directories.constant !== undefined) activate(node.directories.constant, next);
+        node.directories.forEachDependent(directory, (child) => activate(child, next));
+      }
+      active = next;
+      if (active.size === 0) break;
+    }
+    const constant: T[] = [];
+    const dependent: SegmentIndex<T>[] = [];
+    for (const { names } of active) {
+      if (names.constant !== undefined) constant.push(names.constant);
+      if (names.dependsOnName) dependent.push(names);
+    }
+    return { constant, dependent };
+  }
+}
+
+/** `**` may stand for no directory at all, so what follows it is possible at once. */
+function activate<T>(node: Node<T>, active: Set<Node<T>>): void {
+  active.add(node);
+  if (node.below !== undefined) active.add(node.below);
+}

@@ -1,0 +1,86 @@
+import type { SegmentPattern } from './segment-pattern.js';
+
+interface Entry<T> {
+  readonly pattern: SegmentPattern;
+  readonly value: T;
+}
+
+/**
+ * Many patterns of one name, each with a value: finds the values of all patterns that match a name without trying them all.
+ *
+ * Literals are looked up, patterns with a fixed beginning or end are looked up by it; only patterns that begin and end with a
+ * wildcard (`*a*`, `[ab]*`) have to be tried one by one.
+ */
+export class SegmentIndex<T> {
+  /** The value of `*`. */
+  private matchingAll: T | undefined;
+  private readonly byKey = new Map<string, T>();
+  private readonly literals = new Map<string, T>();
+  private readonly prefixes = new AffixTable<T>();
+  private readonly suffixes = new AffixTable<T>();
+  private readonly others: Entry<T>[] = [];
+
+  /** The value of `*`: what every name gets. */
+  get constant(): T | undefined {
+    return this.matchingAll;
+  }
+
+  /** Whether some names get more than `constant`. */
+  get dependsOnName(): boolean {
+    return this.byKey.size > (this.matchingAll === undefined ? 0 : 1);
+  }
+
+  getOrAdd(pattern: SegmentPattern, make: () => T): T {
+    const known = this.byKey.get(pattern.key);
+    if (known !== undefined) return known;
+    const value = make();
+    this.byKey.set(pattern.key, value);
+    if (pattern.matchesAll) this.matchingAll = value;
+    else if (pattern.literal !== undefined) this.literals.set(pattern.literal, value);
+    else if (pattern.prefix !== '') this.prefixes.add(pattern.prefix, { pattern, value });
+    else if (pattern.suffix !== '') this.suffixes.add(pattern.suffix, { pattern, value });
+    else this.others.push({ pattern, value });
+    return value;
+  }
+
+  /** Hands out the values of all patterns but `*` that match the name. */
+  forEachDependent(name: string, visit: (value: T) => void): void {
+    const literal = this.literals.get(name);
+    if (literal !== undefined) visit(literal);
+    for (const length of this.prefixes.lengths) {
+      if (length > name.length) break;
+      visitMatching(this.prefixes.get(name.slice(0, length)), name, visit);
+    }
+    for (const length of this.suffixes.lengths) {
+      if (length > name.length) break;
+      visitMatching(this.suffixes.get(name.slice(name.length - length)), name, visit);
+    }
+    visitMatching(this.others, name, visit);
+  }
+}
+
+function visitMatching<T>(entries: readonly Entry<T>[], name: string, visit: (value: T) => void): void {
+  for (const entry of entries) if (entry.pattern.matches(name)) visit(entry.value);
+}
+
+class AffixTable<T> {
+  /** Distinct lengths of the affixes, rising: how many look-ups a name costs. */
+  readonly lengths: number[] = [];
+  private readonly entries = new Map<string, Entry<T>[]>();
+
+  add(affix: string, entry: Entry<T>): void {
+    const entries = this.entries.get(affix);
+    if (entries !== undefined) {
+      entries.push(entry);
+      return;
+    }
+    this.entries.set(affix, [entry]);
+    if (this.lengths.includes(affix.length)) return;
+    this.lengths.push(affix.length);
+    this.lengths.sort((a, b) => a - b);
+  }
+
+  get(affix: string): readonly Entry<T>[] {
+    return this.entries.get(affix) ?? [];
+  }
+}

@@ -1,0 +1,109 @@
+import type { WatchConfig } from '../config/config.js';
+import { BoundedCache } from './bounded-cache.js';
+import { DirectoryMatcher, type Part } from './directory-matcher.js';
+import { ExcludeSet } from './exclude-set.js';
+import { compileGlob, type Glob, namesOf } from './glob.js';
+import { InternedSets } from './interned-sets.js';
+import { PatternTrie } from './pattern-trie.js';
+
+export type View = WatchConfig['view'];
+
+/** Directories remembered per view. */
+const DIRECTORIES_MAX = 4096;
+
+interface CompiledWatch {
+  readonly config: WatchConfig;
+  readonly include: readonly Glob[];
+  readonly exclude: readonly Glob[];
+}
+
+/** How one watch judges one path, for people. */
+export interface Explanation {
+  readonly watch: WatchConfig;
+  readonly matched: boolean;
+  /** The first include pattern that matches. */
+  readonly include: Glob | undefined;
+  /** The first exclude pattern that matches; looked for only when an include does. */
+  readonly exclude: Glob | undefined;
+  /** All include patterns of the watch. */
+  readonly includes: readonly Glob[];
+}
+
+/** Whose include, by path alone, wants a deletion: the caller still judges operation, outcome, process and user. */
+export class WatchSet {
+  readonly watches: readonly WatchConfig[];
+  private readonly compiled: readonly CompiledWatch[];
+  private readonly sets = new InternedSets();
+  private readonly tries: Readonly<Record<View, PatternTrie<readonly Part[]>>>;
+  private readonly directories: Readonly<Record<View, BoundedCache<DirectoryMatcher>>>;
+
+  /** The patterns must be valid, as parseConfig leaves them. */
+  constructor(watches: readonly WatchConfig[]) {
+    this.watches = watches;
+    this.compiled = watches.map((config) => ({
+      config,
+      include: config.include.map((pattern) => compileGlob(pattern, 'include')),
+      exclude: config.exclude.map((pattern) => compileGlob(pattern, 'exclude')),
+    }));
+    this.tries = buildTries(this.compiled, this.sets);
+    this.directories = { host: directoryCache(), process: directoryCache() };
+  }
+
+  /** `directory` in latin1 view without a slash at the end, '' for the root; only watches of the given view are asked. */
+  forDirectory(directory: string, view: View): DirectoryMatcher {
+    const cache = this.directories[view];
+    const known = cache.get(directory);
+    if (known !== undefined) return known;
+    const names = namesOf(directory);
+    const matcher = new DirectoryMatcher(names, this.tries[view].candidates(names), this.sets);
+    cache.add(directory, matcher);
+    return matcher;
+  }
+
+  /** Every watch's judgement of an absolute path in latin1 view, pattern by pattern and without any index. */
+  explain(path: string): Explanation[] {
+    return this.compiled.map(({ config, include: includes, exclude: excludes }) => {
+      const include = includes.find((glob) => glob.matches(path));
+      const exclude = include && excludes.find((glob) => glob.matches(path));
+      return { watch: config, matched: include !== undefined && exclude === undefined, include, exclude, includes };
+    });
+  }
+}
+
+/** A matcher weighs more than 1 only when names have to be judged one by one by many patterns. */
+function directoryCache(): BoundedCache<DirectoryMatcher> {
+  return new BoundedCache(DIRECTORIES_MAX, (matcher) => Math.max(1, matcher.weight / 256));
+}
+
+function buildTries(watches: readonly CompiledWatch[], sets: InternedSets): Record<View, PatternTrie<readonly Part[]>> {
+  const tries = { host: new PatternTrie<Part[]>(), process: new PatternTrie<Part[]>() };
+  const watchesOfPattern = new Map<Part[], Map<ExcludeSet | undefined, number[]>>();
+  const excludeSets = new Map<string, ExcludeSet>();
+  watches.forEach(({ config, include, exclude }, index) => {
+    const excludes = sharedExcludeSet(exclude, excludeSets);
+    for (const glob of include) {
+      const parts = tries[config.view].getOrAdd(glob, () => []);
+      const group = watchesOfPattern.get(parts) ?? new Map<ExcludeSet | undefined, number[]>();
+      watchesOfPattern.set(parts, group);
+      const members = group.get(excludes) ?? [];
+      group.set(excludes, members);
+      members.push(index);
+    }
+  });
+  let id = 0;
+  for (const [parts, group] of watchesOfPattern) {
+    for (const [excludes, members] of group) {
+      parts.push({ id, watches: sets.intern(members, 'permanent'), excludes });
+      id += 1;
+    }
+  }
+  return tries;
+}
+
+function sharedExcludeSet(globs: readonly Glob[], known: Map<string, ExcludeSet>): ExcludeSet | undefined {
+  if (globs.length === 0) return undefined;
+  const key = JSON.stringify([...new Set(globs.map((glob) => glob.source))].sort());
+  const shared = known.get(key) ?? new ExcludeSet(globs);
+  known.set(key, shared);
+  return shared;
+}

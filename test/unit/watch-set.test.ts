@@ -1,0 +1,162 @@
+import { describe, expect, it } from 'vitest';
+import type { WatchConfig } from '../../src/config/config.js';
+import { WatchSet } from '../../src/watch/watch-set.js';
+import { plainMatch, randomFrom, randomPath, randomPattern } from './plain-glob.js';
+
+function watch(include: string[], exclude: string[] = [], rest: Partial<WatchConfig> = {}): WatchConfig {
+  return {
+    name: 'w',
+    include,
+    exclude,
+    view: 'host',
+    operations: ['unlink', 'rmdir', 'replace'],
+    failures: false,
+    ignore: { processes: [], users: [] },
+    log: true,
+    ...rest,
+  };
+}
+
+function matched(set: WatchSet, path: string, view: 'host' | 'process' = 'host'): readonly number[] {
+  const slash = path.lastIndexOf('/');
+  return set.forDirectory(path.slice(0, slash), view).match(path.slice(slash + 1));
+}
+
+describe('WatchSet', () => {
+  it('gives the watches whose include matches and whose exclude does not', () => {
+    const set = new WatchSet([
+      watch(['/var/lib/app/**'], ['*.tmp', '/var/lib/app/cache/**']),
+      watch(['/var/**/*.db', '/var/lib/**']),
+      watch(['/home/*/x']),
+      watch(['/**']),
+    ]);
+    expect(matched(set, '/var/lib/app/a.db')).toEqual([0, 1, 3]);
+    expect(matched(set, '/var/lib/app/a.tmp')).toEqual([1, 3]);
+    expect(matched(set, '/var/lib/app/cache/a')).toEqual([1, 3]);
+    expect(matched(set, '/var/lib/app')).toEqual([1, 3]);
+    expect(matched(set, '/var/a.db')).toEqual([1, 3]);
+    expect(matched(set, '/home/u/x')).toEqual([2, 3]);
+    expect(matched(set, '/x')).toEqual([3]);
+  });
+
+  it('keeps the views apart', () => {
+    const set = new WatchSet([watch(['/a/**']), watch(['/a/**'], [], { view: 'process' })]);
+    expect(matched(set, '/a/x', 'host')).toEqual([0]);
+    expect(matched(set, '/a/x', 'process')).toEqual([1]);
+  });
+
+  it('gives equal sets the same array', () => {
+    const set = new WatchSet([watch(['/a/**', '/b/*.x']), watch(['/b/y.*'])]);
+    const [one] = [matched(set, '/a/1')];
+    expect(matched(set, '/a/2/3')).toBe(one);
+    expect(matched(set, '/b/1.x')).toBe(one);
+    const both = matched(set, '/b/y.x');
+    expect(both).toEqual([0, 1]);
+    expect(matched(set, '/b/y.x')).toBe(both);
+    expect(matched(set, '/c')).toBe(matched(set, '/b/z'));
+    expect(Object.isFrozen(matched(set, '/c'))).toBe(true);
+  });
+
+  it('remembers the directory', () => {
+    const set = new WatchSet([watch(['/a/**'])]);
+    expect(set.forDirectory('/a', 'host')).toBe(set.forDirectory('/a', 'host'));
+    expect(set.forDirectory('/a', 'host')).not.toBe(set.forDirectory('/a', 'process'));
+  });
+
+  it('matches names that are no UTF-8', () => {
+    const set = new WatchSet([watch(['/é/?'])]);
+    expect(matched(set, '/\xc3\xa9/\xff')).toEqual([0]);
+    expect(matched(set, '/\xe9/\xff')).toEqual([]);
+  });
+
+  it('sees a path without a known head with patterns for any depth', () => {
+    const set = new WatchSet([watch(['/**/*.db']), watch(['/var/**'])]);
+    expect(set.forDirectory('lib/app', 'host').match('x.db')).toEqual([0]);
+  });
+
+  it('explains every watch', () => {
+    const set = new WatchSet([watch(['/a/*', '/a/**'], ['*.x', 'b*']), watch(['/c/**'], ['*'])]);
+    const explained = (path: string) =>
+      set.explain(path).map(({ matched, include, exclude }) => [matched, include?.source, exclude?.source]);
+    expect(explained('/a/y')).toEqual([
+      [true, '/a/*', undefined],
+      [false, undefined, undefined],
+    ]);
+    expect(explained('/a/d/b.x')[0]).toEqual([false, '/a/**', '*.x']);
+    expect(explained('/c/y')[1]).toEqual([false, '/c/**', '*']);
+  });
+
+  it('agrees with a plain matcher on random watches and paths', () => {
+    const random = randomFrom(1);
+    for (let round = 0; round < 150; round++) {
+      const patterns = (count: number, relative: boolean) =>
+        Array.from({ length: count }, () => randomPattern(random, relative));
+      const watches = Array.from({ length: 1 + random(8) }, () =>
+        watch(patterns(1 + random(3), false), patterns(random(3), true), { view: random(4) ? 'host' : 'process' }),
+      );
+      const set = new WatchSet(watches);
+      for (let index = 0; index < 60; index++) {
+        const path = randomPath(random);
+        const judged = watches.map(
+          ({ include, exclude }) =>
+            include.some((p) => plainMatch(p, path)) && !exclude.some((p) => plainMatch(p, path)),
+        );
+        const wanted = (view: string) => watches.flatMap((w, i) => (w.view === view && judged[i] ? [i] : []));
+        const context = `${path} ${JSON.stringify(watches.map((w) => [w.include, w.exclude]))}`;
+        expect(matched(set, path, 'host'), context).toEqual(wanted('host'));
+        expect(matched(set, path, 'process'), context).toEqual(wanted('process'));
+        expect(
+          set.explain(path).map((e) => e.matched),
+          context,
+        ).toEqual(judged);
+      }
+    }
+  });
+
+  it('copes with ten thousand watches of the awkward kinds', () => {
+    const many = (make: (i: number) => WatchConfig) => new WatchSet(Array.from({ length: 10_000 }, (_, i) => make(i)));
+    const all = Array.from({ length: 10_000 }, (_, i) => i);
+    expect(
+      matched(
+        many(() => watch(['/**'])),
+        '/a/b',
+      ),
+    ).toEqual(all);
+    expect(
+      matched(
+        many((i) => watch(['/**'], [`*.${i}`])),
+        '/a/b.7',
+      ),
+    ).toEqual(all.filter((i) => i !== 7));
+    expect(
+      matched(
+        many((i) => watch([`/**/x${i}*`])),
+        '/a/x12',
+      ),
+    ).toEqual([1, 12]);
+    expect(
+      matched(
+        many((i) => watch([`/**/*x${i}`])),
+        '/a/x12',
+      ),
+    ).toEqual([12]);
+    expect(
+      matched(
+        many((i) => watch([`/**/*x${i}*`])),
+        '/a/x12',
+      ),
+    ).toEqual([1, 12]);
+    expect(
+      matched(
+        many((i) => watch([`/srv/app-${i}/**`])),
+        '/srv/app-77/x',
+      ),
+    ).toEqual([77]);
+    expect(
+      matched(
+        many((i) => watch([`/home/*/app-${i}/**`])),
+        '/home/u/app-77/x',
+      ),
+    ).toEqual([77]);
+  });
+});
