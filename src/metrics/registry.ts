@@ -1,0 +1,235 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { OPERATIONS, type Operation } from '../config/config.js';
+import type { DelayHistogram } from './delay-histogram.js';
+import { LOSS_REASONS, type PipelineCounts, type ProbeInfo, type WatchCounts } from './pipeline-counts.js';
+
+/** Where a scrape reads the numbers from: the parts that count keep plain cells and know nothing of metrics. */
+export interface MetricsSources {
+  /** The configured watches at this moment; a reload may change the set. */
+  watches(): readonly WatchCounts[];
+  pipeline(): PipelineCounts;
+  /** undefined while nothing is attached. */
+  probe(): ProbeInfo | undefined;
+  selfTest(): Readonly<Record<Operation, boolean>>;
+  reload(): ReloadState;
+  readonly delay: DelayHistogram;
+  readonly build: BuildInfo;
+}
+
+export interface ReloadState {
+  readonly successful: boolean;
+  /** Unix time in seconds of the last configuration that was taken over; the one at start counts. */
+  readonly lastSuccessSeconds: number;
+}
+
+export interface BuildInfo {
+  readonly version: string;
+  readonly nodeVersion: string;
+  readonly libbpfVersion: string;
+}
+
+export interface Metrics {
+  readonly contentType: string;
+  /** The exposition text. It settles without waiting for a turn of the event loop, so a flood of events cannot starve it. */
+  text(): Promise<string>;
+}
+
+/**
+ * Sums that the client library publishes as gauges named `_total`, which only a counter may be; the same numbers, by
+ * kind, stay in `nodejs_active_resources`, `_handles` and `_requests`.
+ */
+const MISNAMED_DEFAULT_METRICS = [
+  'nodejs_active_resources_total',
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+];
+
+export function createMetrics(sources: MetricsSources): Metrics {
+  const registry = new Registry();
+  registerWatchMetrics(registry, sources);
+  registerPipelineMetrics(registry, sources);
+  registerStateMetrics(registry, sources);
+  collectDefaultMetrics({ register: registry });
+  for (const name of MISNAMED_DEFAULT_METRICS) registry.removeSingleMetric(name);
+  return { contentType: registry.contentType, text: () => registry.metrics() };
+}
+
+function registerWatchMetrics(registry: Registry, sources: MetricsSources): void {
+  // Each collect starts from nothing, so the series of a watch that a reload removed vanish with it.
+  new Counter({
+    name: 'rmwatch_deletions_total',
+    help: 'Successful deletions that a watch matched, by operation.',
+    labelNames: ['watch', 'operation'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const watch of sources.watches()) {
+        for (const operation of OPERATIONS) this.inc({ watch: watch.name, operation }, watch.deletions[operation]);
+      }
+    },
+  });
+  new Counter({
+    name: 'rmwatch_deletion_failures_total',
+    help: 'Failed deletion attempts that a watch with "failures: true" matched, by operation.',
+    labelNames: ['watch', 'operation'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const watch of sources.watches()) {
+        if (!watch.reportsFailures) continue;
+        for (const operation of OPERATIONS) this.inc({ watch: watch.name, operation }, watch.failures[operation]);
+      }
+    },
+  });
+  new Counter({
+    name: 'rmwatch_freed_bytes_total',
+    help: 'Bytes of storage released by the deletions that a watch matched.',
+    labelNames: ['watch'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const watch of sources.watches()) this.inc({ watch: watch.name }, watch.freedBytes);
+    },
+  });
+}
+
+function registerPipelineMetrics(registry: Registry, sources: MetricsSources): void {
+  const counter = (name: string, help: string, read: (counts: PipelineCounts) => number) =>
+    new Counter({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.reset();
+        this.inc(read(sources.pipeline()));
+      },
+    });
+  const gauge = (name: string, help: string, read: (counts: PipelineCounts) => number) =>
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read(sources.pipeline()));
+      },
+    });
+
+  counter('rmwatch_events_seen_total', 'Deletion attempts seen at the first hook.', (counts) => counts.seen);
+  new Counter({
+    name: 'rmwatch_events_filtered_total',
+    help: 'Deletion attempts that no watch wanted, by the stage that decided it.',
+    labelNames: ['stage'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      const counts = sources.pipeline();
+      this.inc({ stage: 'kernel' }, counts.filteredInKernel);
+      this.inc({ stage: 'daemon' }, counts.filteredInDaemon);
+    },
+  });
+  new Counter({
+    name: 'rmwatch_events_lost_total',
+    help: 'Events that were wanted but not delivered, by reason.',
+    labelNames: ['reason'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      const { lost } = sources.pipeline();
+      for (const reason of LOSS_REASONS) this.inc({ reason }, lost[reason]);
+    },
+  });
+  counter('rmwatch_events_delivered_total', 'Events handed to the outputs.', (counts) => counts.delivered);
+  counter('rmwatch_probe_missed_total', 'Hook runs that the kernel reports as missed.', (counts) => counts.probeMissed);
+  new PublishedDelay(registry, sources.delay);
+  gauge(
+    'rmwatch_ring_buffer_bytes',
+    'Capacity of the ring buffer between kernel and daemon.',
+    (counts) => counts.ringBytes,
+  );
+  gauge('rmwatch_ring_buffer_used_bytes', 'Bytes in the ring buffer not yet read.', (counts) => counts.ringUsedBytes);
+}
+
+function registerStateMetrics(registry: Registry, sources: MetricsSources): void {
+  new Gauge({
+    name: 'rmwatch_probe_info',
+    help: 'How the kernel is hooked; always 1, absent while nothing is attached.',
+    labelNames: ['attach', 'symbol'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      const probe = sources.probe();
+      if (probe) this.set({ attach: probe.attach, symbol: probe.symbol }, 1);
+    },
+  });
+  const { version, nodeVersion, libbpfVersion } = sources.build;
+  new Gauge({
+    name: 'rmwatch_build_info',
+    help: 'The running version; always 1.',
+    labelNames: ['version', 'node_version', 'libbpf_version'],
+    registers: [registry],
+  }).set({ version, node_version: nodeVersion, libbpf_version: libbpfVersion }, 1);
+  new Gauge({
+    name: 'rmwatch_self_test_ok',
+    help: '1 when the last self-test deletion of that kind came through, right.',
+    labelNames: ['operation'],
+    registers: [registry],
+    collect() {
+      const passed = sources.selfTest();
+      for (const operation of OPERATIONS) this.set({ operation }, passed[operation] ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'rmwatch_config_last_reload_successful',
+    help: '1 when the configuration was taken over at the last load or reload.',
+    registers: [registry],
+    collect() {
+      this.set(sources.reload().successful ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'rmwatch_config_last_reload_success_timestamp_seconds',
+    help: 'Unix time at which a configuration was last taken over.',
+    registers: [registry],
+    collect() {
+      this.set(sources.reload().lastSuccessSeconds);
+    },
+  });
+}
+
+/**
+ * A histogram that is filled elsewhere. The client library offers no way to set one, but both its text and its JSON form
+ * read a histogram through this one method; it is not in the typings, hence the exact version in package.json.
+ */
+class PublishedDelay extends Histogram {
+  private static readonly metricName = 'rmwatch_event_delay_seconds';
+  private static readonly helpText = 'Time from a deletion to its line.';
+
+  constructor(
+    registry: Registry,
+    private readonly cells: DelayHistogram,
+  ) {
+    super({ name: PublishedDelay.metricName, help: PublishedDelay.helpText, registers: [registry] });
+  }
+
+  async getForPromString() {
+    const name = PublishedDelay.metricName;
+    const { cells } = this;
+    const bucket = (le: number | string, value: number) => series(`${name}_bucket`, value, { le });
+    return {
+      name,
+      help: PublishedDelay.helpText,
+      type: 'histogram',
+      aggregator: 'sum',
+      values: [
+        ...cells.buckets().map(({ upperBound, count }) => bucket(upperBound, count)),
+        bucket('+Inf', cells.count),
+        series(`${name}_sum`, cells.sum),
+        series(`${name}_count`, cells.count),
+      ],
+    };
+  }
+}
+
+function series(metricName: string, value: number, labels: Record<string, number | string> = {}) {
+  return { metricName, value, labels, sharedLabels: {} };
+}
