@@ -1,0 +1,183 @@
+import { constants } from 'node:os';
+import { type AttachMode, OPERATIONS } from '../config/config.js';
+import {
+  DELETION_HAS_TYPED,
+  DELETION_HAS_VICTIM,
+  DELETION_IO_URING,
+  DELETION_OPEN_KNOWN,
+  DELETION_STILL_OPEN,
+  type RecordView,
+} from '../probe/record-view.js';
+import { base64IfLossy, jsonOf, jsonPartOf } from './byte-text.js';
+import type { Outcome } from './judge.js';
+import type { ProcessInfo } from './process-table.js';
+import type { ResolvedPath } from './resolved-path.js';
+import { Timestamps } from './timestamps.js';
+
+const S_IFMT = 0o170000;
+const S_IFDIR = 0o040000;
+
+/** `file.type` by the file type bits of the mode. */
+const FILE_TYPES = new Map([
+  [0o100000, 'file'],
+  [S_IFDIR, 'dir'],
+  [0o120000, 'symlink'],
+  [0o010000, 'fifo'],
+  [0o140000, 'socket'],
+  [0o020000, 'char_device'],
+  [0o060000, 'block_device'],
+]);
+
+/** Names of error numbers; of two names for one number the first is the one that strace(1) shows. */
+const ERROR_NAMES = new Map<number, string>();
+for (const [name, number] of Object.entries(constants.errno)) {
+  if (!ERROR_NAMES.has(number)) ERROR_NAMES.set(number, name);
+}
+
+/** The permission bits as ECS wants them: "0644". */
+const MODES = Array.from({ length: 0o10000 }, (_, mode) => mode.toString(8).padStart(4, '0'));
+
+export interface EventLineOptions {
+  readonly hostName: string;
+  readonly bootId: string | undefined;
+  readonly attach: AttachMode;
+  userName(uid: number): string | undefined;
+}
+
+/** What the line tells beyond the record itself. */
+export interface EventContext {
+  readonly path: ResolvedPath;
+  readonly outcome: Outcome;
+  readonly process: ProcessInfo | undefined;
+  readonly ruleJson: string;
+  readonly sequence: number;
+  readonly bootOffset: Float64Array;
+}
+
+/**
+ * Writes the JSON line of a deletion. It is put together from parts, not from an object: with the parts of the process,
+ * the directory and the user ready-made, that takes a fraction of what JSON.stringify needs.
+ */
+export class EventLine {
+  private readonly options: EventLineOptions;
+  private readonly hostJson: string;
+  private readonly timestamps = new Timestamps();
+  private readonly mtimes = new Timestamps();
+  private readonly users = new Map<number, { name: string | undefined; json: string; label: string }>();
+  private readonly devices = new Map<number, string>();
+
+  constructor(options: EventLineOptions) {
+    this.options = options;
+    const boot = options.bootId === undefined ? '' : `,"boot":{"id":${JSON.stringify(options.bootId)}}`;
+    this.hostJson = `{"name":${JSON.stringify(options.hostName)}${boot}}`;
+  }
+
+  /** Bytes of storage that the deletion released; undefined when it released none, or that is not known. */
+  static freedBytes(record: RecordView, outcome: Outcome): number | undefined {
+    const { flags, mode, linkCount } = record;
+    const known = DELETION_HAS_VICTIM | DELETION_OPEN_KNOWN;
+    if (outcome !== 'success' || (flags & (known | DELETION_STILL_OPEN)) !== known) return undefined;
+    return (mode & S_IFMT) !== S_IFDIR && linkCount === 1 ? record.allocatedBytes : undefined;
+  }
+
+  write(record: RecordView, context: EventContext): string {
+    const { path, outcome, process } = context;
+    const { flags, tgid } = record;
+    const action = OPERATIONS[record.operation]!;
+    const user = this.user(record.uid);
+    const name = jsonPartOf(record.comm(record.commStart));
+    const code = outcome === 'failure' ? errorName(-record.result) : undefined;
+    const shown = path.json === undefined ? '(unknown path)' : path.json.slice(1, -1);
+
+    return (
+      `{"@timestamp":"${this.timestamps.sinceBoot(record.timeSeconds, record.timeNanoseconds, context.bootOffset)}"` +
+      ',"ecs":{"version":"9.0.0"},"log":{"level":"info"}' +
+      `,"message":"${action} ${shown} by ${name}[${tgid}] (${user.label})${code === undefined ? '' : `: ${code}`}"` +
+      ',"event":{"kind":"event","category":["file"]' +
+      `,"type":["${outcome === 'failure' ? 'info' : 'deletion'}"],"action":"${action}"` +
+      (outcome === 'unknown' ? '' : `,"outcome":"${outcome}"`) +
+      `,"dataset":"rmwatch.deletion","sequence":${context.sequence}}` +
+      (code === undefined ? '' : `,"error":{"code":"${code}"}`) +
+      `,"host":${this.hostJson}${this.fileJson(record, path)}` +
+      `,"process":{"pid":${tgid},"thread":{"id":${record.tid}},"name":"${name}"${process?.processJson ?? ''}}` +
+      `,"user":${user.json},"group":{"id":"${record.gid}"}${process?.containerJson ?? ''}` +
+      `,"rule":{"name":${context.ruleJson}}` +
+      `,"rmwatch":{${this.requestedJson(record)}"path_complete":${path.complete}` +
+      (path.bytes === undefined ? '' : `,"path_bytes":"${path.bytes}"`) +
+      (path.hostJson === undefined ? '' : `,"host_path":${path.hostJson}`) +
+      linkJson(record, outcome) +
+      (process?.rmwatchJson ?? '') +
+      `,"mount_namespace":${record.mountNamespace}` +
+      `,"via":"${(flags & DELETION_IO_URING) === 0 ? 'syscall' : 'io_uring'}","attach":"${this.options.attach}"}}`
+    );
+  }
+
+  /** The host part of other lines. */
+  get host(): string {
+    return this.hostJson;
+  }
+
+  private requestedJson(record: RecordView): string {
+    if ((record.flags & DELETION_HAS_TYPED) === 0) return '';
+    const typed = record.latin1(record.typedStart, record.typedLength);
+    const bytes = base64IfLossy(typed);
+    const bytesJson = bytes === undefined ? '' : `"requested_path_bytes":"${bytes}",`;
+    return `"requested_path":${jsonOf(typed)},${bytesJson}`;
+  }
+
+  private fileJson(record: RecordView, path: ResolvedPath): string {
+    const parts = path.fileJson;
+    if ((record.flags & DELETION_HAS_VICTIM) === 0) return parts === '' ? '' : `,"file":{${parts}}`;
+    const { mode } = record;
+    const type = FILE_TYPES.get(mode & S_IFMT);
+    return (
+      `,"file":{${parts}${parts === '' ? '' : ','}${type === undefined ? '' : `"type":"${type}",`}` +
+      `"inode":"${record.inodeText}","device":"${this.deviceText(record.device)}"` +
+      `,"uid":"${record.fileUid}","gid":"${record.fileGid}","mode":"${MODES[mode & 0o7777]}","size":${record.size}` +
+      `,"mtime":"${this.mtimes.wallClock(record.mtimeSeconds, record.mtimeNanoseconds)}"}`
+    );
+  }
+
+  private deviceText(device: number): string {
+    let text = this.devices.get(device);
+    if (text === undefined) {
+      // The kernel's dev_t: 12 bits of major, 20 of minor.
+      text = `${device >>> 20}:${device & 0xfffff}`;
+      if (this.devices.size >= 4096) this.devices.clear();
+      this.devices.set(device, text);
+    }
+    return text;
+  }
+
+  private user(uid: number): { json: string; label: string } {
+    const name = this.options.userName(uid);
+    let user = this.users.get(uid);
+    if (user === undefined || user.name !== name) {
+      const nameJson = name === undefined ? undefined : JSON.stringify(name);
+      user = {
+        name,
+        json: `{"id":"${uid}"${nameJson === undefined ? '' : `,"name":${nameJson}`}}`,
+        label: nameJson?.slice(1, -1) ?? String(uid),
+      };
+      if (this.users.size >= 4096) this.users.clear();
+      this.users.set(uid, user);
+    }
+    return user;
+  }
+}
+
+function linkJson(record: RecordView, outcome: Outcome): string {
+  const { flags } = record;
+  if (outcome === 'failure' || (flags & DELETION_HAS_VICTIM) === 0) return '';
+  const directory = (record.mode & S_IFMT) === S_IFDIR;
+  const open = (flags & DELETION_OPEN_KNOWN) === 0 ? '' : `,"still_open":${(flags & DELETION_STILL_OPEN) !== 0}`;
+  const freed = EventLine.freedBytes(record, outcome);
+  return (
+    `,"last_link":${directory || record.linkCount === 1}${open}` +
+    (freed === undefined ? '' : `,"freed_bytes":${freed}`)
+  );
+}
+
+function errorName(number: number): string {
+  return ERROR_NAMES.get(number) ?? `E${number}`;
+}

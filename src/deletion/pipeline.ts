@@ -1,0 +1,182 @@
+import { OPERATIONS } from '../config/config.js';
+import type { MountTable } from '../enrich/mount-table.js';
+import type { DelayHistogram } from '../metrics/delay-histogram.js';
+import type { WatchCell } from '../metrics/watch-cells.js';
+import {
+  DELETION_HAS_VICTIM,
+  DELETION_HOST_NAMESPACE,
+  DELETION_RESULT_KNOWN,
+  DELETION_SELF,
+  RECORD_DELETION,
+  RECORD_PROCESS,
+  RECORD_PROCESS_TEXT,
+  type RecordView,
+} from '../probe/record-view.js';
+import { EventLine } from './event-line.js';
+import type { Judge, Outcome, Verdict } from './judge.js';
+import type { LineBuffer } from './line-buffer.js';
+import type { ProcessInfo, ProcessTable } from './process-table.js';
+import { PathResolver, type ResolvedPath } from './resolved-path.js';
+
+/** A deletion by the daemon itself, for the self-test. */
+export interface OwnDeletion {
+  readonly operation: number;
+  readonly result: number | undefined;
+  /** Latin1 view; undefined when unknown. */
+  readonly path: string | undefined;
+  readonly hasVictim: boolean;
+}
+
+export interface PipelineParts {
+  readonly line: EventLine;
+  readonly lines: LineBuffer;
+  readonly processes: ProcessTable;
+  readonly delay: DelayHistogram;
+  /** Writes the offsets of the clocks, see NativeBinding.readClocks. */
+  readClocks(out: Float64Array): void;
+  onOwnDeletion(deletion: OwnDeletion): void;
+}
+
+/** Judges by generation: the newest, and older ones whose records may still be on their way. */
+const GENERATIONS_KEPT = 4;
+
+const NO_PROCESS: Pick<ProcessInfo, 'executableName'> = { executableName: '' };
+
+/**
+ * The way of the data behind the ring: record, path, verdict, counters, line. Works on whole batches; the only thing
+ * made for each event is its line.
+ */
+export class Pipeline {
+  /** Judged, and wanted by no watch. */
+  filtered = 0;
+  /** Handled to the end: counted, and written when a watch wants lines. */
+  handled = 0;
+  /** Records that could not be understood. */
+  undecodable = 0;
+
+  private readonly parts: PipelineParts;
+  private readonly paths = new PathResolver();
+  private readonly judges = new Map<number, { judge: Judge; mounts: MountTable | undefined }>();
+  private readonly clocks = new Float64Array(3);
+  private sequence = 0;
+
+  constructor(parts: PipelineParts) {
+    this.parts = parts;
+  }
+
+  /** From `generation` on, records are judged by `judge` and placed on the host by `mounts`. */
+  use(generation: number, judge: Judge, mounts: MountTable | undefined): void {
+    this.judges.set(generation, { judge, mounts });
+    for (const known of this.judges.keys()) {
+      if (known <= generation - GENERATIONS_KEPT) this.judges.delete(known);
+    }
+  }
+
+  /** Handles the records at the first `count` offsets and hands on the lines. */
+  handleBatch(record: RecordView, offsets: Uint32Array, count: number): void {
+    const { processes, lines, readClocks } = this.parts;
+    readClocks(this.clocks);
+    for (let i = 0; i < count; i++) {
+      record.moveTo(offsets[i]!);
+      switch (record.kind) {
+        case RECORD_DELETION:
+          this.handleDeletion(record);
+          break;
+        case RECORD_PROCESS_TEXT:
+          processes.addText(record);
+          break;
+        case RECORD_PROCESS:
+          processes.add(record, this.clocks);
+          break;
+        default:
+          this.undecodable += 1;
+      }
+    }
+    lines.flush();
+  }
+
+  private handleDeletion(record: RecordView): void {
+    const { flags } = record;
+    const outcome = outcomeOf(record);
+    if ((flags & DELETION_SELF) !== 0) {
+      this.handleOwn(record);
+      return;
+    }
+    const used = this.judges.get(record.generation);
+    if (used === undefined) {
+      this.undecodable += 1;
+      return;
+    }
+    const { judge, mounts } = used;
+    const path = this.paths.resolve(record, (flags & DELETION_HOST_NAMESPACE) === 0 ? mounts : undefined);
+    const process = this.parts.processes.get(record.processId);
+    const verdict = this.verdict(record, judge, path, outcome, process);
+    if (verdict.watches.length === 0) {
+      this.filtered += 1;
+      return;
+    }
+    const { operation } = record;
+    for (const index of verdict.watches) count(judge.cells[index]!, operation, outcome, record);
+    this.handled += 1;
+    this.parts.delay.observe(this.clocks[2]! - record.timeSeconds - record.timeNanoseconds / 1e9);
+    if (verdict.ruleJson === undefined) return;
+    this.sequence += 1;
+    this.parts.lines.add(
+      this.parts.line.write(record, {
+        path,
+        outcome,
+        process,
+        ruleJson: verdict.ruleJson,
+        sequence: this.sequence,
+        bootOffset: this.clocks,
+      }),
+    );
+  }
+
+  private verdict(
+    record: RecordView,
+    judge: Judge,
+    path: ResolvedPath,
+    outcome: Outcome,
+    process: ProcessInfo | undefined,
+  ): Verdict {
+    const { watchSet } = judge;
+    // Of an unknown path only a watch on everything can say that it wants it.
+    const directory = path.directory ?? '';
+    const hostDirectory = path.hostDirectory ?? directory;
+    const hostName = path.hostDirectory === undefined ? path.name : path.hostName;
+    let matched = watchSet.forDirectory(hostDirectory, 'host').match(hostName);
+    if (judge.hasProcessView) {
+      const others = watchSet.forDirectory(directory, 'process').match(path.name);
+      if (others.length > 0) matched = [...matched, ...others].sort((a, b) => a - b);
+    }
+    return judge.judge(matched, record.operation, outcome, {
+      executableName: process?.executableName ?? NO_PROCESS.executableName,
+      uid: record.uid,
+    });
+  }
+
+  private handleOwn(record: RecordView): void {
+    const path = this.paths.resolve(record, undefined);
+    this.parts.onOwnDeletion({
+      operation: record.operation,
+      result: (record.flags & DELETION_RESULT_KNOWN) === 0 ? undefined : record.result,
+      path: path.directory === undefined ? undefined : `${path.directory}/${path.name}`,
+      hasVictim: (record.flags & DELETION_HAS_VICTIM) !== 0,
+    });
+  }
+}
+
+function outcomeOf(record: RecordView): Outcome {
+  if ((record.flags & DELETION_RESULT_KNOWN) === 0) return 'unknown';
+  return record.result === 0 ? 'success' : 'failure';
+}
+
+function count(cell: WatchCell, operation: number, outcome: Outcome, record: RecordView): void {
+  const name = OPERATIONS[operation]!;
+  if (outcome === 'failure') cell.failures[name] += 1;
+  else if (outcome === 'success') {
+    cell.deletions[name] += 1;
+    cell.freedBytes += EventLine.freedBytes(record, outcome) ?? 0;
+  }
+}

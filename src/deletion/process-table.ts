@@ -1,0 +1,127 @@
+import { containerIdOf } from '../enrich/container-id.js';
+import {
+  PROCESS_ARGS_CUT,
+  PROCESS_HAS_ARGS,
+  PROCESS_HAS_LOGIN_UID,
+  PROCESS_TEXT_CGROUP,
+  PROCESS_TEXT_DIRECTORY,
+  PROCESS_TEXT_EXECUTABLE,
+  type RecordView,
+} from '../probe/record-view.js';
+import { jsonOf, jsonPartOf } from './byte-text.js';
+import { Timestamps } from './timestamps.js';
+
+/** What stays the same from one deletion of a process to its next, with its parts of the event line ready-made. */
+export interface ProcessInfo {
+  /** Base name of the executable, latin1 view; '' when it is not known. */
+  readonly executableName: string;
+  /** `,"executable":…,"parent":{…}`: what follows the name inside "process". */
+  readonly processJson: string;
+  /** `,"container":{…}` or ''. */
+  readonly containerJson: string;
+  /** `,"login_uid":…,"cgroup":…` inside "rmwatch". */
+  readonly rmwatchJson: string;
+}
+
+export interface ProcessTableOptions {
+  /** false leaves command lines out: they can hold secrets. */
+  readonly processArgs: boolean;
+  /** Asks the kernel to describe every process again. */
+  forgetInKernel(): void;
+  /** Processes kept before that. */
+  readonly capacity?: number;
+}
+
+const DEFAULT_CAPACITY = 16_384;
+/** (uid_t) -1: no login, as of a service. */
+const NO_LOGIN = 0xffffffff;
+
+/**
+ * Processes that the kernel has described. The kernel describes a process once and refers to it by an id from then on,
+ * so an entry may only be dropped when the kernel forgets it too: at capacity the kernel is told to describe everything
+ * anew, and the old entries are kept once more for records that are already on their way.
+ */
+export class ProcessTable {
+  private readonly options: ProcessTableOptions;
+  private readonly capacity: number;
+  private readonly timestamps = new Timestamps();
+  private current = new Map<number, ProcessInfo>();
+  private previous = new Map<number, ProcessInfo>();
+  /** Texts that have arrived for a process whose own record is still to come. */
+  private texts = new Map<number, (string | undefined)[]>();
+
+  constructor(options: ProcessTableOptions) {
+    this.options = options;
+    this.capacity = options.capacity ?? DEFAULT_CAPACITY;
+  }
+
+  /** undefined when the kernel could not send the description. */
+  get(id: number): ProcessInfo | undefined {
+    return this.current.get(id) ?? this.previous.get(id);
+  }
+
+  addText(record: RecordView): void {
+    const id = record.textProcessId;
+    let texts = this.texts.get(id);
+    if (texts === undefined) {
+      // A description that was cut off by a full ring leaves its first parts behind.
+      if (this.texts.size >= this.capacity) this.texts = new Map();
+      texts = [];
+      this.texts.set(id, texts);
+    }
+    texts[record.textWhich] = record.latin1(record.textStart, record.textLength);
+  }
+
+  /** `bootOffset`: what makes a time since boot a wall clock time, see NativeBinding.readClocks. */
+  add(record: RecordView, bootOffset: Float64Array): void {
+    if (this.current.size >= this.capacity) {
+      this.previous = this.current;
+      this.current = new Map();
+      this.options.forgetInKernel();
+    }
+    const id = record.describedId;
+    const texts = this.texts.get(id) ?? [];
+    this.texts.delete(id);
+    this.current.set(id, this.describe(record, texts, bootOffset));
+  }
+
+  private describe(record: RecordView, texts: (string | undefined)[], bootOffset: Float64Array): ProcessInfo {
+    const executable = texts[PROCESS_TEXT_EXECUTABLE];
+    const directory = texts[PROCESS_TEXT_DIRECTORY];
+    const cgroup = texts[PROCESS_TEXT_CGROUP];
+    const flags = record.processFlags;
+    const start = record.processStartNanoseconds;
+    const parentName = record.comm(record.parentCommStart);
+    const parts: string[] = [];
+    if (executable !== undefined) parts.push(`,"executable":${jsonOf(executable || '/')}`);
+    if (this.options.processArgs && (flags & PROCESS_HAS_ARGS) !== 0) parts.push(argsJson(record, flags));
+    if (directory !== undefined) parts.push(`,"working_directory":${jsonOf(directory || '/')}`);
+    parts.push(
+      `,"start":"${this.timestamps.sinceBoot(Number(start / 1_000_000_000n), Number(start % 1_000_000_000n), bootOffset)}"`,
+      `,"parent":{"pid":${record.parentTgid},"name":${jsonOf(parentName)}}`,
+    );
+    const container = cgroup === undefined ? undefined : containerIdOf(cgroup);
+    const login = (flags & PROCESS_HAS_LOGIN_UID) !== 0 && record.loginUid !== NO_LOGIN;
+    return {
+      executableName: executable?.slice(executable.lastIndexOf('/') + 1) ?? '',
+      processJson: parts.join(''),
+      containerJson: container === undefined ? '' : `,"container":{"id":${JSON.stringify(container)}}`,
+      rmwatchJson:
+        (login ? `,"login_uid":"${record.loginUid}"` : '') +
+        (cgroup === undefined ? '' : `,"cgroup":${jsonOf(cgroup || '/')}`),
+    };
+  }
+}
+
+/** `,"args":[…],"args_count":…,"command_line":…`; a command line that was cut says so. */
+function argsJson(record: RecordView, flags: number): string {
+  const bytes = record.latin1(record.argsStart, record.argsLength);
+  const args = bytes.split('\0');
+  // Each argument ends with a NUL, so the last piece is empty unless the text was cut or overwritten by the process.
+  if (args.at(-1) === '') args.pop();
+  const cut = (flags & PROCESS_ARGS_CUT) !== 0;
+  // How many arguments there are is not known of a cut command line.
+  const count = cut ? '' : `,"args_count":${args.length}`;
+  const line = jsonPartOf(args.join(' ')) + (cut ? '…' : '');
+  return `,"args":[${args.map(jsonOf).join(',')}]${count},"command_line":"${line}"`;
+}

@@ -1,0 +1,104 @@
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import type { AttachMode } from '../config/config.js';
+import { RECORD_LAYOUT } from './record-layout.generated.js';
+
+/** The whole surface of the C++ addon; nothing else in the program touches it directly. */
+export interface NativeBinding {
+  readonly Probe: new (options: { mode: AttachMode; ringBytes: number }) => NativeProbe;
+  readonly MountWatch: new (path: string, onChange: () => void) => { close(): void };
+  readonly recordLayout: unknown;
+  readonly libbpfVersion: string;
+  /** One datagram to a unix socket; '@' begins an abstract name. Throws a NativeError. */
+  sendDatagram(path: string, message: string): void;
+  /** Those of `names` that are functions of the running kernel, by its BTF. Throws a NativeError without BTF. */
+  kernelFunctions(names: readonly string[]): string[];
+  /** Writes [seconds, nanoseconds] from boot time to wall clock time, and the seconds since boot. */
+  readClocks(out: Float64Array): void;
+}
+
+/** One loaded set of BPF programs and its ring. All methods but `close` throw once it is closed. */
+export interface NativeProbe {
+  /** From here on records arrive. Throws a NativeError and leaves nothing attached. */
+  attach(): void;
+  /** No more records arrive; those in the ring stay readable. */
+  detach(): void;
+  describe(): ProbeDescription;
+  /** Puts a filter in force, whole and at once; returns the generation that records judged by it carry. */
+  setFilter(filter: NativeFilter): number;
+  /** The ring's memory, twice in a row so that no record is cut. Read-only; detached by `close`. */
+  ring(): ArrayBuffer;
+  /** Writes the byte offsets in `ring()` of the next finished records; returns how many. They stay until `release`. */
+  collect(offsets: Uint32Array): number;
+  /** Gives the collected records' memory back to the kernel. */
+  release(): void;
+  /** True: the callback of `onReadable` comes with the next record. False: there is something to read already. */
+  arm(): boolean;
+  /** The callback runs once for each `arm` that returned true. */
+  onReadable(callback: () => void): void;
+  usedBytes(): number;
+  readCounters(): KernelCounters;
+  /** Hook runs that the kernel left out, as far as it tells. */
+  missedRuns(): number;
+  /** Makes the kernel describe every process anew at its next deletion. */
+  forgetProcesses(): void;
+  /** Detaches and frees everything; may be called again. */
+  close(): void;
+}
+
+export interface ProbeDescription {
+  /** The first hooked function. */
+  readonly symbol: string;
+  /** Inode number of the host's mount namespace; 0 when it could not be found out. */
+  readonly hostMountNamespace: number;
+  readonly programs: readonly {
+    readonly name: string;
+    readonly instructions: number;
+    /** Simulated by the verifier; 0 when the kernel does not say (before 5.16). */
+    readonly verifiedInstructions: number;
+  }[];
+}
+
+export interface NativeFilter {
+  /** Leading bytes of paths and what is wanted below: bits of operations, failures shifted left by 8. */
+  readonly prefixes: readonly (readonly [Buffer, number])[];
+  /** Kernel device numbers and what is wanted there from other mount namespaces. */
+  readonly devices: readonly (readonly [number, number])[];
+  readonly successOperations: number;
+  readonly failureOperations: number;
+}
+
+export interface KernelCounters {
+  readonly seen: number;
+  readonly filtered: number;
+  /** Deletion records in the ring, the daemon's own included. */
+  readonly submitted: number;
+  readonly lostRingFull: number;
+  readonly lostStateFull: number;
+  readonly missedReturns: number;
+  readonly processUnsent: number;
+}
+
+/** What the addon throws. */
+export interface NativeError extends Error {
+  /** Name of the errno. */
+  readonly code: string;
+  readonly errno: number;
+  readonly operation: string;
+  /** What libbpf and the verifier said; may be empty. */
+  readonly details: string;
+}
+
+export function isNativeError(error: unknown): error is NativeError {
+  return error instanceof Error && 'operation' in error && 'details' in error;
+}
+
+/** Throws when the addon is missing, or was built from another definition of the records than this program. */
+export function loadBinding(): NativeBinding {
+  const file = fileURLToPath(new URL('../../build/Release/rmwatch.node', import.meta.url));
+  const binding = createRequire(import.meta.url)(file) as NativeBinding;
+  if (JSON.stringify(binding.recordLayout) !== JSON.stringify(RECORD_LAYOUT)) {
+    throw new Error(`${file} was built from another version of bpf/record.h; run "npm run build"`);
+  }
+  return binding;
+}

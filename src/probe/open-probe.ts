@@ -1,0 +1,96 @@
+import { ATTACH_MODES, type AttachMode } from '../config/config.js';
+import { isNativeError, type NativeBinding, type NativeProbe, type ProbeDescription } from './native-probe.js';
+
+/** A probe that can be attached, and why those before it could not. */
+export interface OpenedProbe {
+  readonly probe: NativeProbe;
+  readonly mode: AttachMode;
+  readonly description: ProbeDescription;
+  readonly refusals: readonly Refusal[];
+}
+
+/** Why a mode does not work here. */
+export interface Refusal {
+  readonly mode: AttachMode;
+  /** One line. */
+  readonly reason: string;
+  readonly hint: string | undefined;
+  /** What libbpf and the verifier said. */
+  readonly details: string;
+  readonly code: string | undefined;
+}
+
+/** No mode works. */
+export class ProbeUnavailableError extends Error {
+  readonly refusals: readonly Refusal[];
+  /** The process lacks rights; otherwise the kernel lacks something. */
+  readonly lacksPrivilege: boolean;
+
+  constructor(refusals: readonly Refusal[], lacksPrivilege: boolean) {
+    super(refusals.map(({ mode, reason }) => `${mode}: ${reason}`).join('; '));
+    this.name = 'ProbeUnavailableError';
+    this.refusals = refusals;
+    this.lacksPrivilege = lacksPrivilege;
+  }
+}
+
+/**
+ * Loads and attaches the first mode that works, in the order kprobe, fentry, tracepoint, or only the one asked for. Attaching is
+ * the only honest test: what a kernel or its policy refuses shows nowhere else. `prepare` runs on each loaded probe just
+ * before it is attached. Throws ProbeUnavailableError.
+ */
+export function openProbe(
+  binding: NativeBinding,
+  wanted: AttachMode | 'auto',
+  ringBytes: number,
+  prepare: (probe: NativeProbe, mode: AttachMode) => void = () => {},
+): OpenedProbe {
+  const refusals: Refusal[] = [];
+  for (const mode of wanted === 'auto' ? ATTACH_MODES : [wanted]) {
+    let probe: NativeProbe | undefined;
+    try {
+      probe = new binding.Probe({ mode, ringBytes });
+      prepare(probe, mode);
+      probe.attach();
+      return { probe, mode, description: probe.describe(), refusals };
+    } catch (error) {
+      probe?.close();
+      refusals.push(refusalOf(mode, error));
+    }
+  }
+  throw new ProbeUnavailableError(refusals, lacksPrivilege(refusals));
+}
+
+function refusalOf(mode: AttachMode, error: unknown): Refusal {
+  if (!isNativeError(error)) throw error;
+  return {
+    mode,
+    reason: error.message,
+    hint: hintFor(mode, error.code, error.operation),
+    details: error.details,
+    code: error.code,
+  };
+}
+
+/** root with all its rights is refused by policy, not for want of them. */
+function lacksPrivilege(refusals: readonly Refusal[]): boolean {
+  return process.geteuid?.() !== 0 && refusals.some(({ code }) => code === 'EPERM' || code === 'EACCES');
+}
+
+function hintFor(mode: AttachMode, code: string, operation: string): string | undefined {
+  const refused = code === 'EPERM' || code === 'EACCES';
+  if (operation.includes('BTF')) return 'this kernel has no BTF: boot one with CONFIG_DEBUG_INFO_BTF=y';
+  if (mode === 'kprobe' && operation.startsWith('attach')) {
+    if (refused) {
+      return 'kprobes need CAP_SYS_ADMIN while kernel.perf_event_paranoid is 3 or more: "sysctl kernel.perf_event_paranoid=2"';
+    }
+    if (code === 'ENOENT') return 'this kernel has no kprobes (CONFIG_KPROBES)';
+  }
+  if (refused && operation.startsWith('load')) {
+    return process.geteuid?.() === 0
+      ? 'the kernel or its lockdown policy refuses this kind of program'
+      : 'run as root, or with CAP_BPF and CAP_PERFMON (and LimitMEMLOCK=infinity before Linux 5.11)';
+  }
+  if (code === 'ENOMEM') return 'not enough memory for the maps: make probe.ring_buffer smaller';
+  return undefined;
+}

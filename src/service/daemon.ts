@@ -1,0 +1,330 @@
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import type { AttachMode, Config } from '../config/config.js';
+import { EventLine } from '../deletion/event-line.js';
+import { Pipeline } from '../deletion/pipeline.js';
+import { ProcessTable } from '../deletion/process-table.js';
+import { AccountNames } from '../enrich/account-names.js';
+import { DelayHistogram } from '../metrics/delay-histogram.js';
+import type { Readiness } from '../metrics/http-routes.js';
+import { type HttpServer, startHttpServer } from '../metrics/http-server.js';
+import type { LossReason, PipelineCounts } from '../metrics/pipeline-counts.js';
+import { createMetrics } from '../metrics/registry.js';
+import type { Diagnostics } from '../output/diagnostics.js';
+import type { KernelCounters, NativeBinding, NativeProbe } from '../probe/native-probe.js';
+import { type OpenedProbe, openProbe } from '../probe/open-probe.js';
+import { RingDrain } from '../probe/ring-drain.js';
+import { type EventOutput, openEventOutput } from './event-output.js';
+import { LossReporter } from './loss-reporter.js';
+import { SelfTest, type SelfTestResult } from './self-test.js';
+import { Systemd } from './systemd.js';
+import { WatchState } from './watch-state.js';
+
+const HOUSEKEEPING_MS = 1_000;
+const FLUSH_DEADLINE_MS = 5_000;
+
+export interface DaemonOptions {
+  readonly config: Config;
+  readonly binding: NativeBinding;
+  readonly diagnostics: Diagnostics;
+  readonly version: string;
+  /** Reads the configuration again; undefined when it is bad, which has been said then. */
+  readConfig(): Promise<Config | undefined>;
+}
+
+/** Everything that runs, in the order in which it was started; `stop` takes it down in reverse. */
+export class Daemon {
+  private config: Config;
+  private readonly options: DaemonOptions;
+  private readonly users: AccountNames;
+  private readonly watches: WatchState;
+  private readonly delay = new DelayHistogram();
+  private readonly systemd: Systemd;
+  private output: EventOutput | undefined;
+  private opened: OpenedProbe | undefined;
+  private pipeline: Pipeline | undefined;
+  private drain: RingDrain | undefined;
+  private selfTest: SelfTest | undefined;
+  private lastSelfTest: SelfTestResult | undefined;
+  private losses: LossReporter | undefined;
+  private http: HttpServer | undefined;
+  private housekeeping: NodeJS.Timeout | undefined;
+  private selfTestTimer: NodeJS.Timeout | undefined;
+  private reloadState = { successful: true, lastSuccessSeconds: Date.now() / 1000 };
+  /** The kernel's counters when the probe was closed: what is scraped while stopping. */
+  private lastCounters: KernelCounters | undefined;
+  private watchdogTurns = -1;
+  private reloading = false;
+  private reloadAgain = false;
+  private stopping: Promise<number> | undefined;
+
+  constructor(options: DaemonOptions) {
+    this.options = options;
+    this.config = options.config;
+    this.users = new AccountNames('passwd');
+    this.systemd = new Systemd((path, message) => options.binding.sendDatagram(path, message));
+    this.watches = new WatchState(this.users, (message) => options.diagnostics.warn(message));
+  }
+
+  /** Where metrics are served; undefined when they are not. */
+  get address(): string | undefined {
+    return this.http?.address;
+  }
+
+  /** Resolves once deletions are reported and the first self-test is over. Throws what stands in the way. */
+  async start(): Promise<void> {
+    const { binding, diagnostics } = this.options;
+    this.output = openEventOutput(this.config.log, diagnostics);
+    this.watches.configure(this.config);
+    const { attach, ringBufferBytes } = this.config.probe;
+    const opened = openProbe(binding, attach, ringBufferBytes, (probe, mode) => this.prepare(probe, mode));
+    this.opened = opened;
+    for (const { mode, reason, hint, details } of opened.refusals) {
+      diagnostics.info({ mode, reason, ...(hint && { hint }) }, 'attach mode not usable');
+      diagnostics.debug({ mode, details }, 'what libbpf said');
+    }
+    diagnostics.info({ attach: opened.mode, symbol: opened.description.symbol }, 'probe attached');
+    if (opened.description.hostMountNamespace === 0) {
+      diagnostics.warn("cannot tell this host's mount namespace: every process counts as the host's");
+    }
+    this.selfTest = new SelfTest(opened.mode);
+    this.drain = new RingDrain(
+      opened.probe,
+      (record, offsets, count) => this.pipeline!.handleBatch(record, offsets, count),
+      () => !this.output!.writer.congested,
+    );
+    this.drain.start();
+    this.watches.follow(binding);
+    this.http = await startHttpServer({
+      listen: this.config.http.listen,
+      metrics: this.createMetrics(),
+      readiness: () => this.readiness(),
+      onError: (error) => diagnostics.error({ error }, 'http'),
+    });
+    if (this.http.address !== undefined) diagnostics.info({ address: this.http.address }, 'serving metrics');
+    this.housekeeping = setInterval(() => this.houseKeep(), HOUSEKEEPING_MS);
+    await this.runSelfTest();
+    this.scheduleSelfTest();
+    this.systemd.startWatchdog(() => this.alive());
+    this.systemd.ready(this.statusText());
+    diagnostics.info({ watches: this.config.watches.length }, 'watching for deletions');
+  }
+
+  /** Takes over a changed configuration and opens the log file again. Never throws: a bad file leaves all as it is. */
+  async reload(): Promise<void> {
+    // One at a time, and none forgotten: a signal during a reload may stand for a file that was not read yet.
+    if (this.reloading) {
+      this.reloadAgain = true;
+      return;
+    }
+    this.reloading = true;
+    do {
+      this.reloadAgain = false;
+      await this.reloadOnce();
+    } while (this.reloadAgain && this.stopping === undefined);
+    this.reloading = false;
+  }
+
+  private async reloadOnce(): Promise<void> {
+    const { diagnostics } = this.options;
+    this.systemd.reloading();
+    let successful = false;
+    try {
+      this.output?.writer.reopen();
+    } catch (error) {
+      diagnostics.error({ error }, 'cannot reopen the log file');
+    }
+    try {
+      const config = await this.options.readConfig();
+      if (config !== undefined && this.stopping === undefined) {
+        this.users.refresh();
+        this.watches.configure(config);
+        this.warnOfFixedChanges(config);
+        this.config = { ...config, probe: this.config.probe, http: this.config.http, log: this.config.log };
+        this.scheduleSelfTest();
+        successful = true;
+        diagnostics.info({ watches: config.watches.length }, 'configuration reloaded');
+      }
+    } catch (error) {
+      diagnostics.error({ error }, 'cannot take over the configuration, the old one stays');
+    }
+    const { lastSuccessSeconds } = this.reloadState;
+    this.reloadState = { successful, lastSuccessSeconds: successful ? Date.now() / 1000 : lastSuccessSeconds };
+    if (this.stopping === undefined) this.systemd.ready(this.statusText());
+  }
+
+  /** Detaches, drains, flushes. Returns the exit code; may be called again while it runs. */
+  stop(): Promise<number> {
+    this.stopping ??= this.takeDown();
+    return this.stopping;
+  }
+
+  /** What can be saved of the events when the process dies at once. */
+  flushSync(): void {
+    this.output?.writer.flushSync();
+  }
+
+  private prepare(probe: NativeProbe, mode: AttachMode): void {
+    const { binding } = this.options;
+    const line = new EventLine({
+      hostName: hostname(),
+      bootId: readBootId(),
+      attach: mode,
+      userName: (uid) => this.users.nameOf(uid),
+    });
+    this.pipeline = new Pipeline({
+      line,
+      lines: this.output!.lines,
+      processes: new ProcessTable({
+        processArgs: this.config.log.processArgs,
+        forgetInKernel: () => probe.forgetProcesses(),
+      }),
+      delay: this.delay,
+      readClocks: (out) => binding.readClocks(out),
+      onOwnDeletion: (deletion) => this.selfTest?.observe(deletion),
+    });
+    this.losses = new LossReporter(
+      () => this.counts().lost,
+      (text) => {
+        this.output!.lines.add(text);
+        this.output!.lines.flush();
+      },
+      line.host,
+    );
+    this.watches.bind(probe, this.pipeline);
+  }
+
+  private createMetrics() {
+    const { binding, version } = this.options;
+    return createMetrics({
+      watches: () => this.watches.cells.counts(),
+      pipeline: () => this.counts(),
+      probe: () => this.opened && { attach: this.opened.mode, symbol: this.opened.description.symbol },
+      selfTest: () => this.lastSelfTest?.passed ?? { unlink: false, rmdir: false, replace: false },
+      reload: () => this.reloadState,
+      delay: this.delay,
+      build: { version, nodeVersion: process.version, libbpfVersion: binding.libbpfVersion },
+    });
+  }
+
+  private counts(): PipelineCounts {
+    const probe = this.opened?.probe;
+    const kernel = this.lastCounters ?? probe?.readCounters();
+    const open = this.lastCounters === undefined && probe !== undefined;
+    const outputLost = this.output?.writer.lostLines ?? 0;
+    const lost: Record<LossReason, number> = {
+      ring_full: kernel?.lostRingFull ?? 0,
+      state_full: kernel?.lostStateFull ?? 0,
+      decode: this.pipeline?.undecodable ?? 0,
+      output: outputLost,
+    };
+    return {
+      seen: kernel?.seen ?? 0,
+      filteredInKernel: kernel?.filtered ?? 0,
+      filteredInDaemon: this.pipeline?.filtered ?? 0,
+      lost,
+      delivered: (this.pipeline?.handled ?? 0) - outputLost,
+      probeMissed: open ? probe.missedRuns() : 0,
+      ringBytes: this.config.probe.ringBufferBytes,
+      ringUsedBytes: open ? probe.usedBytes() : 0,
+    };
+  }
+
+  private readiness(): Readiness {
+    if (this.stopping !== undefined) return { ready: false, reason: 'stopping' };
+    if (this.opened === undefined) return { ready: false, reason: 'not attached yet' };
+    if (this.lastSelfTest === undefined) return { ready: false, reason: 'the first self-test is not over' };
+    if (!this.lastSelfTest.ok) return { ready: false, reason: `self-test: ${this.lastSelfTest.problems.join('; ')}` };
+    return { ready: true, reason: 'ready' };
+  }
+
+  private async runSelfTest(): Promise<void> {
+    const { diagnostics } = this.options;
+    const wasOk = this.lastSelfTest?.ok;
+    this.lastSelfTest = await this.selfTest!.run();
+    if (this.stopping !== undefined) return;
+    if (!this.lastSelfTest.ok) {
+      diagnostics.error({ problems: this.lastSelfTest.problems }, 'self-test failed: deletions may go unseen');
+    } else if (wasOk === false) {
+      diagnostics.info('self-test passes again');
+    }
+    if (wasOk !== undefined && wasOk !== this.lastSelfTest.ok) this.systemd.status(this.statusText());
+  }
+
+  private scheduleSelfTest(): void {
+    clearInterval(this.selfTestTimer);
+    const { intervalMs } = this.config.selfTest;
+    if (intervalMs !== null) this.selfTestTimer = setInterval(() => void this.runSelfTest(), intervalMs);
+  }
+
+  private houseKeep(): void {
+    const lost = this.losses?.check();
+    if (lost !== undefined) this.options.diagnostics.error({ lost }, 'events were lost');
+    this.users.refresh();
+  }
+
+  /** The drain sleeps while nothing comes, which is as good as running: it lives when nothing waits or it has moved. */
+  private alive(): boolean {
+    const turns = this.drain?.turns ?? 0;
+    const moved = turns !== this.watchdogTurns;
+    this.watchdogTurns = turns;
+    return moved || (this.opened?.probe.usedBytes() ?? 0) === 0;
+  }
+
+  private statusText(): string {
+    const state = this.lastSelfTest?.ok === false ? 'SELF-TEST FAILING' : 'watching';
+    return `${state}: ${this.config.watches.length} watches, ${this.opened?.mode} on ${this.opened?.description.symbol}`;
+  }
+
+  private warnOfFixedChanges(config: Config): void {
+    for (const key of ['probe', 'http', 'log'] as const) {
+      if (JSON.stringify(config[key]) !== JSON.stringify(this.config[key])) {
+        this.options.diagnostics.warn(`${key}: changes take effect at the next start`);
+      }
+    }
+  }
+
+  private async takeDown(): Promise<number> {
+    const { diagnostics } = this.options;
+    let code = 0;
+    const step = async (what: string, act: () => unknown): Promise<void> => {
+      try {
+        await act();
+      } catch (error) {
+        code = 1;
+        diagnostics.error({ error }, `stopping: ${what}`);
+      }
+    };
+    await step('systemd', () => this.systemd.stopping());
+    clearInterval(this.housekeeping);
+    clearInterval(this.selfTestTimer);
+    await step('detach', () => this.opened?.probe.detach());
+    await step('drain', () => {
+      this.drain?.drainNow();
+      this.drain?.stop();
+      this.losses?.check();
+    });
+    await step('flush', async () => {
+      const flushed = (await this.output?.writer.flush(FLUSH_DEADLINE_MS)) ?? true;
+      if (!flushed) throw new Error('not everything could be written');
+    });
+    await step('http', () => this.http?.close());
+    await step('mounts', () => this.watches.close());
+    await step('close the probe', () => {
+      this.lastCounters = this.opened?.probe.readCounters();
+      this.opened?.probe.close();
+    });
+    await step('close the log', () => this.output?.writer.close());
+    const counts = this.counts();
+    diagnostics.info({ seen: counts.seen, delivered: counts.delivered, lost: counts.lost }, 'stopped');
+    return code;
+  }
+}
+
+function readBootId(): string | undefined {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,127 @@
+import {
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type AttachMode, OPERATIONS, type Operation } from '../config/config.js';
+import type { OwnDeletion } from '../deletion/pipeline.js';
+
+/** How long an event of the daemon's own may take. */
+const EVENT_TIMEOUT_MS = 2_000;
+
+export interface SelfTestResult {
+  readonly ok: boolean;
+  readonly passed: Readonly<Record<Operation, boolean>>;
+  /** What went wrong, one line for each operation that did. */
+  readonly problems: readonly string[];
+}
+
+interface Expectation {
+  readonly operation: Operation;
+  readonly path: string;
+}
+
+/**
+ * Really deletes a file, a directory and a replaced file, and checks that each comes back through hooks, ring and
+ * decoding, right: a probe can be attached and see nothing. The events are never reported.
+ */
+export class SelfTest {
+  private readonly mode: AttachMode;
+  private readonly directory: string;
+  private awaited: { expectation: Expectation; settle(problem: string | undefined): void }[] = [];
+  private running: Promise<SelfTestResult> | undefined;
+
+  /** `directory`: where the daemon may make files; RUNTIME_DIRECTORY of the service, or the system's temporary one. */
+  constructor(mode: AttachMode, directory = process.env['RUNTIME_DIRECTORY'] ?? tmpdir()) {
+    this.mode = mode;
+    this.directory = directory;
+  }
+
+  /** To be told of every deletion by this process. */
+  observe(deletion: OwnDeletion): void {
+    const path = deletion.path;
+    const at = this.awaited.findIndex(({ expectation }) => expectation.path === path);
+    if (at < 0) return;
+    const [{ expectation, settle }] = this.awaited.splice(at, 1) as [(typeof this.awaited)[number]];
+    settle(this.judge(deletion, expectation));
+  }
+
+  /** Never rejects. A second call while one runs joins it. */
+  run(): Promise<SelfTestResult> {
+    this.running ??= this.perform().finally(() => {
+      this.running = undefined;
+    });
+    return this.running;
+  }
+
+  private judge(deletion: OwnDeletion, { operation }: Expectation): string | undefined {
+    const seen = OPERATIONS[deletion.operation];
+    if (seen !== operation) return `${operation}: reported as ${seen}`;
+    if (deletion.result !== 0) return `${operation}: reported with result ${deletion.result ?? 'unknown'}`;
+    if (this.mode !== 'tracepoint' && !deletion.hasVictim) return `${operation}: reported without its file`;
+    return undefined;
+  }
+
+  private async perform(): Promise<SelfTestResult> {
+    const passed: Record<Operation, boolean> = { unlink: false, rmdir: false, replace: false };
+    const problems: string[] = [];
+    let directory: string | undefined;
+    try {
+      directory = mkdtempSync(join(realpathSync(this.directory), 'rmwatch-self-test-'));
+      for (const operation of OPERATIONS) {
+        // System calls do not tell what a rename replaces.
+        if (operation === 'replace' && this.mode === 'tracepoint') continue;
+        const problem = await this.tryOne(operation, directory);
+        passed[operation] = problem === undefined;
+        if (problem !== undefined) problems.push(problem);
+      }
+    } catch (error) {
+      problems.push(`could not delete files of its own: ${(error as Error).message}`);
+    } finally {
+      if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
+    }
+    return { ok: problems.length === 0, passed, problems };
+  }
+
+  private tryOne(operation: Operation, directory: string): Promise<string | undefined> {
+    const path = join(directory, operation);
+    const heard = this.expect({ operation, path: Buffer.from(path).toString('latin1') });
+    if (operation === 'rmdir') {
+      mkdirSync(path);
+      rmdirSync(path);
+    } else {
+      writeFileSync(path, 'rmwatch');
+      if (operation === 'unlink') {
+        unlinkSync(path);
+      } else {
+        writeFileSync(`${path}.new`, 'rmwatch');
+        renameSync(`${path}.new`, path);
+      }
+    }
+    return heard;
+  }
+
+  private expect(expectation: Expectation): Promise<string | undefined> {
+    return new Promise((resolve) => {
+      const entry = {
+        expectation,
+        settle: (problem: string | undefined) => {
+          clearTimeout(timeout);
+          resolve(problem);
+        },
+      };
+      const timeout = setTimeout(() => {
+        this.awaited = this.awaited.filter((other) => other !== entry);
+        resolve(`${expectation.operation}: no event within ${EVENT_TIMEOUT_MS} ms`);
+      }, EVENT_TIMEOUT_MS);
+      this.awaited.push(entry);
+    });
+  }
+}

@@ -1,0 +1,100 @@
+import type { Config } from '../config/config.js';
+import { Judge } from '../deletion/judge.js';
+import type { Pipeline } from '../deletion/pipeline.js';
+import type { AccountNames } from '../enrich/account-names.js';
+import { type MountTable, readMountTable } from '../enrich/mount-table.js';
+import { WatchCells } from '../metrics/watch-cells.js';
+import { nativeFilterOf } from '../probe/native-filter.js';
+import type { NativeBinding, NativeProbe } from '../probe/native-probe.js';
+
+/** Mount tables of hosts with many containers change in bursts. */
+const MOUNTS_SETTLE_MS = 50;
+/** The host's own mounts, also when the service lives in a mount namespace of its own. */
+const HOST_MOUNTS = '/proc/1/mountinfo';
+
+/**
+ * What is watched at the moment: the watches, the host's mounts, and the kernel's filter made of both. Every change is a
+ * new generation of the filter, put in force at once; records say which one judged them, so that each is judged here by
+ * the same configuration as in the kernel.
+ */
+export class WatchState {
+  readonly cells = new WatchCells();
+  private readonly users: AccountNames;
+  private readonly onProblem: (message: string) => void;
+  private config: Config | undefined;
+  private judge: Judge | undefined;
+  private mounts: MountTable | undefined;
+  private target: { probe: NativeProbe; pipeline: Pipeline } | undefined;
+  private mountWatch: { close(): void } | undefined;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(users: AccountNames, onProblem: (message: string) => void) {
+    this.users = users;
+    this.onProblem = onProblem;
+    this.mounts = this.readMounts();
+  }
+
+  /** Takes over a configuration. Throws a NativeError when the kernel refuses the filter; the old one stays then. */
+  configure(config: Config): void {
+    const previous = { config: this.config, judge: this.judge };
+    this.config = config;
+    this.judge = new Judge(config.watches, this.cells.configure(config.watches), (name) => this.users.idOf(name));
+    try {
+      this.apply();
+    } catch (error) {
+      this.config = previous.config;
+      this.judge = previous.judge;
+      if (previous.config !== undefined) this.cells.configure(previous.config.watches);
+      throw error;
+    }
+  }
+
+  /** Puts the filter into a probe that is not yet attached, and keeps it there from now on. */
+  bind(probe: NativeProbe, pipeline: Pipeline): void {
+    this.target = { probe, pipeline };
+    this.apply();
+  }
+
+  /** Follows the host's mounts from now on. */
+  follow(binding: NativeBinding): void {
+    try {
+      this.mountWatch = new binding.MountWatch(HOST_MOUNTS, () => this.mountsChanged());
+    } catch (error) {
+      this.onProblem(`cannot follow the mounts of this host: ${(error as Error).message}`);
+    }
+  }
+
+  close(): void {
+    clearTimeout(this.timer);
+    this.mountWatch?.close();
+    this.target = undefined;
+  }
+
+  private mountsChanged(): void {
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined;
+      this.mounts = this.readMounts();
+      try {
+        this.apply();
+      } catch (error) {
+        this.onProblem(`cannot renew the kernel's filter: ${(error as Error).message}`);
+      }
+    }, MOUNTS_SETTLE_MS);
+  }
+
+  private readMounts(): MountTable | undefined {
+    try {
+      return readMountTable(HOST_MOUNTS);
+    } catch (error) {
+      this.onProblem(`cannot read the mounts of this host: ${(error as Error).message}`);
+      return undefined;
+    }
+  }
+
+  private apply(): void {
+    const { target, judge, config } = this;
+    if (target === undefined || judge === undefined || config === undefined) return;
+    const generation = target.probe.setFilter(nativeFilterOf(config.watches, this.mounts));
+    target.pipeline.use(generation, judge, this.mounts);
+  }
+}
