@@ -1,0 +1,218 @@
+/**
+ * Debian's archive seen through an apt configuration of our own: the machine's sources, lists and installed packages
+ * are neither used nor changed. apt verifies the signed Release files; the SHA256 sums it then knows are checked here
+ * again whenever a downloaded package is taken from the cache.
+ */
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { cacheDir, say, sha256OfFile, writeFileAtomically } from './cache.mjs';
+
+const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
+const INDEX_FRESH_HOURS = 12;
+const MIRROR_VARIABLES = { debian: 'RMWATCH_DEBIAN_MIRROR', 'debian-security': 'RMWATCH_DEBIAN_SECURITY_MIRROR' };
+
+/** The mirror that the machine itself uses is the one known to be reachable, so ask apt for it. */
+function mirrorOf(archive) {
+  const fromEnvironment = process.env[MIRROR_VARIABLES[archive]];
+  if (fromEnvironment) return fromEnvironment;
+  const uris = execFileSync('apt-get', ['indextargets', '--format', '$(REPO_URI)'], { encoding: 'utf8' }).split('\n');
+  const uri = uris.map((line) => line.replace(/\/+$/, '')).find((line) => line.endsWith(`/${archive}`));
+  if (uri === undefined) {
+    throw new Error(`no mirror of ${archive} in this machine's apt sources: set ${MIRROR_VARIABLES[archive]}`);
+  }
+  return uri;
+}
+
+/** One line of a sources.list; apt accepts the suite only when Debian's own keys signed it. */
+export function sourceLine({ archive, suite }) {
+  return `deb [arch=amd64 signed-by=${KEYRING}] ${mirrorOf(archive)} ${suite} main`;
+}
+
+export class DebianArchive {
+  /** @param {string} name names the state kept for these suites; @param {{archive: string, suite: string}[]} suites */
+  constructor(name, suites, targetRelease) {
+    this.name = name;
+    this.suites = suites;
+    this.targetRelease = targetRelease;
+    this.stateDir = path.join(cacheDir(), 'apt', name);
+    this.packageDir = path.join(cacheDir(), 'packages');
+    this.stampFile = path.join(this.stateDir, 'refreshed');
+    this.#makeDirectories();
+  }
+
+  #makeDirectories() {
+    for (const dir of ['state', 'lists/partial', 'cache/archives/partial']) {
+      fs.mkdirSync(path.join(this.stateDir, dir), { recursive: true });
+    }
+    fs.mkdirSync(this.packageDir, { recursive: true });
+  }
+
+  options() {
+    const dir = this.stateDir;
+    const options = {
+      'Dir::Etc::SourceList': path.join(dir, 'sources.list'),
+      'Dir::Etc::SourceParts': '/dev/null',
+      'Dir::Etc::Preferences': '/dev/null',
+      'Dir::Etc::PreferencesParts': '/dev/null',
+      'Dir::State': path.join(dir, 'state'),
+      // Nothing counts as installed, so a package is resolved together with everything it needs.
+      'Dir::State::status': '/dev/null',
+      'Dir::State::Lists': path.join(dir, 'lists'),
+      'Dir::Cache': path.join(dir, 'cache'),
+      'APT::Sandbox::User': 'root',
+      'APT::Architecture': 'amd64',
+      'APT::Install-Recommends': 'false',
+      'APT::Update::Error-Mode': 'any',
+      'Acquire::Languages': 'none',
+      'Acquire::Retries': '3',
+      'Acquire::http::Timeout': '20',
+    };
+    if (this.targetRelease !== undefined) options['APT::Default-Release'] = this.targetRelease;
+    return Object.entries(options).flatMap(([key, value]) => ['-o', `${key}=${value}`]);
+  }
+
+  run(command, args, cwd) {
+    return execFileSync(command, [...this.options(), ...args], {
+      cwd,
+      encoding: 'utf8',
+      maxBuffer: 1 << 28,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+  }
+
+  /** When the verified index was last fetched; undefined when there is none. */
+  refreshedAt() {
+    try {
+      return fs.statSync(this.stampFile).mtimeMs;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Fetch the index unless it is recent. Without a network a verified index from before is used, and that is said. */
+  refresh({ force = process.env.RMWATCH_REFRESH === '1' } = {}) {
+    const before = this.refreshedAt();
+    if (!force && before !== undefined && Date.now() - before < INDEX_FRESH_HOURS * 3_600_000) return;
+    try {
+      // The list in use is replaced only by one that worked: apt finds an index by its source's address.
+      const sources = path.join(this.stateDir, 'sources.list');
+      fs.writeFileSync(`${sources}.new`, this.suites.map((suite) => `${sourceLine(suite)}\n`).join(''));
+      this.run('apt-get', ['-o', `Dir::Etc::SourceList=${sources}.new`, 'update', '-qq']);
+      fs.renameSync(`${sources}.new`, sources);
+      writeFileAtomically(this.stampFile, '');
+      say(`index of ${this.suites.map(({ suite }) => suite).join(' + ')} fetched and verified`);
+    } catch (error) {
+      const reason = firstErrorLine(error);
+      if (before === undefined) throw new Error(`no index of ${this.name}, and none could be fetched: ${reason}`);
+      say(`mirror not usable (${reason}); using the index verified at ${new Date(before).toISOString()}`);
+    }
+  }
+
+  /** Forget the index, so that the next refresh fetches all of it. */
+  discardIndex() {
+    for (const name of ['lists', 'cache', 'refreshed']) {
+      fs.rmSync(path.join(this.stateDir, name), { recursive: true, force: true });
+    }
+    this.#makeDirectories();
+  }
+
+  /** The line of a failed command's output that says why. */
+  explain(error) {
+    return firstErrorLine(error);
+  }
+
+  /** Index entries, in the form {name, version, depends, file, sha256, bytes}, of names like "a" or "a=1.0". */
+  describe(names) {
+    const text = this.run('apt-cache', ['show', '--no-all-versions', ...names]);
+    return text.split(/\n\n+/).filter(Boolean).map(parseStanza);
+  }
+
+  /** Follow a meta package's dependencies through the packages whose name matches. */
+  followDependencies(metaPackage, pattern) {
+    const found = new Map();
+    const queue = [metaPackage];
+    while (queue.length > 0) {
+      const name = queue.shift();
+      const [entry] = this.describe([name]);
+      found.set(name, entry);
+      for (const dependency of entry.depends) {
+        if (pattern.test(dependency) && !found.has(dependency) && !queue.includes(dependency)) queue.push(dependency);
+      }
+    }
+    found.delete(metaPackage);
+    return [...found.values()];
+  }
+
+  /** Everything these packages need, down to the C library, as if nothing were installed. */
+  resolveClosure(packages) {
+    const plan = this.run('apt-get', ['install', '--print-uris', '-y', '-qq', ...packages]);
+    const wanted = plan.match(/^'[^']+' \S+/gm)?.map((line) => {
+      const [name, version] = decodeURIComponent(line.split(' ')[1]).split('_');
+      return `${name}=${version}`;
+    });
+    if (!wanted) throw new Error(`apt found nothing to download for ${packages.join(' ')}`);
+    return this.describe(wanted);
+  }
+
+  isCached(entry) {
+    const file = path.join(this.packageDir, entry.file);
+    if (!fs.existsSync(file)) return false;
+    if (fs.statSync(file).size === entry.bytes && sha256OfFile(file) === entry.sha256) return true;
+    say(`${entry.file} in the cache is damaged, fetching it again`);
+    fs.rmSync(file);
+    return false;
+  }
+
+  /** Fetch what is missing, check every file against the index, and return their paths. */
+  download(entries) {
+    const missing = entries.filter((entry) => !this.isCached(entry));
+    if (missing.length > 0) {
+      const bytes = missing.reduce((sum, entry) => sum + entry.bytes, 0);
+      say(`downloading ${missing.length} packages, ${(bytes / 1e6).toFixed(1)} MB, for ${this.name}`);
+      const staging = fs.mkdtempSync(path.join(this.stateDir, 'download-'));
+      try {
+        this.run('apt-get', ['download', '-qq', ...missing.map(({ name, version }) => `${name}=${version}`)], staging);
+        for (const entry of missing) {
+          const [fetched] = fs.readdirSync(staging).filter((file) => sameFileName(file, entry.file));
+          if (fetched === undefined) throw new Error(`apt did not deliver ${entry.file}`);
+          if (sha256OfFile(path.join(staging, fetched)) !== entry.sha256) {
+            throw new Error(`${entry.file} does not have the SHA256 that the signed index names`);
+          }
+          fs.renameSync(path.join(staging, fetched), path.join(this.packageDir, entry.file));
+        }
+      } finally {
+        fs.rmSync(staging, { recursive: true, force: true });
+      }
+    }
+    return entries.map((entry) => path.join(this.packageDir, entry.file));
+  }
+}
+
+/** apt escapes characters such as the epoch's colon in file names. */
+function sameFileName(fetched, file) {
+  return decodeURIComponent(fetched) === file;
+}
+
+function firstErrorLine(error) {
+  const lines = `${error.stderr ?? ''}\n${error.message}`.split('\n');
+  return (lines.find((line) => line.startsWith('E:')) ?? lines.find(Boolean) ?? String(error)).trim();
+}
+
+function parseStanza(stanza) {
+  const field = (name) => stanza.match(new RegExp(`^${name}: (.*)$`, 'm'))?.[1];
+  const relations = [field('Pre-Depends'), field('Depends')].filter(Boolean).join(', ');
+  const name = field('Package');
+  const version = field('Version');
+  return {
+    name,
+    version,
+    depends: relations
+      .split(/\s*[,|]\s*/)
+      .map((relation) => relation.replace(/[\s(:].*$/, ''))
+      .filter(Boolean),
+    file: `${name}_${version}_${field('Architecture')}.deb`,
+    sha256: field('SHA256'),
+    bytes: Number(field('Size')),
+  };
+}

@@ -1,0 +1,51 @@
+/**
+ * What the console and the results channel of a finished guest say.
+ */
+const SPLATS = [
+  /\bBUG:/,
+  /\bWARNING:/,
+  /\bOops\b/,
+  /Call Trace/,
+  /unchecked MSR/,
+  /Kernel panic/,
+  /general protection/,
+  /rcu.*stall/,
+  /soft lockup/,
+  /hung_task|blocked for more than \d+ seconds/,
+];
+
+/** Kernel messages carry a time stamp; the command's own output does not, and may well say WARNING. */
+const KERNEL_LINE = /^(<\d+>)?\[\s*\d+\.\d+\]/;
+
+/** Lines by which the kernel says that something went wrong. */
+export function findSplats(consoleText) {
+  return consoleText
+    .split(/\r?\n/)
+    .filter((line) => KERNEL_LINE.test(line) && SPLATS.some((pattern) => pattern.test(line)));
+}
+
+/**
+ * @returns {{started: boolean, bootSeconds?: number, exitCode?: number, results: unknown[], badLines: string[]}}
+ */
+export function parseResultsChannel(text) {
+  const report = { started: false, results: [], badLines: [] };
+  for (const line of text.split(/\r?\n/)) {
+    if (line.trim() === '') continue;
+    let value;
+    try {
+      value = JSON.parse(line);
+    } catch {
+      report.badLines.push(line);
+      continue;
+    }
+    if (value?.rmwatchGuestStart !== undefined) {
+      report.started = true;
+      report.bootSeconds = value.rmwatchGuestStart;
+    } else if (value?.rmwatchGuestExit !== undefined) {
+      report.exitCode = value.rmwatchGuestExit;
+    } else {
+      report.results.push(value);
+    }
+  }
+  return report;
+}

@@ -1,0 +1,65 @@
+/**
+ * Which module files a guest must load, and in which order. The packages hold no modules.dep (it is made when they are
+ * installed), so dependencies are read from each module's own .modinfo section.
+ */
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { walk } from './cache.mjs';
+
+const normalize = (name) => name.replaceAll('-', '_');
+
+function moduleFiles(modulesDir) {
+  const files = new Map();
+  for (const file of walk(modulesDir)) {
+    const match = path.basename(file).match(/^(.+)\.ko(\.xz|\.zst|\.gz)?$/);
+    if (match) files.set(normalize(match[1]), path.join(modulesDir, file));
+  }
+  return files;
+}
+
+function builtinModules(modulesDir) {
+  const lines = fs.readFileSync(path.join(modulesDir, 'modules.builtin'), 'utf8').split('\n').filter(Boolean);
+  return new Set(lines.map((line) => normalize(path.basename(line, '.ko'))));
+}
+
+/** Plain ELF content; busybox unpacks xz, so that nothing has to be installed for it. */
+function readModule(file, busybox) {
+  if (file.endsWith('.ko')) return fs.readFileSync(file);
+  if (!file.endsWith('.xz')) throw new Error(`${file}: compression not supported`);
+  return execFileSync(busybox, ['unxz', '-c', file], { maxBuffer: 1 << 28 });
+}
+
+/** Hard dependencies, and those soft ones that are asked to come before. */
+function dependenciesOf(content) {
+  const text = content.toString('latin1');
+  const hard = text.match(/\0depends=([^\0]*)\0/)?.[1].split(',') ?? [];
+  const soft = [...text.matchAll(/\0softdep=pre: ([^\0]*)\0/g)].flatMap((match) => match[1].split(' '));
+  return { hard: hard.filter(Boolean).map(normalize), soft: soft.filter(Boolean).map(normalize) };
+}
+
+/**
+ * @param {string[]} wanted module names; one that is built in needs nothing and is accepted
+ * @returns {{name: string, content: Buffer}[]} in loading order
+ */
+export function resolveModules(modulesDir, wanted, busybox) {
+  if (wanted.length === 0) return [];
+  const files = moduleFiles(modulesDir);
+  const builtin = builtinModules(modulesDir);
+  const ordered = new Map();
+  const visit = (name, optional) => {
+    if (ordered.has(name) || builtin.has(name)) return;
+    const file = files.get(name);
+    if (file === undefined) {
+      if (optional) return;
+      throw new Error(`module ${name} is neither in ${modulesDir} nor built in`);
+    }
+    const content = readModule(file, busybox);
+    const { hard, soft } = dependenciesOf(content);
+    for (const dependency of soft) visit(dependency, true);
+    for (const dependency of hard) visit(dependency, false);
+    ordered.set(name, content);
+  };
+  for (const name of wanted) visit(normalize(name), false);
+  return [...ordered].map(([name, content]) => ({ name, content }));
+}

@@ -1,0 +1,137 @@
+/**
+ * A Debian root file system with systemd, as an ext4 image in the cache. A guest gets it as a disk whose changes are
+ * thrown away: deletions then happen on a real ext4 root, units get the mount namespaces they ask for (which an
+ * initramfs cannot give, it has no pivot_root), and no memory is spent on it.
+ */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { cacheDir, readJson, say, sha256OfFile, writeFileAtomically } from './cache.mjs';
+import { sourceLine } from './debian-archive.mjs';
+import { ensureToolTree, once } from './fetch-kernels.mjs';
+
+const data = JSON.parse(fs.readFileSync(new URL('./kernels.json', import.meta.url), 'utf8'));
+const IMAGE_VERSION = 2; // Raised whenever what makeImage() does changes.
+const IMAGES_KEPT = 3;
+
+/** A login prompt on the console and periodic jobs would only disturb what a test counts. */
+const MASKED_UNITS = [
+  'serial-getty@ttyS0.service',
+  'getty@tty1.service',
+  'apt-daily.timer',
+  'apt-daily-upgrade.timer',
+  'dpkg-db-backup.timer',
+  'e2scrub_all.timer',
+  'fstrim.timer',
+  'logrotate.timer',
+  'systemd-tmpfiles-clean.timer',
+];
+
+const GUEST_TARGET = `[Unit]
+Description=The guest's command, after a normal boot
+Requires=multi-user.target rmwatch-guest.service
+After=multi-user.target
+AllowIsolate=yes
+`;
+
+const GUEST_SERVICE = `[Unit]
+Description=The guest's command
+After=multi-user.target
+FailureAction=poweroff-force
+
+[Service]
+Type=oneshot
+TimeoutStartSec=infinity
+ExecStart=/rmwatch/busybox sh /rmwatch/run-command.sh
+`;
+
+const UNIT_DIR = '/etc/systemd/system';
+
+function makeImage(image, packages) {
+  if (process.getuid() !== 0) throw new Error('making a Debian root file system needs root');
+  const program = path.join(ensureToolTree('mmdebstrap'), 'usr/bin/mmdebstrap');
+  const work = fs.mkdtempSync(path.join(path.dirname(image), 'root-'));
+  const rootDir = path.join(work, 'root');
+  const sources = data.root.archives.map(sourceLine);
+  try {
+    const args = [
+      '--mode=root',
+      '--variant=minbase',
+      `--include=${packages.join(',')}`,
+      '--aptopt=Acquire::Languages "none"',
+    ];
+    execFileSync('perl', [program, ...args, '--quiet', data.root.suite, rootDir, ...sources], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      maxBuffer: 1 << 26,
+    });
+    // A fixed id: an empty one makes every boot a first boot.
+    fs.writeFileSync(path.join(rootDir, 'etc/machine-id'), '00000000000040008000000000000001\n');
+    const file = path.join(work, 'root.ext4');
+    fs.writeFileSync(file, '');
+    fs.truncateSync(file, data.root.imageMiB * 1024 * 1024);
+    const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
+    execFileSync('mke2fs', ['-q', '-F', '-t', 'ext4', '-d', rootDir, file], {
+      env,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    fs.renameSync(file, image);
+  } finally {
+    fs.rmSync(work, { recursive: true, force: true });
+  }
+}
+
+function removeOldImages(dir) {
+  const images = fs
+    .readdirSync(dir)
+    .filter((name) => name.endsWith('.ext4'))
+    .map((name) => ({ file: path.join(dir, name), mtime: fs.statSync(path.join(dir, name)).mtimeMs }))
+    .sort((a, b) => b.mtime - a.mtime);
+  for (const { file } of images.slice(IMAGES_KEPT)) fs.rmSync(file, { force: true });
+}
+
+function ensureImage(packages) {
+  const key = createHash('sha256').update([IMAGE_VERSION, data.root.suite, ...packages].join('\n'));
+  const dir = path.join(cacheDir(), 'roots');
+  const image = path.join(dir, `${key.digest('hex').slice(0, 16)}.ext4`);
+  const manifestFile = `${image}.json`;
+  fs.mkdirSync(dir, { recursive: true });
+  if (fs.existsSync(image) && process.env.RMWATCH_REFRESH !== '1') {
+    if (readJson(manifestFile)?.sha256 === sha256OfFile(image)) return image;
+    say(`${image} is damaged, making it again`);
+  }
+  say(`making a Debian root with ${packages.join(' ')}`);
+  makeImage(image, packages);
+  writeFileAtomically(manifestFile, `${JSON.stringify({ sha256: sha256OfFile(image), packages })}\n`);
+  removeOldImages(dir);
+  say(`Debian root made: ${image}`);
+  return image;
+}
+
+/**
+ * What runGuest takes as `root`.
+ * @param {object} [options]
+ * @param {string[]} [options.packages] Debian packages beyond those of kernels.json
+ * @param {'systemd' | 'command'} [options.mode] boot systemd and run the command after multi-user.target, or run the
+ *   command as the only process of the root file system
+ * @returns {Promise<{image: string, mode: string, texts: Record<string, string>, links: Record<string, string>}>}
+ */
+export async function ensureDebianRoot({ packages = [], mode = 'systemd' } = {}) {
+  const all = [...new Set([...data.root.packages, ...packages])].sort();
+  const image = await once(`root-${all.join()}`, () => ensureImage(all));
+  if (mode === 'command') return { image, mode, texts: {}, links: {} };
+  return {
+    image,
+    mode,
+    texts: { [`${UNIT_DIR}/rmwatch-guest.target`]: GUEST_TARGET, [`${UNIT_DIR}/rmwatch-guest.service`]: GUEST_SERVICE },
+    links: {
+      [`${UNIT_DIR}/default.target`]: 'rmwatch-guest.target',
+      ...Object.fromEntries(MASKED_UNITS.map((unit) => [`${UNIT_DIR}/${unit}`, '/dev/null'])),
+    },
+  };
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  say(`root image: ${(await ensureDebianRoot({ packages: process.argv.slice(2) })).image}`);
+}
