@@ -41,7 +41,15 @@
       "cflags_cc": ["-std=c++17", "-Wall", "-Wextra", "-Wno-missing-field-initializers", "-Wno-cast-function-type"],
       "cflags": ["-fvisibility=hidden"],
       "libraries": ["-lbpf"],
-      "ldflags": ["-Wl,-z,origin", "-Wl,-rpath,'$$ORIGIN/lib'", "-Wl,--enable-new-dtags"]
+      # Old dtags: the libraries beside the addon have to find one another there, too.
+      "ldflags": [
+        "-Wl,-z,origin",
+        "-Wl,-rpath,'$$ORIGIN/lib'",
+        "-Wl,--disable-new-dtags",
+        "-static-libstdc++",
+        "-static-libgcc",
+        "-Wl,--exclude-libs,ALL"
+      ]
     }
   ]
 }

@@ -1,7 +1,14 @@
 import { defineConfig } from 'vitest/config';
 
+/** Real kernels and real processes: one at a time, and not in a hurry. */
+const slow = { pool: 'forks' as const, fileParallelism: false, testTimeout: 60_000, hookTimeout: 600_000 };
+
 export default defineConfig({
   test: {
-    projects: [{ test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } }],
+    projects: [
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/workload/**/*.test.ts'] } },
+      { test: { name: 'addon', include: ['test/addon/**/*.test.ts'], ...slow } },
+      { test: { name: 'kernel', include: ['test/kernel/**/*.test.ts'], ...slow } },
+    ],
   },
 });

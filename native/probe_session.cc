@@ -23,6 +23,10 @@ constexpr char kFindHostNamespace[] = "find_host_namespace";
 }  // namespace
 
 ProbeSession::ProbeSession(AttachMode mode, size_t ring_bytes) {
+  // libbpf rounds other sizes up without a word, and the reader's arithmetic needs the true one.
+  if ((ring_bytes & (ring_bytes - 1)) != 0 || ring_bytes % static_cast<size_t>(getpagesize()) != 0) {
+    throw ProbeError("size the ring buffer to " + std::to_string(ring_bytes) + " bytes", EINVAL);
+  }
   LibbpfMessages messages;
   const KernelBtf btf;
   plan_ = PlanAttachment(mode, btf);

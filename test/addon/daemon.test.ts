@@ -1,0 +1,176 @@
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, mkdirSync, rmdirSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { DaemonProcess, ledgerGap } from '../support/daemon-process.js';
+import { validateEventLine } from '../support/event-schema.js';
+import { waitUntil } from '../support/wait-until.js';
+
+/** The whole daemon on this machine's own kernel, in whatever mode it allows; real kernels' modes are tested in guests. */
+let daemon: DaemonProcess;
+
+beforeEach(() => {
+  daemon = new DaemonProcess();
+});
+
+afterEach(() => daemon.dispose());
+
+function touch(name: string): string {
+  const path = join(daemon.work, name);
+  writeFileSync(path, 'content');
+  return path;
+}
+
+const UNLINKED = 'rmwatch_deletions_total{watch="work",operation="unlink"}';
+
+test('a deletion on an idle machine is a line within 100 ms, and counted', async () => {
+  await daemon.start();
+  const delays: number[] = [];
+  for (let i = 0; i < 11; i++) {
+    const path = touch(`f${i}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const begin = performance.now();
+    unlinkSync(path);
+    await waitUntil('a line', () => daemon.events().length === i + 1, 5_000);
+    delays.push(performance.now() - begin);
+  }
+  // The median: the machine may be busy at any one moment.
+  expect(delays.sort((a, b) => a - b)[5]).toBeLessThan(100);
+  const metrics = await daemon.metrics();
+  expect(metrics.get(UNLINKED)).toBe(11);
+});
+
+test('every line is what config/event.schema.json says, and names the process', async () => {
+  await daemon.start();
+  touch('named');
+  execFileSync('rm', ['named'], { cwd: daemon.work });
+  mkdirSync(join(daemon.work, 'dir'));
+  rmdirSync(join(daemon.work, 'dir'));
+  await daemon.settle();
+  const events = daemon.events();
+  expect(events.flatMap(validateEventLine)).toEqual([]);
+  expect(events.map(({ event }) => event.action)).toEqual(['unlink', 'rmdir']);
+  expect(events[0]).toMatchObject({
+    file: { path: join(daemon.work, 'named'), name: 'named', directory: daemon.work },
+    process: { name: 'rm', args: ['rm', 'named'], working_directory: daemon.work, parent: { pid: process.pid } },
+    user: { id: '0', name: 'root' },
+    rmwatch: { requested_path: 'named' },
+  });
+});
+
+test('hostile names stay one line, and keep their bytes', async () => {
+  await daemon.start();
+  const names = ['new\nline', 'esc\x1b[31m', 'quote"\\', ' ', '-rf', 'ünï', '\u202e'];
+  for (const name of names) unlinkSync(touch(name));
+  const bad = Buffer.concat([Buffer.from(`${daemon.work}/`), Buffer.from([0xff, 0xfe])]);
+  writeFileSync(bad, '');
+  unlinkSync(bad);
+  await daemon.settle();
+  const events = daemon.events();
+  expect(events.map(({ file }) => file.name)).toEqual([...names, '\ufffd\ufffd']);
+  expect(Buffer.from(events.at(-1).rmwatch.path_bytes, 'base64')).toEqual(bad);
+  expect(events.flatMap(validateEventLine)).toEqual([]);
+});
+
+test('the ledger closes, with failures, filtered and unwatched deletions', async () => {
+  daemon.configure({
+    watches: [{ name: 'work', include: [`${daemon.work}/**`], exclude: ['*.tmp'], failures: true }],
+  });
+  await daemon.start();
+  unlinkSync(touch('kept.txt'));
+  unlinkSync(touch('dropped.tmp'));
+  expect(() => unlinkSync(join(daemon.work, 'missing'))).toThrow('ENOENT');
+  expect(() => unlinkSync('/nonexistent/elsewhere')).toThrow('ENOENT');
+  const metrics = await daemon.settle();
+  expect(ledgerGap(metrics)).toBe(0);
+  expect(metrics.get(UNLINKED)).toBe(1);
+  expect(metrics.get('rmwatch_deletion_failures_total{watch="work",operation="unlink"}')).toBe(1);
+  expect(metrics.get('rmwatch_events_filtered_total{stage="daemon"}')).toBeGreaterThanOrEqual(1);
+  expect(daemon.events().at(-1)).toMatchObject({
+    event: { outcome: 'failure', type: ['info'] },
+    error: { code: 'ENOENT' },
+    file: { name: 'missing' },
+  });
+});
+
+test('reload under load judges every event by one configuration', async () => {
+  await daemon.start();
+  const total = 400;
+  for (let i = 0; i < total; i++) touch(`f${i}`);
+  for (let i = 0; i < total; i++) {
+    unlinkSync(join(daemon.work, `f${i}`));
+    if (i % 50 === 25) {
+      const name = i % 100 === 25 ? 'other' : 'work';
+      daemon.configure({ watches: [{ name, include: [`${daemon.work}/**`] }] });
+      daemon.signal('SIGHUP');
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+  const metrics = await daemon.settle();
+  const rules = daemon.events().map(({ rule }) => rule.name.join());
+  expect(rules).toHaveLength(total);
+  expect(new Set(rules)).toEqual(new Set(['work', 'other']));
+  expect(ledgerGap(metrics)).toBe(0);
+});
+
+test('a bad file leaves the old configuration in force, and is told', async () => {
+  await daemon.start();
+  daemon.configure({ watchs: [] });
+  daemon.signal('SIGHUP');
+  await waitUntil('the refusal', () => daemon.diagnostics.includes('did you mean'), 5_000);
+  expect((await daemon.metrics()).get('rmwatch_config_last_reload_successful')).toBe(0);
+  unlinkSync(touch('still-watched'));
+  await daemon.settle();
+  expect(daemon.events().map(({ file }) => file.name)).toEqual(['still-watched']);
+});
+
+test('SIGTERM and SIGINT drain, flush and end with 0', async () => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    await daemon.start();
+    for (let i = 0; i < 50; i++) touch(`f${i}`);
+    execFileSync('sh', ['-c', 'rm f*'], { cwd: daemon.work });
+    const before = daemon.events().length;
+    expect(await daemon.stop(signal)).toBe(0);
+    expect(before).toBeLessThanOrEqual(daemon.events().length);
+    expect(daemon.events().filter(({ process }) => process.name === 'rm')).toHaveLength(
+      signal === 'SIGTERM' ? 50 : 100,
+    );
+  }
+});
+
+test('the log does not feed on itself: its own deletions are not reported', async () => {
+  daemon.configure({ watches: [{ name: 'work', include: ['/**'] }], self_test: { interval: '1s' } });
+  await daemon.start();
+  await new Promise((resolve) => setTimeout(resolve, 2_500));
+  await daemon.stop();
+  expect(daemon.events().filter(({ process }) => process.pid === daemon.pid)).toEqual([]);
+  expect(daemon.events().filter(({ file }) => String(file?.path).includes('self-test'))).toEqual([]);
+});
+
+test('paths through symbolic links are marked as unresolved in tracepoint mode', async () => {
+  await daemon.start('--attach', 'tracepoint');
+  mkdirSync(join(daemon.work, 'real'));
+  symlinkSync('real', join(daemon.work, 'link'));
+  touch('real/file');
+  execFileSync('rm', ['link/file'], { cwd: daemon.work });
+  touch('plain');
+  execFileSync('rm', ['plain'], { cwd: daemon.work });
+  await daemon.settle();
+  expect(daemon.events().map(({ file, rmwatch }) => [file.name, rmwatch.path_complete])).toEqual([
+    ['file', false],
+    ['plain', true],
+  ]);
+});
+
+test('a log file that was moved away is written anew after SIGHUP, and no line is lost', async () => {
+  await daemon.start();
+  unlinkSync(touch('before'));
+  await daemon.settle();
+  appendFileSync(join(daemon.directory, 'marker'), '');
+  execFileSync('mv', [daemon.eventsFile, `${daemon.eventsFile}.1`]);
+  daemon.signal('SIGHUP');
+  await waitUntil('the reload', () => daemon.diagnostics.includes('configuration reloaded'), 5_000);
+  unlinkSync(touch('after'));
+  await daemon.settle();
+  expect(daemon.events().map(({ file }) => file.name)).toEqual(['after']);
+});

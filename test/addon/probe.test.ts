@@ -1,0 +1,197 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { afterEach, describe, expect, test } from 'vitest';
+import { loadBinding, type NativeProbe } from '../../src/probe/native-probe.js';
+import { openProbe, ProbeUnavailableError } from '../../src/probe/open-probe.js';
+import { RECORD_LAYOUT } from '../../src/probe/record-layout.generated.js';
+import { DELETION_SELF, RECORD_DELETION, RecordView } from '../../src/probe/record-view.js';
+
+const RING_BYTES = 256 * 1024;
+const EVERYTHING = {
+  prefixes: [[Buffer.from('/'), 0x707] as const],
+  devices: [],
+  successOperations: 7,
+  failureOperations: 7,
+};
+const addon = fileURLToPath(new URL('../../build/Release/rmwatch.node', import.meta.url));
+
+const binding = loadBinding();
+const opened: NativeProbe[] = [];
+
+function tracepointProbe(): NativeProbe {
+  const probe = new binding.Probe({ mode: 'tracepoint', ringBytes: RING_BYTES });
+  opened.push(probe);
+  probe.setFilter(EVERYTHING);
+  return probe;
+}
+
+/** Paths of this process's own deletions that are in the ring. */
+function ownDeletions(probe: NativeProbe): string[] {
+  const record = new RecordView(probe.ring());
+  const offsets = new Uint32Array(1024);
+  const typed: string[] = [];
+  const count = probe.collect(offsets);
+  for (const offset of offsets.subarray(0, count)) {
+    record.moveTo(offset);
+    if (record.kind !== RECORD_DELETION || (record.flags & DELETION_SELF) === 0) continue;
+    typed.push(record.latin1(record.typedStart, record.typedLength));
+  }
+  probe.release();
+  return typed;
+}
+
+afterEach(() => {
+  for (const probe of opened.splice(0)) probe.close();
+});
+
+test('the addon was built from the same records as the program', () => {
+  expect(binding.recordLayout).toEqual(RECORD_LAYOUT);
+});
+
+describe('wrong arguments are named', () => {
+  const Probe = binding.Probe as unknown as new (...args: unknown[]) => NativeProbe;
+
+  test.each([
+    [[], 'options: expected an object'],
+    [[{ mode: 'uprobe', ringBytes: RING_BYTES }], 'mode: expected kprobe, fentry or tracepoint, got uprobe'],
+    [[{ mode: 'tracepoint', ringBytes: 'big' }], 'ringBytes: expected a whole number from 4096 to 1073741824'],
+    [[{ mode: 'tracepoint', ringBytes: 1.5e4 + 0.5 }], 'ringBytes: expected a whole number'],
+  ])('new Probe(%j)', (args, message) => {
+    expect(() => new Probe(...args)).toThrow(message);
+  });
+
+  test('methods', () => {
+    const probe = tracepointProbe() as unknown as Record<string, (...args: unknown[]) => unknown>;
+    expect(() => probe['collect']!([])).toThrow('offsets: expected a Uint32Array');
+    expect(() => probe['onReadable']!()).toThrow('callback: expected a function');
+    expect(() => probe['setFilter']!({ ...EVERYTHING, prefixes: [['/', 1]] })).toThrow('prefixes: expected Buffers');
+    expect(() => probe['setFilter']!({ ...EVERYTHING, successOperations: -1 })).toThrow('successOperations');
+  });
+});
+
+test('a ring size that the kernel refuses is an error with operation and errno', () => {
+  const open = () => new binding.Probe({ mode: 'tracepoint', ringBytes: 12_288 });
+  expect(open).toThrow(expect.objectContaining({ code: 'EINVAL', operation: expect.any(String) }));
+});
+
+test('sees the deletions of this process and nothing after detach', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'rmwatch-addon-'));
+  const probe = tracepointProbe();
+  probe.attach();
+  const file = join(directory, 'seen');
+  writeFileSync(file, '');
+  unlinkSync(file);
+  probe.detach();
+  writeFileSync(file, '');
+  unlinkSync(file);
+  expect(ownDeletions(probe)).toEqual([file]);
+  rmSync(directory, { recursive: true });
+});
+
+test('wakes a sleeping reader for the first record, once', async () => {
+  const probe = tracepointProbe();
+  let calls = 0;
+  const woken = new Promise<void>((resolve) => {
+    probe.onReadable(() => {
+      calls += 1;
+      resolve();
+    });
+  });
+  probe.attach();
+  while (!probe.arm()) ownDeletions(probe);
+  const directory = mkdtempSync(join(tmpdir(), 'rmwatch-addon-'));
+  rmSync(directory, { recursive: true });
+  await woken;
+  rmSync(mkdtempSync(join(tmpdir(), 'rmwatch-addon-')), { recursive: true });
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(calls).toBe(1);
+  expect(probe.arm()).toBe(false);
+});
+
+test('counts what a full ring could not take', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'rmwatch-addon-'));
+  const probe = new binding.Probe({ mode: 'tracepoint', ringBytes: 4096 });
+  opened.push(probe);
+  probe.setFilter(EVERYTHING);
+  probe.attach();
+  execFileSync('sh', ['-c', 'cd "$0"; for i in $(seq 100); do : >f$i; done; rm f*', directory]);
+  probe.detach();
+  const { seen, submitted, filtered, lostRingFull } = probe.readCounters();
+  expect(lostRingFull).toBeGreaterThan(0);
+  expect(seen).toBe(submitted + filtered + lostRingFull);
+  rmSync(directory, { recursive: true });
+});
+
+describe('closing', () => {
+  test('twice, and every other method then says so', () => {
+    const probe = tracepointProbe();
+    const ring = probe.ring();
+    probe.close();
+    probe.close();
+    expect(ring.byteLength).toBe(0);
+    expect(() => probe.readCounters()).toThrow('the probe is closed');
+    expect(() => probe.attach()).toThrow('the probe is closed');
+  });
+
+  test('a worker thread that ends with an attached probe takes it down', async () => {
+    const code = `
+      const { Probe } = require(${JSON.stringify(addon)});
+      const probe = new Probe({ mode: 'tracepoint', ringBytes: ${RING_BYTES} });
+      probe.onReadable(() => {});
+      probe.ring();
+      probe.attach();
+      probe.arm();
+      process.exit(0);`;
+    for (let i = 0; i < 3; i++) {
+      const worker = new Worker(code, { eval: true });
+      expect(await new Promise((resolve) => worker.once('exit', resolve))).toBe(0);
+    }
+  });
+
+  test.each(['', 'probe.close();', 'setImmediate(() => process.exit());'])('a process may end after %j', (last) => {
+    const code = `
+      const { Probe } = require(${JSON.stringify(addon)});
+      const probe = new Probe({ mode: 'tracepoint', ringBytes: ${RING_BYTES} });
+      probe.onReadable(() => {});
+      probe.attach();
+      probe.arm();
+      ${last === '' ? 'process.exit(0);' : last}`;
+    const { status, signal, stderr } = spawnSync(process.execPath, ['-e', code], { encoding: 'utf8', timeout: 20_000 });
+    expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
+  });
+});
+
+describe('a mode that does not work here', () => {
+  test('is told with its reason, and auto takes the next', () => {
+    const { probe, mode, refusals } = openProbe(binding, 'auto', RING_BYTES);
+    probe.close();
+    expect(['kprobe', 'fentry', 'tracepoint'].slice(0, refusals.length + 1)).toEqual([
+      ...refusals.map((refusal) => refusal.mode),
+      mode,
+    ]);
+    for (const { reason } of refusals) expect(reason).toMatch(/^(attach|load|find) .*: E[A-Z]+/);
+  });
+
+  test('without rights all modes fail with what to do about it', () => {
+    const code = `
+      import('${new URL('../../dist/probe/open-probe.js', import.meta.url)}').then(async ({ openProbe }) => {
+        const { loadBinding } = await import('${new URL('../../dist/probe/native-probe.js', import.meta.url)}');
+        try {
+          openProbe(loadBinding(), 'auto', ${RING_BYTES});
+        } catch (error) {
+          console.log(JSON.stringify({ name: error.name, lacksPrivilege: error.lacksPrivilege, hint: error.refusals.at(-1).hint }));
+        }
+      });`;
+    const args = ['--reuid=65534', '--regid=65534', '--clear-groups', '--', process.execPath, '-e', code];
+    const { stdout, stderr } = spawnSync('setpriv', args, { encoding: 'utf8', cwd: '/' });
+    expect(JSON.parse(stdout || stderr)).toEqual({
+      name: ProbeUnavailableError.name,
+      lacksPrivilege: true,
+      hint: expect.stringContaining('CAP_BPF'),
+    });
+  });
+});

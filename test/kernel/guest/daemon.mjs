@@ -1,0 +1,138 @@
+/** Runs the staged daemon inside a guest, as an operator would, and talks to it from outside only. */
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import http from 'node:http';
+
+const READY_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 60_000;
+
+export const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** GET on the daemon's unix socket. */
+export function get(socketPath, path) {
+  return new Promise((resolve, reject) => {
+    // A connection of its own: the caller may block for longer than the daemon keeps an idle one.
+    const request = http.get({ socketPath, path, timeout: 10_000, agent: false }, (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (part) => {
+        body += part;
+      });
+      response.on('end', () => resolve({ status: response.statusCode, body }));
+    });
+    request.on('error', reject).on('timeout', () => request.destroy(new Error(`no answer to ${path}`)));
+  });
+}
+
+/** The text exposition as { 'name{labels}': value }. */
+export function parseMetrics(text) {
+  const samples = {};
+  for (const line of text.split('\n')) {
+    if (line === '' || line.startsWith('#')) continue;
+    const at = line.lastIndexOf(' ');
+    samples[line.slice(0, at)] = Number(line.slice(at + 1));
+  }
+  return samples;
+}
+
+export class GuestDaemon {
+  constructor({ mode, config, dir, program }) {
+    this.mode = mode;
+    this.dir = dir;
+    this.program = program;
+    this.eventsFile = `${dir}/events.json`;
+    this.diagnosticsFile = `${dir}/diagnostics.json`;
+    this.socket = `${dir}/http.sock`;
+    fs.mkdirSync(dir, { recursive: true });
+    // JSON is YAML.
+    fs.writeFileSync(`${dir}/rmwatch.yaml`, JSON.stringify({ ...config, http: { listen: `unix:${this.socket}` } }));
+  }
+
+  async start() {
+    const diagnostics = fs.openSync(this.diagnosticsFile, 'a');
+    const args = [
+      'run',
+      '--attach',
+      this.mode,
+      '--config',
+      `${this.dir}/rmwatch.yaml`,
+      '--format',
+      'json',
+      '--log',
+      this.eventsFile,
+    ];
+    this.child = spawn(this.program, args, { stdio: ['ignore', 'ignore', diagnostics] });
+    fs.closeSync(diagnostics);
+    this.exited = new Promise((resolve) => this.child.once('exit', (code, signal) => resolve({ code, signal })));
+    const deadline = Date.now() + READY_TIMEOUT_MS;
+    for (;;) {
+      const answer = await get(this.socket, '/-/ready').catch(() => undefined);
+      if (answer?.status === 200) return;
+      if (this.child.exitCode !== null || Date.now() > deadline) {
+        throw new Error(`the daemon is not ready: ${answer?.body ?? ''} ${this.diagnostics()}`);
+      }
+      await sleep(100);
+    }
+  }
+
+  get pid() {
+    return this.child.pid;
+  }
+
+  async metrics() {
+    return parseMetrics((await get(this.socket, '/metrics')).body);
+  }
+
+  /** Waits until nothing new arrives: the ring is empty and two scrapes agree. */
+  async settle() {
+    let before;
+    for (let round = 0; round < 600; round++) {
+      const now = await this.metrics();
+      const key = `${now.rmwatch_events_seen_total} ${now.rmwatch_events_delivered_total}`;
+      if (now.rmwatch_ring_buffer_used_bytes === 0 && key === before) return now;
+      before = key;
+      await sleep(150);
+    }
+    throw new Error('the daemon does not come to rest');
+  }
+
+  /** Bytes of event lines so far. */
+  eventBytes() {
+    return fs.existsSync(this.eventsFile) ? fs.statSync(this.eventsFile).size : 0;
+  }
+
+  events() {
+    const text = fs.existsSync(this.eventsFile) ? fs.readFileSync(this.eventsFile, 'utf8') : '';
+    return text
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line));
+  }
+
+  diagnostics() {
+    return fs.existsSync(this.diagnosticsFile) ? fs.readFileSync(this.diagnosticsFile, 'utf8') : '';
+  }
+
+  async stop(signal = 'SIGTERM') {
+    this.child.kill(signal);
+    const timeout = sleep(STOP_TIMEOUT_MS).then(() => {
+      this.child.kill('SIGKILL');
+      throw new Error(`no exit after ${signal}: ${this.diagnostics()}`);
+    });
+    return Promise.race([this.exited, timeout]);
+  }
+}
+
+/** What remains of seen - filtered - lost - delivered; 0 when the ledger closes. */
+export function ledgerGap(metrics) {
+  let gap = metrics.rmwatch_events_seen_total - metrics.rmwatch_events_delivered_total;
+  for (const [name, value] of Object.entries(metrics)) {
+    if (/^rmwatch_events_(filtered|lost)_total/.test(name)) gap -= value;
+  }
+  return gap;
+}
+
+export function lost(metrics) {
+  return Object.entries(metrics)
+    .filter(([name]) => name.startsWith('rmwatch_events_lost_total'))
+    .reduce((sum, [, value]) => sum + value, 0);
+}

@@ -1,0 +1,115 @@
+/*
+ * Makes files and deletes them at full speed, and says what it did.
+ *
+ *   deleter basic DIR          one deletion by each way to name a file; a JSON line for each
+ *   deleter burst DIR COUNT    COUNT files DIR/f0, f1, ...; one JSON line with its pid and how long the deletions took
+ *   deleter each DIR COUNT     COUNT processes that delete one file each
+ */
+#define _GNU_SOURCE
+#include <err.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static void make_file(const char *path)
+{
+	int fd = open(path, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0644);
+
+	if (fd < 0)
+		err(1, "%s", path);
+	close(fd);
+}
+
+static void tell(const char *dir, const char *name, const char *typed)
+{
+	printf("{\"path\":\"%s/%s\",\"requested\":\"%s\",\"pid\":%d}\n", dir, name, typed, getpid());
+}
+
+static void basic(const char *dir)
+{
+	char path[4096];
+	int fd = open(dir, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+
+	snprintf(path, sizeof(path), "%s/absolute", dir);
+	make_file(path);
+	if (unlink(path))
+		err(1, "%s", path);
+	tell(dir, "absolute", path);
+
+	if (chdir(dir))
+		err(1, "%s", dir);
+	make_file("relative");
+	if (unlink("relative"))
+		err(1, "relative");
+	tell(dir, "relative", "relative");
+
+	if (chdir("/"))
+		err(1, "/");
+	if (fchdir(fd))
+		err(1, "fchdir");
+	make_file("dirfd");
+	if (chdir("/"))
+		err(1, "/");
+	if (unlinkat(fd, "dirfd", 0))
+		err(1, "dirfd");
+	tell(dir, "dirfd", "dirfd");
+}
+
+static void burst(const char *dir, long count)
+{
+	struct timespec begin, end;
+	char name[64];
+
+	if (chdir(dir))
+		err(1, "%s", dir);
+	for (long i = 0; i < count; i++) {
+		snprintf(name, sizeof(name), "f%ld", i);
+		make_file(name);
+	}
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	for (long i = 0; i < count; i++) {
+		snprintf(name, sizeof(name), "f%ld", i);
+		if (unlink(name))
+			err(1, "%s", name);
+	}
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	printf("{\"pid\":%d,\"count\":%ld,\"nanoseconds\":%lld}\n", getpid(), count,
+	       (end.tv_sec - begin.tv_sec) * 1000000000ll + end.tv_nsec - begin.tv_nsec);
+}
+
+static void each(const char *dir, long count)
+{
+	char name[64];
+
+	if (chdir(dir))
+		err(1, "%s", dir);
+	for (long i = 0; i < count; i++) {
+		snprintf(name, sizeof(name), "p%ld", i);
+		make_file(name);
+		pid_t child = fork();
+		if (child < 0)
+			err(1, "fork");
+		if (child == 0)
+			_exit(unlink(name) ? 1 : 0);
+		waitpid(child, NULL, 0);
+		printf("{\"path\":\"%s/%s\",\"pid\":%d}\n", dir, name, child);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	if (argc >= 3 && !strcmp(argv[1], "basic"))
+		basic(argv[2]);
+	else if (argc >= 4 && !strcmp(argv[1], "burst"))
+		burst(argv[2], atol(argv[3]));
+	else if (argc >= 4 && !strcmp(argv[1], "each"))
+		each(argv[2], atol(argv[3]));
+	else
+		errx(2, "usage: deleter basic|burst|each DIR [COUNT]");
+	return 0;
+}

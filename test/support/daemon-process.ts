@@ -1,0 +1,148 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { waitUntil } from './wait-until.js';
+
+const program = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+
+/** A daemon as an operator runs it, in a directory of its own, watched from outside only. */
+export class DaemonProcess {
+  readonly directory = mkdtempSync(join(tmpdir(), 'rmwatch-daemon-'));
+  readonly work = mkdtempSync(join(tmpdir(), 'rmwatch-work-'));
+  readonly eventsFile = join(this.directory, 'events.json');
+  private readonly configFile = join(this.directory, 'rmwatch.yaml');
+  private readonly socket = join(this.directory, 'http.sock');
+  private child: ChildProcess | undefined;
+  private exited: Promise<number | NodeJS.Signals> | undefined;
+  private stderr = '';
+
+  /** `config`: beside `http`; by default one watch, "work", on the work directory. */
+  configure(config: Record<string, unknown> = {}): void {
+    const whole = {
+      watches: [{ name: 'work', include: [`${this.work}/**`] }],
+      self_test: { interval: 'off' },
+      ...config,
+      http: { listen: `unix:${this.socket}` },
+    };
+    writeFileSync(this.configFile, JSON.stringify(whole));
+  }
+
+  /** Resolves when the daemon is ready. */
+  async start(...options: string[]): Promise<void> {
+    if (!existsSync(this.configFile)) this.configure();
+    const args = [
+      program,
+      'run',
+      '--config',
+      this.configFile,
+      '--format',
+      'json',
+      '--log',
+      this.eventsFile,
+      ...options,
+    ];
+    this.child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.exited = new Promise((resolve) => this.child!.once('exit', (code, signal) => resolve(code ?? signal!)));
+    this.child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+    });
+    await waitUntil(
+      'the daemon is ready',
+      async () => {
+        if (this.child!.exitCode !== null) throw new Error(`the daemon has ended: ${this.stderr}`);
+        return (await this.get('/-/ready').catch(() => undefined))?.status === 200;
+      },
+      20_000,
+    );
+  }
+
+  get pid(): number {
+    return this.child!.pid!;
+  }
+
+  get diagnostics(): string {
+    return this.stderr;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.child!.kill(signal);
+  }
+
+  /** The exit code, or the signal that ended it. */
+  stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | NodeJS.Signals> {
+    this.signal(signal);
+    return this.exited!;
+  }
+
+  /** Ends the daemon, if it runs, and removes all that it left. */
+  async dispose(): Promise<void> {
+    if (this.child !== undefined && this.child.exitCode === null) await this.stop('SIGKILL');
+    rmSync(this.directory, { recursive: true, force: true });
+    rmSync(this.work, { recursive: true, force: true });
+  }
+
+  get(path: string): Promise<{ status: number; body: string }> {
+    return new Promise((resolve, reject) => {
+      const options = { socketPath: this.socket, path, timeout: 5_000, agent: false as const };
+      const request = http.get(options, (response) => {
+        let body = '';
+        response.setEncoding('utf8').on('data', (text: string) => {
+          body += text;
+        });
+        response.on('end', () => resolve({ status: response.statusCode!, body }));
+      });
+      request.on('error', reject).on('timeout', () => request.destroy(new Error(`no answer to ${path}`)));
+    });
+  }
+
+  /** Samples by `name{labels}`. */
+  async metrics(): Promise<Map<string, number>> {
+    const { body } = await this.get('/metrics');
+    const lines = body.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+    return new Map(
+      lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ')))]),
+    );
+  }
+
+  /** Waits until the ring is empty and two scrapes agree, then returns the metrics. */
+  async settle(): Promise<Map<string, number>> {
+    let before = '';
+    let metrics = new Map<string, number>();
+    await waitUntil(
+      'the daemon has come to rest',
+      async () => {
+        metrics = await this.metrics();
+        const now = `${metrics.get('rmwatch_events_seen_total')} ${metrics.get('rmwatch_events_delivered_total')}`;
+        const settled = now === before && metrics.get('rmwatch_ring_buffer_used_bytes') === 0;
+        before = now;
+        return settled;
+      },
+      30_000,
+    );
+    return metrics;
+  }
+
+  /** Finished lines so far, parsed. */
+  // biome-ignore lint/suspicious/noExplicitAny: what the daemon writes is what is tested
+  events(): any[] {
+    if (!existsSync(this.eventsFile)) return [];
+    const text = readFileSync(this.eventsFile, 'utf8');
+    return text
+      .slice(0, text.lastIndexOf('\n') + 1)
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line));
+  }
+}
+
+/** What remains of seen - filtered - lost - delivered: 0 when every event is accounted for. */
+export function ledgerGap(metrics: ReadonlyMap<string, number>): number {
+  let gap = metrics.get('rmwatch_events_seen_total')! - metrics.get('rmwatch_events_delivered_total')!;
+  for (const [name, value] of metrics) {
+    if (/^rmwatch_events_(filtered|lost)_total/.test(name)) gap -= value;
+  }
+  return gap;
+}
