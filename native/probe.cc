@@ -57,7 +57,8 @@ Probe::Probe(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Probe>(info), en
   const Napi::Object options = ObjectArgument(info, 0, "options");
   const AttachMode mode = ModeFrom(env_, StringProperty(options, "mode"));
   const auto ring_bytes = static_cast<size_t>(NumberProperty(options, "ringBytes", 4096, 1 << 30));
-  session_ = WithJsErrors(env_, [&] { return std::make_unique<ProbeSession>(mode, ring_bytes); });
+  const bool ask_verifier = options.Get("askVerifier").ToBoolean();
+  session_ = WithJsErrors(env_, [&] { return std::make_unique<ProbeSession>(mode, ring_bytes, ask_verifier); });
   napi_add_env_cleanup_hook(env_, OnEnvironmentEnd, this);
 }
 

@@ -13,7 +13,7 @@ class Probe : public Napi::ObjectWrap<Probe> {
  public:
   static Napi::Function Define(Napi::Env env);
 
-  /// `new Probe({mode, ringBytes})` loads the programs; throws with code, operation and details.
+  /// `new Probe({mode, ringBytes, askVerifier})` loads the programs; throws with code, operation and details.
   explicit Probe(const Napi::CallbackInfo& info);
   ~Probe() override;
 

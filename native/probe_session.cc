@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <set>
 
@@ -20,9 +21,19 @@ namespace {
 
 constexpr char kFindHostNamespace[] = "find_host_namespace";
 
+/// BPF_LOG_STATS of the kernel's bpf_verifier.h: a few lines for each program.
+constexpr __u32 kVerifierStatistics = 4;
+constexpr size_t kVerifierStatisticsBytes = 64 * 1024;
+
+/// The number in "processed N insns", or 0.
+uint32_t ProcessedInstructions(const std::vector<char>& log) {
+  const char* at = log.empty() ? nullptr : strstr(log.data(), "processed ");
+  return at == nullptr ? 0 : static_cast<uint32_t>(strtoul(at + strlen("processed "), nullptr, 10));
+}
+
 }  // namespace
 
-ProbeSession::ProbeSession(AttachMode mode, size_t ring_bytes) {
+ProbeSession::ProbeSession(AttachMode mode, size_t ring_bytes, bool ask_verifier) {
   // libbpf rounds other sizes up without a word, and the reader's arithmetic needs the true one.
   if ((ring_bytes & (ring_bytes - 1)) != 0 || ring_bytes % static_cast<size_t>(getpagesize()) != 0) {
     throw ProbeError("size the ring buffer to " + std::to_string(ring_bytes) + " bytes", EINVAL);
@@ -36,7 +47,7 @@ ProbeSession::ProbeSession(AttachMode mode, size_t ring_bytes) {
   object_ = bpf_object__open_mem(object.data, object.size, &options);
   if (object_ == nullptr) throw ProbeError("open the BPF object", errno, messages.text());
   try {
-    Load(ring_bytes);
+    Load(ring_bytes, ask_verifier);
   } catch (...) {
     bpf_object__close(object_);
     throw;
@@ -72,7 +83,7 @@ int ProbeSession::MapFd(const char* name) const {
   return fd;
 }
 
-void ProbeSession::Load(size_t ring_bytes) {
+void ProbeSession::Load(size_t ring_bytes, bool ask_verifier) {
   LibbpfMessages messages;
   std::set<std::string> wanted = {kFindHostNamespace};
   for (const PlannedProgram& planned : plan_.programs) {
@@ -84,7 +95,14 @@ void ProbeSession::Load(size_t ring_bytes) {
   }
   struct bpf_program* program;
   bpf_object__for_each_program(program, object_) {
-    bpf_program__set_autoload(program, wanted.count(bpf_program__name(program)) != 0);
+    const char* name = bpf_program__name(program);
+    bpf_program__set_autoload(program, wanted.count(name) != 0);
+    if (ask_verifier) {
+      std::vector<char>& log = verifier_logs_[name];
+      log.resize(kVerifierStatisticsBytes);
+      bpf_program__set_log_level(program, kVerifierStatistics);
+      bpf_program__set_log_buf(program, log.data(), log.size());
+    }
   }
   struct bpf_map* ring = bpf_object__find_map_by_name(object_, "ring");
   int error = bpf_map__set_max_entries(ring, static_cast<__u32>(ring_bytes));
@@ -169,7 +187,10 @@ std::vector<LoadedProgram> ProbeSession::Programs() const {
     struct bpf_prog_info info = {};
     __u32 length = sizeof info;
     if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &length) != 0) continue;
-    programs.push_back({bpf_program__name(program), info.xlated_prog_len / 8, info.verified_insns});
+    const auto log = verifier_logs_.find(bpf_program__name(program));
+    const uint32_t processed = log == verifier_logs_.end() ? 0 : ProcessedInstructions(log->second);
+    programs.push_back({bpf_program__name(program), info.xlated_prog_len / 8,
+                        info.verified_insns != 0 ? info.verified_insns : processed});
   }
   return programs;
 }
@@ -179,9 +200,9 @@ uint32_t ProbeSession::SetFilter(const Filter& filter) {
   const __u32 at = generation % FILTER_GENERATIONS;
 
   LIBBPF_OPTS(bpf_map_create_opts, trie_options, .map_flags = BPF_F_NO_PREALLOC);
-  const int prefixes = bpf_map_create(BPF_MAP_TYPE_LPM_TRIE, "prefixes", sizeof(__u32) + FILTER_PREFIX_BYTES,
-                                      sizeof(__u32), std::max<__u32>(1, static_cast<__u32>(filter.prefixes.size())),
-                                      &trie_options);
+  const int prefixes =
+      bpf_map_create(BPF_MAP_TYPE_LPM_TRIE, "prefixes", sizeof(__u32) + FILTER_PREFIX_BYTES, sizeof(__u32),
+                     std::max<__u32>(1, static_cast<__u32>(filter.prefixes.size())), &trie_options);
   if (prefixes < 0) throw ProbeError("create the prefix filter", -prefixes);
   const int devices = bpf_map_create(BPF_MAP_TYPE_HASH, "devices", sizeof(__u32), sizeof(__u32),
                                      std::max<__u32>(1, static_cast<__u32>(filter.devices.size())), nullptr);

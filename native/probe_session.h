@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -42,7 +43,8 @@ struct LoadedProgram {
 class ProbeSession {
  public:
   /// Loads the programs of the mode into the kernel; nothing runs yet. `ring_bytes`: a power of two of pages.
-  ProbeSession(AttachMode mode, size_t ring_bytes);
+  /// `ask_verifier`: have the verifier say how much it simulated, for kernels that tell it nowhere else.
+  ProbeSession(AttachMode mode, size_t ring_bytes, bool ask_verifier = false);
   ~ProbeSession();
   ProbeSession(const ProbeSession&) = delete;
   ProbeSession& operator=(const ProbeSession&) = delete;
@@ -68,7 +70,7 @@ class ProbeSession {
  private:
   struct bpf_program* Program(const char* name) const;
   int MapFd(const char* name) const;
-  void Load(size_t ring_bytes);
+  void Load(size_t ring_bytes, bool ask_verifier);
   void MapSettings();
   void FillFreeSlots();
   void FindHostNamespace();
@@ -76,6 +78,8 @@ class ProbeSession {
   AttachPlan plan_;
   struct bpf_object* object_ = nullptr;
   std::vector<struct bpf_link*> links_;
+  /// What the verifier said of each program, by name; empty unless it was asked.
+  std::map<std::string, std::vector<char>> verifier_logs_;
   std::unique_ptr<RingReader> ring_;
   void* bss_ = nullptr;
   size_t bss_bytes_ = 0;

@@ -12,7 +12,8 @@ struct Field {
   size_t bytes;
 };
 
-#define FIELD(record, member) Field{#member, offsetof(record, member), sizeof(record::member)}
+#define FIELD(record, member) \
+  Field { #member, offsetof(record, member), sizeof(record::member) }
 
 constexpr Field kDeletion[] = {
     FIELD(deletion_record, kind),
@@ -50,12 +51,10 @@ constexpr Field kDeletion[] = {
 };
 
 constexpr Field kProcess[] = {
-    FIELD(process_record, kind),        FIELD(process_record, length),
-    FIELD(process_record, process_id),  FIELD(process_record, start_time_ns),
-    FIELD(process_record, tgid),        FIELD(process_record, parent_tgid),
-    FIELD(process_record, login_uid),   FIELD(process_record, flags),
-    FIELD(process_record, args_offset), FIELD(process_record, args_length),
-    FIELD(process_record, padding),     FIELD(process_record, parent_comm),
+    FIELD(process_record, kind),          FIELD(process_record, length),  FIELD(process_record, process_id),
+    FIELD(process_record, start_time_ns), FIELD(process_record, tgid),    FIELD(process_record, parent_tgid),
+    FIELD(process_record, login_uid),     FIELD(process_record, flags),   FIELD(process_record, args_offset),
+    FIELD(process_record, args_length),   FIELD(process_record, padding), FIELD(process_record, parent_comm),
 };
 
 constexpr Field kProcessText[] = {

@@ -92,7 +92,6 @@ export class LineQueue {
     const start = lineStart(slab);
     this.waitingBytes += slab.start - start;
     slab.start = start;
-    slab.countedTo = Math.min(slab.countedTo, start);
   }
 
   /** Gives up what waits; returns the number of lines. */

@@ -5,7 +5,8 @@ import { RECORD_LAYOUT } from './record-layout.generated.js';
 
 /** The whole surface of the C++ addon; nothing else in the program touches it directly. */
 export interface NativeBinding {
-  readonly Probe: new (options: { mode: AttachMode; ringBytes: number }) => NativeProbe;
+  /** `askVerifier`: for `verifiedInstructions` on kernels that tell them nowhere else. */
+  readonly Probe: new (options: { mode: AttachMode; ringBytes: number; askVerifier?: boolean }) => NativeProbe;
   readonly MountWatch: new (path: string, onChange: () => void) => { close(): void };
   readonly recordLayout: unknown;
   readonly libbpfVersion: string;
@@ -54,7 +55,7 @@ export interface ProbeDescription {
   readonly programs: readonly {
     readonly name: string;
     readonly instructions: number;
-    /** Simulated by the verifier; 0 when the kernel does not say (before 5.16). */
+    /** Simulated by the verifier; 0 when the kernel does not say (before 5.16) and was not asked. */
     readonly verifiedInstructions: number;
   }[];
 }

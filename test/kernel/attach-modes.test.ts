@@ -6,13 +6,14 @@ import { kernels, root, stagedProduct, staticProgram } from './kernels.js';
 
 const MODES = ['kprobe', 'fentry', 'tracepoint'];
 const BURST = 20_000;
-const CHECKS = ['basic', 'burst', 'SIGTERM under load', 'SIGKILL leaves nothing attached'];
+const CHECKS = ['verifier', 'basic', 'burst', 'asleep', 'SIGTERM under load', 'SIGKILL leaves nothing attached'];
 
 interface Check {
   readonly mode: string;
   readonly check: string;
   readonly ok: boolean;
   readonly problems: readonly string[];
+  readonly programs?: readonly { name: string; instructions: number; verifiedInstructions: number }[];
 }
 
 interface GuestResult {
@@ -38,10 +39,16 @@ describe.each(kernels())('Linux %s', (kernel) => {
         [join(root, 'test/kernel/guest')]: '/opt/guest',
       },
       command: ['node', '/opt/guest/attach-modes.mjs', MODES.join(','), String(BURST)],
-      timeoutSeconds: 400,
+      disks: [{ sizeMiB: 64, fs: 'ext4', mountAt: '/mnt/ext4' }],
+      timeoutSeconds: 600,
     })) as GuestResult;
     console.log(`Linux ${kernel}: ${result.seconds} s, ${result.retries} retries`);
-  }, 600_000);
+    for (const { mode, programs } of result.results) {
+      for (const { name, instructions, verifiedInstructions } of programs ?? []) {
+        console.log(`  ${mode} ${name}: ${instructions} instructions, the verifier simulated ${verifiedInstructions}`);
+      }
+    }
+  }, 900_000);
 
   test('the guest reports success, and its kernel complains of nothing', () => {
     expect(result.exitCode, `see ${result.runDir}`).toBe(0);

@@ -4,6 +4,7 @@
  */
 import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
+import { createRequire } from 'node:module';
 import { GuestDaemon, ledgerGap, lost, sleep } from './daemon.mjs';
 
 const [modes, burstText] = process.argv.slice(2);
@@ -11,6 +12,8 @@ const BURST = Number(burstText);
 const PROGRAM = '/stage/usr/bin/rmwatch';
 const DELETER = '/opt/deleter';
 const WORK = '/tmp/work';
+const DISK = '/mnt/ext4';
+const SLEEPERS = 60;
 
 const results = fs.openSync(process.env.RMWATCH_RESULTS, 'a');
 let lastReport = Date.now();
@@ -29,7 +32,7 @@ const deleter = (...args) => jsonLines(execFileSync(DELETER, args, { encoding: '
 const ofPid = (events, pid) => events.filter((event) => event.process?.pid === pid);
 
 function config(name) {
-  return { watches: [{ name, include: [`${WORK}/**`] }], self_test: { interval: 'off' } };
+  return { watches: [{ name, include: [`${WORK}/**`, `${DISK}/**`] }], self_test: { interval: 'off' } };
 }
 
 /** Why an event does not say what was done, or undefined. */
@@ -82,6 +85,30 @@ async function burst(daemon, mode) {
   report({ mode, check: 'burst', ok: problems.length === 0, lines: events.length, counted, problems });
 }
 
+/**
+ * More calls asleep inside the kernel than it tracks returns for: every attempt is told, those whose return was missed
+ * without outcome.
+ */
+async function asleep(daemon, mode) {
+  const did = deleter('frozen', DISK, String(SLEEPERS));
+  const metrics = await daemon.settle();
+  const problems = [];
+  let unknown = 0;
+  for (const { path, pid } of did) {
+    const events = ofPid(daemon.events(), pid);
+    if (events.length !== 1) problems.push(`${path}: ${events.length} events`);
+    const [event] = events;
+    if (event === undefined) continue;
+    if (event.file.path !== path) problems.push(`${path}: reported as ${event.file.path}`);
+    if (event.event.outcome === undefined) unknown += 1;
+    else if (event.event.outcome !== 'success') problems.push(`${path}: ${event.event.outcome}`);
+  }
+  if (mode !== 'kprobe' && unknown > 0) problems.push(`${unknown} without outcome`);
+  if (mode === 'kprobe' && unknown === 0) problems.push('no return was missed: the test does not test it');
+  if (ledgerGap(metrics) !== 0) problems.push(`ledger gap ${ledgerGap(metrics)}`);
+  report({ mode, check: 'asleep', ok: problems.length === 0, unknown, missed: metrics.rmwatch_probe_missed_total, problems });
+}
+
 /** SIGTERM in the middle of a burst: everything that was in the ring is in the log. */
 async function terminate(daemon, mode) {
   const load = spawn(DELETER, ['burst', WORK, String(BURST)], { stdio: 'ignore' });
@@ -129,13 +156,25 @@ async function kill(mode) {
   report({ mode, check: 'SIGKILL leaves nothing attached', ok: problems.length === 0, problems });
 }
 
+/** What the verifier had to simulate for each program; its limit is a million. */
+function verify(mode) {
+  const { Probe } = createRequire(import.meta.url)('/stage/usr/lib/rmwatch/build/Release/rmwatch.node');
+  const probe = new Probe({ mode, ringBytes: 65_536, askVerifier: true });
+  const { programs } = probe.describe();
+  probe.close();
+  const problems = programs.filter(({ verifiedInstructions: n }) => n === 0 || n > 500_000).map(({ name }) => name);
+  report({ mode, check: 'verifier', ok: problems.length === 0, programs, problems });
+}
+
 fs.mkdirSync(WORK, { recursive: true });
 for (const mode of modes.split(',')) {
   const daemon = new GuestDaemon({ mode, config: config('work'), dir: `/tmp/rmwatch-${mode}`, program: PROGRAM });
   try {
+    verify(mode);
     await daemon.start();
     await basic(daemon, mode);
     await burst(daemon, mode);
+    await asleep(daemon, mode);
     await terminate(daemon, mode);
     await kill(mode);
   } catch (error) {

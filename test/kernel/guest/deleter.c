@@ -4,13 +4,16 @@
  *   deleter basic DIR          one deletion by each way to name a file; a JSON line for each
  *   deleter burst DIR COUNT    COUNT files DIR/f0, f1, ...; one JSON line with its pid and how long the deletions took
  *   deleter each DIR COUNT     COUNT processes that delete one file each
+ *   deleter frozen DIR COUNT   the same at once, all of them asleep inside the call for a while: the filesystem is frozen
  */
 #define _GNU_SOURCE
 #include <err.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -101,6 +104,40 @@ static void each(const char *dir, long count)
 	}
 }
 
+static void frozen(const char *dir, long count)
+{
+	pid_t *children = calloc(count, sizeof(*children));
+	int fd = open(dir, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+	char name[64];
+
+	if (fd < 0 || !children || fchdir(fd))
+		err(1, "%s", dir);
+	for (long i = 0; i < count; i++) {
+		snprintf(name, sizeof(name), "z%ld", i);
+		make_file(name);
+	}
+	sync();
+	if (ioctl(fd, FIFREEZE, 0))
+		err(1, "freeze %s", dir);
+	for (long i = 0; i < count; i++) {
+		snprintf(name, sizeof(name), "z%ld", i);
+		children[i] = fork();
+		if (children[i] == 0)
+			_exit(unlink(name) ? 1 : 0);
+	}
+	sleep(2);
+	if (ioctl(fd, FITHAW, 0))
+		err(1, "thaw %s", dir);
+	for (long i = 0; i < count; i++) {
+		int status;
+
+		waitpid(children[i], &status, 0);
+		if (status)
+			errx(1, "child %ld: status %d", i, status);
+		printf("{\"path\":\"%s/z%ld\",\"pid\":%d}\n", dir, i, children[i]);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	if (argc >= 3 && !strcmp(argv[1], "basic"))
@@ -109,7 +146,9 @@ int main(int argc, char **argv)
 		burst(argv[2], atol(argv[3]));
 	else if (argc >= 4 && !strcmp(argv[1], "each"))
 		each(argv[2], atol(argv[3]));
+	else if (argc >= 4 && !strcmp(argv[1], "frozen"))
+		frozen(argv[2], atol(argv[3]));
 	else
-		errx(2, "usage: deleter basic|burst|each DIR [COUNT]");
+		errx(2, "usage: deleter basic|burst|each|frozen DIR [COUNT]");
 	return 0;
 }
