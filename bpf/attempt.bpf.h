@@ -25,11 +25,21 @@ static __always_inline void attempt__read_typed(struct attempt *attempt, struct 
 		slot__read_typed(slot, (__u64)BPF_CORE_READ(filename, name), false);
 }
 
+/* A call that slept for so long that its filter's place is used again is judged by the filter of now. */
+static __always_inline void attempt__renew_generation(struct attempt *attempt)
+{
+	__u32 generation = settings.generation;
+
+	if (generation - attempt->generation >= FILTER_GENERATIONS - 1)
+		attempt->generation = generation;
+}
+
 /* A call that failed before it found anything: the path is made of what was typed. */
 static __always_inline void attempt__deliver_unresolved(struct attempt *attempt, __u32 index, struct slot *slot,
 							__u32 outcome)
 {
 	slot__write_base(index, attempt->dfd);
+	attempt__renew_generation(attempt);
 	slot->record.operation = attempt->operation;
 	slot->record.generation = attempt->generation;
 	if (slot__filter_joined(index, attempt->generation) & outcome || attempt->self)
@@ -157,6 +167,7 @@ GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, __u32 own_in
 		return 0;
 	}
 	__builtin_memset(&slot->record, 0, sizeof(slot->record));
+	attempt__renew_generation(attempt);
 	slot__fill_caller(slot);
 	slot->record.operation = attempt->operation;
 	slot->record.generation = attempt->generation;

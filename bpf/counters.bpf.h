@@ -8,12 +8,12 @@
  * Adds one to a member of struct kernel_counters. The addition is atomic although each CPU has its own copy:
  * programs on trampolines can be preempted by another program on the same CPU, and the ledger must close.
  */
-#define COUNT(member)                                                                              \
-	({                                                                                         \
-		__u32 count_key = 0;                                                               \
-		struct kernel_counters *count_value = bpf_map_lookup_elem(&counters, &count_key);  \
-		if (count_value)                                                                   \
-			__sync_fetch_and_add(&count_value->member, 1);                             \
+#define COUNT(member)                                                                                                  \
+	({                                                                                                             \
+		__u32 count_key = 0;                                                                                   \
+		struct kernel_counters *count_value = bpf_map_lookup_elem(&counters, &count_key);                      \
+		if (count_value)                                                                                       \
+			__sync_fetch_and_add(&count_value->member, 1);                                                 \
 	})
 
 #endif

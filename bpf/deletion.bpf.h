@@ -91,7 +91,8 @@ static __always_inline void slot__fill_file(struct slot *slot, struct inode *ino
 	if (super_block__pins_entries(super))
 		own_dentry_references++;
 	record->flags |= DELETION_OPEN_KNOWN;
-	if (dentry_references > own_dentry_references || (record->link_count == 1 && inode_references > own_inode_references))
+	if (dentry_references > own_dentry_references ||
+	    (record->link_count == 1 && inode_references > own_inode_references))
 		record->flags |= DELETION_STILL_OPEN;
 }
 

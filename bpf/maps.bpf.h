@@ -14,18 +14,18 @@
  * True when least <= value <= most. The 5.10 verifier learns bounds only from comparisons of the very register
  * that is used afterwards; left alone, clang merges the two into one subtraction and comparison of a copy.
  */
-#define BOUNDED(value, least, most)                                                                \
-	({                                                                                         \
-		bool bounded = false;                                                              \
-		barrier_var(value);                                                                \
-		if ((value) >= (least)) {                                                          \
-			barrier_var(value);                                                        \
-			if ((value) <= (most)) {                                                   \
-				barrier_var(value);                                                \
-				bounded = true;                                                    \
-			}                                                                          \
-		}                                                                                  \
-		bounded;                                                                           \
+#define BOUNDED(value, least, most)                                                                                    \
+	({                                                                                                             \
+		bool bounded = false;                                                                                  \
+		barrier_var(value);                                                                                    \
+		if ((value) >= (least)) {                                                                              \
+			barrier_var(value);                                                                            \
+			if ((value) <= (most)) {                                                                       \
+				barrier_var(value);                                                                    \
+				bounded = true;                                                                        \
+			}                                                                                              \
+		}                                                                                                      \
+		bounded;                                                                                               \
 	})
 
 /*

@@ -5,7 +5,6 @@
 
 #include "maps.bpf.h"
 
-
 static __always_inline struct slot *slot__take(__u32 *index)
 {
 	__u32 taken;

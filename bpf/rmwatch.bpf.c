@@ -95,8 +95,8 @@ int BPF_KRETPROBE(kprobe__exit, int result)
  * Arguments of a trampoline are typed pointers to the verifier, but functions that are verified on their own take
  * numbers on every kernel only: one read makes them that.
  */
-#define FENTRY_ARGUMENTS(count)                                                                    \
-	__u64 arguments[count];                                                                    \
+#define FENTRY_ARGUMENTS(count)                                                                                        \
+	__u64 arguments[count];                                                                                        \
 	bpf_probe_read_kernel(arguments, sizeof(arguments), ctx)
 
 SEC("fentry")
@@ -232,8 +232,7 @@ static __always_inline void removal_call__decode(struct removal_call *call, stru
 		call->operation = OPERATION_UNLINK;
 	else if (nr == (compat ? NR_ia32_rmdir : NR_rmdir))
 		call->operation = OPERATION_RMDIR;
-	else if (nr == (compat ? NR_ia32_rename : NR_rename) ||
-		 nr == (compat ? NR_ia32_renameat : NR_renameat) ||
+	else if (nr == (compat ? NR_ia32_rename : NR_rename) || nr == (compat ? NR_ia32_renameat : NR_renameat) ||
 		 nr == (compat ? NR_ia32_renameat2 : NR_renameat2))
 		call->operation = CALL_RENAME;
 }
@@ -314,8 +313,7 @@ int find_host_namespace(void *ctx)
 
 	bpf_probe_read_kernel(&pids, sizeof(pids),
 			      (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-				      level * bpf_core_type_size(struct upid) +
-				      bpf_core_field_offset(struct upid, ns));
+				      level * bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, ns));
 	first = BPF_CORE_READ(pids, child_reaper);
 	settings.host_mount_namespace = BPF_CORE_READ(first, nsproxy, mnt_ns, ns.inum);
 	return 0;

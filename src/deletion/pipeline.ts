@@ -34,11 +34,22 @@ export interface PipelineParts {
   readonly delay: DelayHistogram;
   /** Writes the offsets of the clocks, see NativeBinding.readClocks. */
   readClocks(out: Float64Array): void;
+  /** The newest mounts of the host, for a device that those of a record's generation do not know. */
+  mountsFor(device: number): MountTable | undefined;
   onOwnDeletion(deletion: OwnDeletion): void;
 }
 
-/** Judges by generation: the newest, and older ones whose records may still be on their way. */
-const GENERATIONS_KEPT = 4;
+/**
+ * Generations remembered for records that are still on their way. A call that slept in the kernel for longer is judged
+ * by the oldest of them.
+ */
+const GENERATIONS_KEPT = 64;
+
+/** By what the records of one generation are judged. */
+interface Jurisdiction {
+  readonly judge: Judge;
+  readonly mounts: MountTable | undefined;
+}
 
 const NO_PROCESS: Pick<ProcessInfo, 'executableName'> = { executableName: '' };
 
@@ -56,7 +67,8 @@ export class Pipeline {
 
   private readonly parts: PipelineParts;
   private readonly paths = new PathResolver();
-  private readonly judges = new Map<number, { judge: Judge; mounts: MountTable | undefined }>();
+  /** In the order of their generations. */
+  private readonly judges = new Map<number, Jurisdiction>();
   private readonly clocks = new Float64Array(3);
   private sequence = 0;
 
@@ -102,13 +114,13 @@ export class Pipeline {
       this.handleOwn(record);
       return;
     }
-    const used = this.judges.get(record.generation);
+    const used = this.jurisdiction(record.generation);
     if (used === undefined) {
       this.undecodable += 1;
       return;
     }
-    const { judge, mounts } = used;
-    const path = this.paths.resolve(record, (flags & DELETION_HOST_NAMESPACE) === 0 ? mounts : undefined);
+    const { judge } = used;
+    const path = this.paths.resolve(record, this.mountsOf(record, used.mounts));
     const process = this.parts.processes.get(record.processId);
     const verdict = this.verdict(record, judge, path, outcome, process);
     if (verdict.watches.length === 0) {
@@ -131,6 +143,16 @@ export class Pipeline {
         bootOffset: this.clocks,
       }),
     );
+  }
+
+  private jurisdiction(generation: number): Jurisdiction | undefined {
+    return this.judges.get(generation) ?? this.judges.values().next().value;
+  }
+
+  /** undefined for processes of the host's own mount namespace: their paths are the host's. */
+  private mountsOf(record: RecordView, mounts: MountTable | undefined): MountTable | undefined {
+    if ((record.flags & (DELETION_HOST_NAMESPACE | DELETION_HAS_VICTIM)) !== DELETION_HAS_VICTIM) return undefined;
+    return mounts?.knows(record.device) === true ? mounts : this.parts.mountsFor(record.device);
   }
 
   private verdict(

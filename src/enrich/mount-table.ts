@@ -26,8 +26,8 @@ export class MountTable {
     for (const list of this.byDevice.values()) list.sort((a, b) => a.root.length - b.root.length);
   }
 
-  get devices(): Iterable<number> {
-    return this.byDevice.keys();
+  knows(device: number): boolean {
+    return this.byDevice.has(device);
   }
 
   /** `inFilesystem`: absolute path from the root of the filesystem on `device`. undefined: not mounted on this host. */

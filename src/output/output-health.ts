@@ -2,7 +2,8 @@
 export interface OutputTrouble {
   /** An errno name, or `OVERFLOW`: the queue is full, or `STALLED`: nothing has been taken for a while. */
   readonly code: string;
-  readonly message: string;
+  /** For people. Not called `message`, so that it can be logged as it is beside one. */
+  readonly reason: string;
 }
 
 export interface OutputHealthCallbacks {
@@ -39,7 +40,7 @@ export class OutputHealth {
     this.lostInTrouble += lines;
   }
 
-  trouble(code: string, message: string): void {
+  trouble(code: string, reason: string): void {
     if (code === this.code) return;
     if (this.code === undefined) {
       this.sinceMs = performance.now();
@@ -48,7 +49,7 @@ export class OutputHealth {
       return;
     }
     this.code = code;
-    this.callbacks.onTrouble?.({ code, message });
+    this.callbacks.onTrouble?.({ code, reason });
   }
 
   recovered(): void {

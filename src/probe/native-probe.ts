@@ -6,7 +6,11 @@ import { RECORD_LAYOUT } from './record-layout.generated.js';
 /** The whole surface of the C++ addon; nothing else in the program touches it directly. */
 export interface NativeBinding {
   /** `askVerifier`: for `verifiedInstructions` on kernels that tell them nowhere else. */
-  readonly Probe: new (options: { mode: AttachMode; ringBytes: number; askVerifier?: boolean }) => NativeProbe;
+  readonly Probe: new (options: {
+    mode: AttachMode;
+    ringBytes: number;
+    askVerifier?: boolean;
+  }) => NativeProbe;
   readonly MountWatch: new (path: string, onChange: () => void) => { close(): void };
   readonly recordLayout: unknown;
   readonly libbpfVersion: string;

@@ -181,6 +181,7 @@ export class Daemon {
       }),
       delay: this.delay,
       readClocks: (out) => binding.readClocks(out),
+      mountsFor: (device) => this.watches.mountsFor(device),
       onOwnDeletion: (deletion) => this.selfTest?.observe(deletion),
     });
     this.losses = new LossReporter(

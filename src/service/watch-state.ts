@@ -25,6 +25,8 @@ export class WatchState {
   private judge: Judge | undefined;
   private mounts: MountTable | undefined;
   private target: { probe: NativeProbe; pipeline: Pipeline } | undefined;
+  /** Devices that were looked for in vain since the mounts changed last. */
+  private absentDevices = new Set<number>();
   private mountWatch: { close(): void } | undefined;
   private timer: NodeJS.Timeout | undefined;
 
@@ -64,6 +66,19 @@ export class WatchState {
     }
   }
 
+  /**
+   * The host's mounts for a device that the table in force does not know: a container may delete before the news of its
+   * mounts has come through. They are read again once for each such device; most are mounted in another namespace only.
+   */
+  mountsFor(device: number): MountTable | undefined {
+    if (this.mounts?.knows(device) !== true && !this.absentDevices.has(device)) {
+      const absent = this.absentDevices;
+      this.renewMounts();
+      if (this.mounts?.knows(device) !== true) this.absentDevices = new Set([...absent, device]);
+    }
+    return this.mounts;
+  }
+
   close(): void {
     clearTimeout(this.timer);
     this.mountWatch?.close();
@@ -73,13 +88,18 @@ export class WatchState {
   private mountsChanged(): void {
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
-      this.mounts = this.readMounts();
-      try {
-        this.apply();
-      } catch (error) {
-        this.onProblem(`cannot renew the kernel's filter: ${(error as Error).message}`);
-      }
+      this.renewMounts();
     }, MOUNTS_SETTLE_MS);
+  }
+
+  private renewMounts(): void {
+    this.mounts = this.readMounts();
+    this.absentDevices = new Set();
+    try {
+      this.apply();
+    } catch (error) {
+      this.onProblem(`cannot renew the kernel's filter: ${(error as Error).message}`);
+    }
   }
 
   private readMounts(): MountTable | undefined {

@@ -108,7 +108,8 @@ describe('pretty form', () => {
 });
 
 describe('a reader of stderr that stops', () => {
-  it('costs messages, whole ones, and is told how many', () => {
+  // A pipe takes a line of up to 4096 bytes whole or not at all, a longer one in parts.
+  it.each([1_000, 10_000])('costs messages of %d bytes, whole ones, and is told how many', (size) => {
     const fifo = path.join(directory, 'fifo');
     makeFifo(fifo);
     const reader = new FifoReader(fifo);
@@ -116,7 +117,7 @@ describe('a reader of stderr that stops', () => {
     const blocking = fs.openSync(fifo, 'w');
     const log = diagnostics({ descriptor: blocking });
     const before = performance.now();
-    const pad = 'x'.repeat(1000);
+    const pad = 'x'.repeat(size);
     for (let number = 0; number < 1_000; number++) log.info({ number, pad }, 'flood');
     expect(performance.now() - before).toBeLessThan(1_000);
     while (reader.read() > 0);
@@ -130,7 +131,7 @@ describe('a reader of stderr that stops', () => {
     expect(records.at(-2)).toMatchObject({ level: 'warn', message: 'diagnostics were dropped' });
     const dropped = records.reduce((sum, record) => sum + (record.dropped ?? 0), 0);
     const arrived = records.filter(({ message }) => message === 'flood');
-    expect(arrived.length).toBeGreaterThan(20);
+    expect(arrived.length).toBeGreaterThan(4);
     expect(arrived.length + dropped).toBe(1_000);
     reader.close();
     fs.closeSync(blocking);

@@ -5,7 +5,8 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EventWriter, type EventWriterOptions } from '../../src/output/event-writer.js';
 import type { OutputTrouble } from '../../src/output/output-health.js';
-import { DescriptorTarget, PathTarget } from '../../src/output/output-target.js';
+import { DescriptorTarget, type OutputTarget, PathTarget } from '../../src/output/output-target.js';
+import { PENDING, type Sink } from '../../src/output/sink.js';
 import { FifoReader, makeFifo, openFifoForWriting } from '../support/fifo.js';
 import { numberedLines, numbersIn, range } from '../support/numbered-lines.js';
 import { transpileOutput } from '../support/transpiled-output.js';
@@ -151,6 +152,19 @@ describe('reopen', () => {
     expect(numbersIn(fs.readFileSync(`${file}.1`, 'utf8'))).toEqual(range(0, 10));
   });
 
+  it('finishes the line that the old target has begun', () => {
+    const begun: string[] = [];
+    const target = new NibblingTarget(begun);
+    const writer = openWriter({ target });
+    writer.writeLine('one');
+    writer.writeLine('two');
+    target.takeMore();
+    writer.reopen();
+    for (let step = 0; step < 10; step++) target.takeMore();
+    expect(begun).toEqual(['one\n', 'two\n']);
+    expect(writer.writtenLines).toBe(2);
+  });
+
   it('does not leak descriptors', async () => {
     const file = path.join(directory, 'events.json');
     const writer = openWriter({ target: new PathTarget(file) });
@@ -166,6 +180,40 @@ describe('reopen', () => {
     await waitUntil('none is left', () => open() === 0);
   });
 });
+
+/** Targets that take one byte whenever they are told to, as a disk may that is interrupted. */
+class NibblingTarget implements OutputTarget {
+  readonly name = 'nibbling';
+  readonly named = true;
+  private waiting: (() => void) | undefined;
+
+  constructor(private readonly texts: string[]) {}
+
+  takeMore(): void {
+    const take = this.waiting;
+    this.waiting = undefined;
+    take?.();
+  }
+
+  open(): Sink {
+    const index = this.texts.push('') - 1;
+    return {
+      pendingSurvivesExit: false,
+      replaceable: false,
+      write: (buffer, start, end, done) => {
+        this.waiting = () => {
+          const part = buffer.toString('utf8', start, Math.min(end, start + 1));
+          this.texts[index] += part;
+          done(null, part.length);
+        };
+        return PENDING;
+      },
+      writeNow: () => 0,
+      cutTail: () => false,
+      close: () => {},
+    };
+  }
+}
 
 function pointsTo(descriptor: string, file: string): boolean {
   try {
@@ -285,6 +333,18 @@ describe('a reader that goes away', () => {
     second.close();
     writer.close();
     fs.closeSync(descriptor);
+  });
+
+  it('makes the writer let go of a named FIFO, so that no torn line waits in it', () => {
+    const fifo = path.join(directory, 'fifo');
+    makeFifo(fifo);
+    const reader = new FifoReader(fifo);
+    const writer = openWriter({ target: new PathTarget(fifo), retryMs: 10_000 });
+    reader.close();
+    write(writer, 0, 1);
+    expect(codes()).toEqual(['EPIPE']);
+    expect(writer.queuedLines).toBe(1);
+    return waitUntil('it is closed', () => !fs.readdirSync('/proc/self/fd').some((fd) => pointsTo(fd, fifo)));
   });
 
   it('finds the rest, in whole lines, when it returns to a named FIFO', async () => {

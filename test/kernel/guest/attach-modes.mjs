@@ -68,7 +68,8 @@ async function burst(daemon, mode) {
   const before = await daemon.metrics();
   const [did] = deleter('burst', WORK, String(BURST));
   const metrics = await daemon.settle();
-  const events = ofPid(daemon.events(), did.pid);
+  const all = daemon.events();
+  const events = ofPid(all, did.pid);
   const problems = [];
   for (let i = 0; i < BURST && problems.length < 5; i++) {
     const problem = wrong(events[i], { path: `${WORK}/f${i}`, requested: `f${i}`, pid: did.pid }, mode);
@@ -80,7 +81,7 @@ async function burst(daemon, mode) {
   if (counted !== BURST) problems.push(`counter ${counted}`);
   if (lost(metrics) !== 0) problems.push(`lost ${lost(metrics)}`);
   if (ledgerGap(metrics) !== 0) problems.push(`ledger gap ${ledgerGap(metrics)}`);
-  const sequence = daemon.events().every((event, index) => event.event.sequence === index + 1);
+  const sequence = all.every((event, index) => event.event.sequence === index + 1);
   if (!sequence) problems.push('event.sequence has gaps');
   report({ mode, check: 'burst', ok: problems.length === 0, lines: events.length, counted, problems });
 }
@@ -94,8 +95,9 @@ async function asleep(daemon, mode) {
   const metrics = await daemon.settle();
   const problems = [];
   let unknown = 0;
+  const all = daemon.events();
   for (const { path, pid } of did) {
-    const events = ofPid(daemon.events(), pid);
+    const events = ofPid(all, pid);
     if (events.length !== 1) problems.push(`${path}: ${events.length} events`);
     const [event] = events;
     if (event === undefined) continue;
@@ -106,7 +108,14 @@ async function asleep(daemon, mode) {
   if (mode !== 'kprobe' && unknown > 0) problems.push(`${unknown} without outcome`);
   if (mode === 'kprobe' && unknown === 0) problems.push('no return was missed: the test does not test it');
   if (ledgerGap(metrics) !== 0) problems.push(`ledger gap ${ledgerGap(metrics)}`);
-  report({ mode, check: 'asleep', ok: problems.length === 0, unknown, missed: metrics.rmwatch_probe_missed_total, problems });
+  report({
+    mode,
+    check: 'asleep',
+    ok: problems.length === 0,
+    unknown,
+    missed: metrics.rmwatch_probe_missed_total,
+    problems,
+  });
 }
 
 /** SIGTERM in the middle of a burst: everything that was in the ring is in the log. */
