@@ -1,0 +1,163 @@
+// npm run stage -- DIR: lays out under DIR the tree that a package installs. The target needs Node.js and glibc only.
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const HOME = 'usr/lib/rmwatch';
+const ADDON = 'build/Release/rmwatch.node';
+
+/** Files and directories that go as they are; what is optional is left out while the checkout does not have it. */
+const COPIES = [
+  { from: 'dist', to: `${HOME}/dist` },
+  { from: ADDON, to: `${HOME}/${ADDON}` },
+  { from: 'config/rmwatch.example.yaml', to: 'etc/rmwatch/rmwatch.yaml' },
+  { from: 'config/rmwatch.schema.json', to: 'usr/share/rmwatch/rmwatch.schema.json' },
+  { from: 'config/event.schema.json', to: 'usr/share/rmwatch/event.schema.json' },
+  { from: 'LICENSE', to: 'usr/share/doc/rmwatch/copyright', optional: true },
+  { from: 'systemd/rmwatch.service', to: 'usr/lib/systemd/system/rmwatch.service', optional: true },
+  { from: 'systemd/rmwatch.sysusers', to: 'usr/lib/sysusers.d/rmwatch.conf', optional: true },
+  { from: 'systemd/rmwatch.tmpfiles', to: 'usr/lib/tmpfiles.d/rmwatch.conf', optional: true },
+  { from: 'config/rmwatch.logrotate', to: 'etc/logrotate.d/rmwatch', optional: true },
+  { from: 'prometheus', to: 'usr/share/rmwatch/prometheus', optional: true },
+  { from: 'man/rmwatch.8', to: 'usr/share/man/man8/rmwatch.8', optional: true },
+  { from: 'man/rmwatch.yaml.5', to: 'usr/share/man/man5/rmwatch.yaml.5', optional: true },
+];
+
+/** Finds everything from where it lies itself, so that it also works under DIR. */
+const WRAPPER = `#!/bin/sh
+self=$(readlink -f -- "$0")
+home=\${self%/bin/rmwatch}/lib/rmwatch
+if [ -x "$home/node" ]; then
+  node=$home/node
+elif ! node=$(command -v node); then
+  echo 'rmwatch: needs Node.js 20 or newer, and finds no node in PATH' >&2
+  exit 1
+fi
+exec "$node" "$home/dist/main.js" "$@"
+`;
+
+const COMPLETIONS = [
+  { shell: 'bash', to: 'usr/share/bash-completion/completions/rmwatch' },
+  { shell: 'zsh', to: 'usr/share/zsh/vendor-completions/_rmwatch' },
+];
+
+/** The parts of glibc, which are the target's own. */
+const GLIBC = /^(linux-vdso|ld-linux-x86-64|lib(c|m|dl|rt|pthread|resolv|util|anl))\.so\.\d+$/;
+
+function readJson(file) {
+  return JSON.parse(fs.readFileSync(path.join(root, file), 'utf8'));
+}
+
+function openTarget(argument) {
+  if (argument === undefined || argument.startsWith('-')) throw new Error('usage: npm run stage -- DIR');
+  // npm runs scripts at the top of the checkout; a relative DIR is meant from where npm was called.
+  const target = path.resolve(process.env['INIT_CWD'] ?? '.', argument);
+  fs.mkdirSync(target, { recursive: true });
+  if (fs.readdirSync(target).length > 0) throw new Error(`${target} is not empty`);
+  return target;
+}
+
+function copy(from, to, skip = () => false) {
+  fs.mkdirSync(path.dirname(to), { recursive: true });
+  fs.cpSync(from, to, { recursive: true, dereference: true, filter: (source) => !skip(source) });
+}
+
+function write(file, text, mode = 0o644) {
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  fs.writeFileSync(file, text, { mode });
+}
+
+/** The packages of the lock file that production needs, from node_modules; each must be the locked version. */
+function copyProductionPackages(target) {
+  for (const [location, entry] of Object.entries(readJson('package-lock.json').packages)) {
+    if (location === '' || entry.dev || entry.devOptional) continue;
+    const from = path.join(root, location);
+    if (!fs.existsSync(from)) {
+      if (entry.optional) continue;
+      throw new Error(`${location} is missing: run "npm run setup"`);
+    }
+    const { version } = readJson(`${location}/package.json`);
+    if (version !== entry.version) throw new Error(`${location} is ${version}, the lock file says ${entry.version}`);
+    // Packages within packages have entries of their own.
+    copy(from, path.join(target, HOME, location), (source) => source === path.join(from, 'node_modules'));
+  }
+}
+
+/** What the dynamic linker takes for each library that the addon needs, directly or not. */
+function resolveLibraries(addon) {
+  const lines = execFileSync('ldd', [addon], { encoding: 'utf8', env: { PATH: process.env['PATH'] } }).split('\n');
+  const libraries = new Map();
+  for (const line of lines) {
+    const [, name, file] = line.match(/^\s*(\S+)(?: => (.+?))?(?: \(0x[0-9a-f]+\))?$/) ?? [];
+    if (name !== undefined && !GLIBC.test(path.basename(name))) libraries.set(name, file);
+  }
+  return libraries;
+}
+
+function copyLibraries(target) {
+  const addon = path.join(target, HOME, ADDON);
+  const directory = path.join(path.dirname(addon), 'lib');
+  for (const [name, file] of resolveLibraries(addon)) {
+    if (file === undefined || file === 'not found') throw new Error(`the addon needs ${name}, which is not here`);
+    copy(file, path.join(directory, name));
+  }
+  for (const [name, file] of resolveLibraries(addon)) {
+    if (file !== path.join(directory, name)) throw new Error(`${name} would be taken from ${file} instead of the tree`);
+  }
+}
+
+function writePackageJson(target) {
+  const { name, version, description, license, type, engines, dependencies } = readJson('package.json');
+  const staged = { name, version, description, license, private: true, type, engines, dependencies };
+  write(path.join(target, HOME, 'package.json'), `${JSON.stringify(staged, null, 2)}\n`);
+}
+
+function writeCompletions(target) {
+  for (const { shell, to } of COMPLETIONS) {
+    const text = execFileSync(path.join(target, 'usr/bin/rmwatch'), ['completion', shell], { encoding: 'utf8' });
+    write(path.join(target, to), text);
+  }
+}
+
+/** Modes without regard to umask and sources; times as SOURCE_DATE_EPOCH says. */
+function normalize(file, epoch, executable) {
+  const isDirectory = fs.statSync(file).isDirectory();
+  if (isDirectory) {
+    for (const name of fs.readdirSync(file)) normalize(path.join(file, name), epoch, executable);
+  }
+  fs.chmodSync(file, isDirectory || file === executable ? 0o755 : 0o644);
+  if (epoch !== undefined) fs.utimesSync(file, epoch, epoch);
+}
+
+function sourceDateEpoch() {
+  const text = process.env['SOURCE_DATE_EPOCH'];
+  if (text === undefined || text === '') return undefined;
+  if (!/^\d+$/.test(text)) throw new Error(`SOURCE_DATE_EPOCH is not a number of seconds: ${text}`);
+  return Number(text);
+}
+
+function stage(argument) {
+  const epoch = sourceDateEpoch();
+  const target = openTarget(argument);
+  const wrapper = path.join(target, 'usr/bin/rmwatch');
+  for (const { from, to, optional } of COPIES) {
+    const source = path.join(root, from);
+    if (!optional || fs.existsSync(source)) copy(source, path.join(target, to));
+  }
+  writePackageJson(target);
+  copyProductionPackages(target);
+  copyLibraries(target);
+  write(wrapper, WRAPPER, 0o755);
+  writeCompletions(target);
+  normalize(target, epoch, wrapper);
+  return target;
+}
+
+try {
+  process.stderr.write(`rmwatch: staged in ${stage(process.argv[2])}\n`);
+} catch (error) {
+  process.stderr.write(`rmwatch: cannot stage: ${error.message}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,10 @@
+#!/bin/sh
+# npm start: set-up, then the daemon in the foreground in place of this shell, so that signals reach it.
+set -eu
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+if [ "$(id -u)" != 0 ]; then
+  echo "rmwatch: watching the kernel needs root. Run this: $("$here/as-root.sh" npm start)" >&2
+  exit 4
+fi
+"$here/setup.sh"
+exec node "$here/../dist/main.js" run "$@"

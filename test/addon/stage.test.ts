@@ -1,0 +1,127 @@
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const EPOCH = 1_700_000_000;
+
+let scratch: string;
+let tree: string;
+
+function stage(directory: string) {
+  return spawnSync(process.execPath, [path.join(ROOT, 'scripts/stage.mjs'), directory], {
+    encoding: 'utf8',
+    env: { ...process.env, SOURCE_DATE_EPOCH: String(EPOCH) },
+  });
+}
+
+function run(command: string, args: string[], options: { readonly cwd?: string } = {}) {
+  // Neither the caller's libraries nor its modules: what is not in the tree must be missed.
+  const env = { PATH: `${path.dirname(process.execPath)}:/usr/bin:/bin` };
+  return spawnSync(command, args, { encoding: 'utf8', env, ...options });
+}
+
+/** Every file with what a package records of it. */
+function manifest(directory: string): string[] {
+  return fs
+    .readdirSync(directory, { recursive: true, encoding: 'utf8' })
+    .sort()
+    .map((name) => {
+      const { mode, mtimeMs, size } = fs.lstatSync(path.join(directory, name));
+      return `${name} ${mode.toString(8)} ${mtimeMs} ${size}`;
+    });
+}
+
+beforeAll(() => {
+  scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'rmwatch-stage-'));
+  tree = path.join(scratch, 'tree');
+  const { status, stderr } = stage(tree);
+  expect(stderr).toBe(`rmwatch: staged in ${tree}\n`);
+  expect(status).toBe(0);
+});
+
+afterAll(() => fs.rmSync(scratch, { recursive: true, force: true }));
+
+describe('the staged tree', () => {
+  it('has the files of a package', () => {
+    const files = [
+      'etc/rmwatch/rmwatch.yaml',
+      'usr/bin/rmwatch',
+      'usr/lib/rmwatch/build/Release/rmwatch.node',
+      'usr/lib/rmwatch/build/Release/lib/libbpf.so.1',
+      'usr/lib/rmwatch/dist/main.js',
+      'usr/lib/rmwatch/node_modules/yaml/package.json',
+      'usr/lib/rmwatch/package.json',
+      'usr/share/bash-completion/completions/rmwatch',
+      'usr/share/rmwatch/rmwatch.schema.json',
+      'usr/share/zsh/vendor-completions/_rmwatch',
+    ];
+    expect(files.filter((file) => !fs.existsSync(path.join(tree, file)))).toEqual([]);
+  });
+
+  it('has no development packages and nothing of the checkout', () => {
+    const modules = fs.readdirSync(path.join(tree, 'usr/lib/rmwatch/node_modules'));
+    expect(modules).not.toContain('typescript');
+    expect(modules).not.toContain('.bin');
+    const links = fs
+      .readdirSync(tree, { recursive: true, encoding: 'utf8' })
+      .filter((name) => fs.lstatSync(path.join(tree, name)).isSymbolicLink());
+    expect(links).toEqual([]);
+  });
+
+  it('lets only the command be executed, and all be read', () => {
+    const odd = manifest(tree).filter((line) => !/ (40755|100644) /.test(line));
+    expect(odd.map((line) => line.split(' ')[0])).toEqual(['usr/bin/rmwatch']);
+  });
+
+  it('runs where it was laid out, also through a link', () => {
+    const link = path.join(scratch, 'link');
+    fs.symlinkSync(path.join(tree, 'usr/bin/rmwatch'), link);
+    const { version } = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
+    for (const command of [path.join(tree, 'usr/bin/rmwatch'), link]) {
+      const { status, stdout, stderr } = run(command, ['version'], { cwd: '/' });
+      expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: `rmwatch ${version}\n`, stderr: '' });
+    }
+  });
+
+  it('takes its own libraries, those of the C library apart', () => {
+    const script = `
+      process.dlopen({ exports: {} }, '${tree}/usr/lib/rmwatch/build/Release/rmwatch.node');
+      console.log(require('node:fs').readFileSync('/proc/self/maps', 'utf8'));`;
+    const { status, stdout, stderr } = run(process.execPath, ['-e', script]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    const loaded = new Set(stdout.match(/\/\S*lib(bpf|elf|z|zstd)\.so\S*/g));
+    expect(loaded.size).toBeGreaterThanOrEqual(3);
+    expect([...loaded].filter((file) => !file.startsWith(`${tree}/usr/lib/rmwatch/build/Release/lib/`))).toEqual([]);
+  });
+
+  it('is the same every time', () => {
+    const again = path.join(scratch, 'again');
+    expect(stage(again).status).toBe(0);
+    expect(manifest(again)).toEqual(manifest(tree));
+    expect(manifest(again).every((line) => line.includes(` ${EPOCH}000 `))).toBe(true);
+    expect(run('diff', ['--recursive', tree, again])).toMatchObject({ status: 0, stdout: '' });
+  });
+
+  it('prefers a Node.js of its own', () => {
+    const own = path.join(tree, 'usr/lib/rmwatch/node');
+    fs.writeFileSync(own, '#!/bin/sh\necho "own node: $*"\n', { mode: 0o755 });
+    try {
+      const { stdout } = run(path.join(tree, 'usr/bin/rmwatch'), ['version']);
+      expect(stdout).toBe(`own node: ${tree}/usr/lib/rmwatch/dist/main.js version\n`);
+    } finally {
+      fs.rmSync(own);
+    }
+  });
+});
+
+it('does not write into a directory that holds something', () => {
+  const taken = path.join(scratch, 'taken');
+  fs.mkdirSync(taken);
+  fs.writeFileSync(path.join(taken, 'file'), '');
+  expect(stage(taken)).toMatchObject({ status: 1, stderr: `rmwatch: cannot stage: ${taken} is not empty\n` });
+  expect(fs.readdirSync(taken)).toEqual(['file']);
+});
