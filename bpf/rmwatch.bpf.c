@@ -37,6 +37,28 @@ static __always_inline void replace__capture(struct dentry *old, __u64 directory
 }
 
 /*
+ * Trampolines and, from Linux 7.0 on, tracepoints can be preempted, and the kernel leaves out a program on a CPU on
+ * which the same program was preempted half way: deletions would go unseen (rmwatch_probe_missed_total tells). Where
+ * the kernel has the means (6.10; calls of functions meanwhile: 6.15), the programs run undisturbed from their first
+ * instruction to their last. Kprobes always do.
+ */
+#ifdef RMWATCH_PREEMPT_DISABLE
+extern void bpf_preempt_disable(void) __ksym;
+extern void bpf_preempt_enable(void) __ksym;
+#define UNDISTURBED(...)                                                                                               \
+	do {                                                                                                           \
+		bpf_preempt_disable();                                                                                 \
+		__VA_ARGS__;                                                                                           \
+		bpf_preempt_enable();                                                                                  \
+	} while (0)
+#else
+#define UNDISTURBED(...)                                                                                               \
+	do {                                                                                                           \
+		__VA_ARGS__;                                                                                           \
+	} while (0)
+#endif
+
+/*
  * kprobe__NAME and fentry__NAME share a body.
  * Attach targets are chosen when the object is opened: do_unlinkat and its like became filename_unlinkat etc. in
  * Linux 7.0 with unchanged arguments.
@@ -102,62 +124,57 @@ int BPF_KRETPROBE(kprobe__exit, int result)
 SEC("fentry")
 int fentry__unlink_enter(__u64 *ctx)
 {
-	FENTRY_ARGUMENTS(2);
-	attempt__begin(arguments[0], arguments[1], OPERATION_UNLINK);
+	UNDISTURBED(FENTRY_ARGUMENTS(2); attempt__begin(arguments[0], arguments[1], OPERATION_UNLINK));
 	return 0;
 }
 
 SEC("fentry")
 int fentry__rmdir_enter(__u64 *ctx)
 {
-	FENTRY_ARGUMENTS(2);
-	attempt__begin(arguments[0], arguments[1], OPERATION_RMDIR);
+	UNDISTURBED(FENTRY_ARGUMENTS(2); attempt__begin(arguments[0], arguments[1], OPERATION_RMDIR));
 	return 0;
 }
 
 SEC("fentry")
 int fentry__rename_enter(__u64 *ctx)
 {
-	FENTRY_ARGUMENTS(4);
-	attempt__begin(arguments[2], arguments[3], OPERATION_REPLACE);
+	UNDISTURBED(FENTRY_ARGUMENTS(4); attempt__begin(arguments[2], arguments[3], OPERATION_REPLACE));
 	return 0;
 }
 
 SEC("fentry")
 int fentry__unlink_victim(__u64 *ctx)
 {
-	FENTRY_ARGUMENTS(2);
-	attempt__capture(arguments[0], arguments[1], UNLINK_INODE_REFERENCES);
+	UNDISTURBED(FENTRY_ARGUMENTS(2); attempt__capture(arguments[0], arguments[1], UNLINK_INODE_REFERENCES));
 	return 0;
 }
 
 SEC("fentry")
 int fentry__rmdir_victim(__u64 *ctx)
 {
-	FENTRY_ARGUMENTS(2);
-	attempt__capture(arguments[0], arguments[1], OTHER_INODE_REFERENCES);
+	UNDISTURBED(FENTRY_ARGUMENTS(2); attempt__capture(arguments[0], arguments[1], OTHER_INODE_REFERENCES));
 	return 0;
 }
 
 SEC("fentry")
 int fentry__rename_victim(__u64 *ctx)
 {
-	FENTRY_ARGUMENTS(5);
-	replace__capture((void *)arguments[1], arguments[2], (void *)arguments[3], arguments[4]);
+	UNDISTURBED(FENTRY_ARGUMENTS(5);
+		    replace__capture((void *)arguments[1], arguments[2], (void *)arguments[3], arguments[4]));
 	return 0;
 }
 
 SEC("fexit")
 int BPF_PROG(fentry__unlink_exit, int dfd, struct filename *name, int result)
 {
-	attempt__end(result, 1);
+	UNDISTURBED(attempt__end(result, 1));
 	return 0;
 }
 
 SEC("fexit")
 int BPF_PROG(fentry__rmdir_exit, int dfd, struct filename *name, int result)
 {
-	attempt__end(result, 1);
+	UNDISTURBED(attempt__end(result, 1));
 	return 0;
 }
 
@@ -165,13 +182,15 @@ SEC("fexit")
 int BPF_PROG(fentry__rename_exit, int old_dfd, struct filename *from, int new_dfd, struct filename *to,
 	     unsigned int flags, int result)
 {
-	attempt__end(result, 1);
+	UNDISTURBED(attempt__end(result, 1));
 	return 0;
 }
 
-/* A thread that exits inside a call never returns from it; and what a missed return left behind is told here. */
-SEC("raw_tp/sched_process_exit")
-int thread_exit(void *ctx)
+/*
+ * At exit_signals(), early in do_exit(), which some compilers leave out of BTF because it never returns. A thread that
+ * ends and still has an attempt left it behind at a return that was missed: it is told now.
+ */
+static __always_inline void thread__exit(void)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 
@@ -179,6 +198,19 @@ int thread_exit(void *ctx)
 		COUNT(missed_returns);
 		attempt__end(0, 0);
 	}
+}
+
+SEC("kprobe")
+int kprobe__thread_exit(void *ctx)
+{
+	thread__exit();
+	return 0;
+}
+
+SEC("fentry")
+int fentry__thread_exit(__u64 *ctx)
+{
+	UNDISTURBED(thread__exit());
 	return 0;
 }
 
@@ -241,29 +273,19 @@ static __always_inline void removal_call__decode(struct removal_call *call, stru
  * The tracepoint mode knows only what the system call tells. Everything is read at its exit: the outcome is
  * known, and the page that holds the name is present because the kernel has just read it.
  */
-SEC("tp_btf/sys_exit")
-int BPF_PROG(syscall_exit, struct pt_regs___kernel *regs, long result)
+static __always_inline void removal_call__exit(struct pt_regs___kernel *regs, long nr, long result)
 {
-	long nr = regs->orig_ax;
-	struct task_struct *task;
+	struct task_struct *task = (void *)bpf_get_current_task();
 	struct removal_call call;
 	__u32 generation, outcome, index = NO_SLOT;
 	struct slot *slot;
 	bool self;
 
-	/* Every system call of the machine passes here: leave early. */
-	if (nr > NR_renameat2 && nr != NR_ia32_renameat2)
-		return 0;
-	if (nr != NR_unlink && nr != NR_unlinkat && nr != NR_rmdir && nr != NR_rename && nr != NR_renameat &&
-	    nr != NR_renameat2 && nr != NR_ia32_unlink && nr != NR_ia32_rename && nr != NR_ia32_rmdir &&
-	    nr != NR_ia32_unlinkat && nr != NR_ia32_renameat && nr != NR_ia32_renameat2)
-		return 0;
-	task = (void *)bpf_get_current_task();
 	removal_call__decode(&call, regs, nr, BPF_CORE_READ(task, thread_info.status) & TS_COMPAT);
 	if (call.operation == CALL_RENAME && result == 0)
 		__sync_fetch_and_add(&directory_moves, 1);
 	if (call.operation < 0)
-		return 0;
+		return;
 
 	self = bpf_get_current_pid_tgid() >> 32 == settings.self_tgid;
 	if (!self)
@@ -272,13 +294,13 @@ int BPF_PROG(syscall_exit, struct pt_regs___kernel *regs, long result)
 	outcome = filter__outcome_bits(call.operation, true, result);
 	if (!(filter__anything(generation) & outcome) && !self) {
 		COUNT(filtered);
-		return 0;
+		return;
 	}
 	slot = slot__take(&index);
 	if (!slot) {
 		if (!self)
 			COUNT(lost_state_full);
-		return 0;
+		return;
 	}
 	__builtin_memset(&slot->record, 0, sizeof(slot->record));
 	slot__read_typed(slot, call.name, true);
@@ -295,6 +317,21 @@ int BPF_PROG(syscall_exit, struct pt_regs___kernel *regs, long result)
 		COUNT(filtered);
 	}
 	slot__give_back(index);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(syscall_exit, struct pt_regs___kernel *regs, long result)
+{
+	long nr = regs->orig_ax;
+
+	/* Every system call of the machine passes here: leave early. */
+	if (nr > NR_renameat2 && nr != NR_ia32_renameat2)
+		return 0;
+	if (nr != NR_unlink && nr != NR_unlinkat && nr != NR_rmdir && nr != NR_rename && nr != NR_renameat &&
+	    nr != NR_renameat2 && nr != NR_ia32_unlink && nr != NR_ia32_rename && nr != NR_ia32_rmdir &&
+	    nr != NR_ia32_unlinkat && nr != NR_ia32_renameat && nr != NR_ia32_renameat2)
+		return 0;
+	UNDISTURBED(removal_call__exit(regs, nr, result));
 	return 0;
 }
 

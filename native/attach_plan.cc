@@ -26,6 +26,7 @@ const std::vector<Hook>& Hooks() {
       {{"do_unlinkat", "filename_unlinkat"}, "kprobe__exit", "fentry__unlink_exit", true},
       {{"do_rmdir", "filename_rmdir"}, "kprobe__exit", "fentry__rmdir_exit", true},
       {{"do_renameat2", "filename_renameat2"}, "kprobe__exit", "fentry__rename_exit", true},
+      {{"exit_signals"}, "kprobe__thread_exit", "fentry__thread_exit", false},
   };
   return hooks;
 }
@@ -51,6 +52,5 @@ AttachPlan PlanAttachment(AttachMode mode, const KernelBtf& btf) {
     if (plan.symbol.empty()) plan.symbol = function;
     plan.programs.push_back({mode == AttachMode::kKprobe ? hook.kprobe : hook.fentry, function, hook.at_return});
   }
-  plan.programs.push_back({"thread_exit", "", false});
   return plan;
 }

@@ -3,28 +3,48 @@
 // Checksums only: they make this file depend on the objects.
 #include "rmwatch.bpf.o.h"
 #include "rmwatch.loop.bpf.o.h"
+#include "rmwatch.undisturbed.bpf.o.h"
 
-// RMWATCH_PROBE_OBJECT and RMWATCH_PROBE_LOOP_OBJECT are the paths of the objects, set by binding.gyp.
-// libbpf parses the object in place: ELF structures want eight-byte alignment.
+// The paths of the objects are set by binding.gyp. libbpf parses an object in place: ELF structures want eight-byte
+// alignment.
 asm(".section .rodata.rmwatch_probe, \"a\"\n"
     ".balign 8\n"
-    "rmwatch_probe_begin: .incbin \"" RMWATCH_PROBE_OBJECT "\"\n"
-    "rmwatch_probe_end:\n"
+    "rmwatch_probe_plain: .incbin \"" RMWATCH_PROBE_OBJECT
+    "\"\n"
+    "rmwatch_probe_plain_end:\n"
     ".balign 8\n"
-    "rmwatch_probe_loop_begin: .incbin \"" RMWATCH_PROBE_LOOP_OBJECT "\"\n"
+    "rmwatch_probe_loop: .incbin \"" RMWATCH_PROBE_LOOP_OBJECT
+    "\"\n"
     "rmwatch_probe_loop_end:\n"
+    ".balign 8\n"
+    "rmwatch_probe_undisturbed: .incbin \"" RMWATCH_PROBE_UNDISTURBED_OBJECT
+    "\"\n"
+    "rmwatch_probe_undisturbed_end:\n"
     ".previous\n");
 
 extern "C" {
-extern const char rmwatch_probe_begin[];
-extern const char rmwatch_probe_end[];
-extern const char rmwatch_probe_loop_begin[];
+extern const char rmwatch_probe_plain[];
+extern const char rmwatch_probe_plain_end[];
+extern const char rmwatch_probe_loop[];
 extern const char rmwatch_probe_loop_end[];
+extern const char rmwatch_probe_undisturbed[];
+extern const char rmwatch_probe_undisturbed_end[];
 }
 
-EmbeddedObject ProbeObject(bool has_bpf_loop) {
-  if (has_bpf_loop) {
-    return {rmwatch_probe_loop_begin, static_cast<size_t>(rmwatch_probe_loop_end - rmwatch_probe_loop_begin)};
+namespace {
+
+EmbeddedObject Between(const char* begin, const char* end) { return {begin, static_cast<size_t>(end - begin)}; }
+
+}  // namespace
+
+EmbeddedObject ProbeObject(ProbeVariant variant) {
+  switch (variant) {
+    case ProbeVariant::kUndisturbed:
+      return Between(rmwatch_probe_undisturbed, rmwatch_probe_undisturbed_end);
+    case ProbeVariant::kLoop:
+      return Between(rmwatch_probe_loop, rmwatch_probe_loop_end);
+    case ProbeVariant::kPlain:
+      break;
   }
-  return {rmwatch_probe_begin, static_cast<size_t>(rmwatch_probe_end - rmwatch_probe_begin)};
+  return Between(rmwatch_probe_plain, rmwatch_probe_plain_end);
 }

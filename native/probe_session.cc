@@ -25,6 +25,14 @@ constexpr char kFindHostNamespace[] = "find_host_namespace";
 constexpr __u32 kVerifierStatistics = 4;
 constexpr size_t kVerifierStatisticsBytes = 64 * 1024;
 
+/// What this kernel may accept, best first. Whether calls of functions are allowed while preemption is disabled shows
+/// in nothing but the verifier's verdict.
+std::vector<ProbeVariant> Variants(AttachMode mode, const KernelBtf& btf) {
+  if (!btf.HasHelper("loop")) return {ProbeVariant::kPlain};
+  if (mode == AttachMode::kKprobe || !btf.HasFunction("bpf_preempt_disable")) return {ProbeVariant::kLoop};
+  return {ProbeVariant::kUndisturbed, ProbeVariant::kLoop};
+}
+
 /// The number in "processed N insns", or 0.
 uint32_t ProcessedInstructions(const std::vector<char>& log) {
   const char* at = log.empty() ? nullptr : strstr(log.data(), "processed ");
@@ -38,19 +46,18 @@ ProbeSession::ProbeSession(AttachMode mode, size_t ring_bytes, bool ask_verifier
   if ((ring_bytes & (ring_bytes - 1)) != 0 || ring_bytes % static_cast<size_t>(getpagesize()) != 0) {
     throw ProbeError("size the ring buffer to " + std::to_string(ring_bytes) + " bytes", EINVAL);
   }
-  LibbpfMessages messages;
   const KernelBtf btf;
   plan_ = PlanAttachment(mode, btf);
-
-  const EmbeddedObject object = ProbeObject(btf.HasHelper("loop"));
-  LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "rmwatch");
-  object_ = bpf_object__open_mem(object.data, object.size, &options);
-  if (object_ == nullptr) throw ProbeError("open the BPF object", errno, messages.text());
-  try {
-    Load(ring_bytes, ask_verifier);
-  } catch (...) {
-    bpf_object__close(object_);
-    throw;
+  const std::vector<ProbeVariant> variants = Variants(mode, btf);
+  for (const ProbeVariant variant : variants) {
+    try {
+      Load(variant, ring_bytes, ask_verifier);
+      break;
+    } catch (const ProbeError&) {
+      bpf_object__close(object_);
+      object_ = nullptr;
+      if (variant == variants.back()) throw;
+    }
   }
   try {
     ring_ = std::make_unique<RingReader>(MapFd("ring"), ring_bytes);
@@ -83,8 +90,12 @@ int ProbeSession::MapFd(const char* name) const {
   return fd;
 }
 
-void ProbeSession::Load(size_t ring_bytes, bool ask_verifier) {
+void ProbeSession::Load(ProbeVariant variant, size_t ring_bytes, bool ask_verifier) {
   LibbpfMessages messages;
+  const EmbeddedObject embedded = ProbeObject(variant);
+  LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "rmwatch");
+  object_ = bpf_object__open_mem(embedded.data, embedded.size, &options);
+  if (object_ == nullptr) throw ProbeError("open the BPF object", errno, messages.text());
   std::set<std::string> wanted = {kFindHostNamespace};
   for (const PlannedProgram& planned : plan_.programs) {
     wanted.insert(planned.program);

@@ -8,6 +8,7 @@
 
 #include "../bpf/record.h"
 #include "attach_plan.h"
+#include "embedded_objects.h"
 #include "ring_reader.h"
 
 struct bpf_link;
@@ -70,7 +71,7 @@ class ProbeSession {
  private:
   struct bpf_program* Program(const char* name) const;
   int MapFd(const char* name) const;
-  void Load(size_t ring_bytes, bool ask_verifier);
+  void Load(ProbeVariant variant, size_t ring_bytes, bool ask_verifier);
   void MapSettings();
   void FillFreeSlots();
   void FindHostNamespace();
