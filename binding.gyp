@@ -22,15 +22,6 @@
           "inputs": ["<@(bpf_sources)"],
           "outputs": ["<(bpf_objects)/rmwatch.loop.bpf.o", "<(bpf_objects)/rmwatch.loop.bpf.o.h"],
           "action": ["bpf/build.sh", "<(bpf_objects)/rmwatch.loop.bpf.o", "-DRMWATCH_BPF_LOOP"]
-        },
-        {
-          "action_name": "probe_undisturbed",
-          "inputs": ["<@(bpf_sources)"],
-          "outputs": ["<(bpf_objects)/rmwatch.undisturbed.bpf.o", "<(bpf_objects)/rmwatch.undisturbed.bpf.o.h"],
-          "action": [
-            "bpf/build.sh", "<(bpf_objects)/rmwatch.undisturbed.bpf.o",
-            "-DRMWATCH_BPF_LOOP", "-DRMWATCH_PREEMPT_DISABLE"
-          ]
         }
       ]
     },
@@ -45,8 +36,7 @@
       "defines": [
         "NAPI_VERSION=8",
         "RMWATCH_PROBE_OBJECT=\"<(bpf_objects)/rmwatch.bpf.o\"",
-        "RMWATCH_PROBE_LOOP_OBJECT=\"<(bpf_objects)/rmwatch.loop.bpf.o\"",
-        "RMWATCH_PROBE_UNDISTURBED_OBJECT=\"<(bpf_objects)/rmwatch.undisturbed.bpf.o\""
+        "RMWATCH_PROBE_LOOP_OBJECT=\"<(bpf_objects)/rmwatch.loop.bpf.o\""
       ],
       "cflags_cc": ["-std=c++17", "-Wall", "-Wextra", "-Wno-missing-field-initializers", "-Wno-cast-function-type"],
       "cflags": ["-fvisibility=hidden"],

@@ -15,7 +15,7 @@
 #include "output.bpf.h"
 #include "path_walk.bpf.h"
 
-static __always_inline void attempt__read_typed(struct attempt *attempt, struct slot *slot)
+static __always_inline void attempt__read_typed(struct in_flight_attempt *attempt, struct slot *slot)
 {
 	struct filename *filename = (void *)attempt->filename;
 
@@ -26,7 +26,7 @@ static __always_inline void attempt__read_typed(struct attempt *attempt, struct 
 }
 
 /* A call that slept for so long that its filter's place is used again is judged by the filter of now. */
-static __always_inline void attempt__renew_generation(struct attempt *attempt)
+static __always_inline void attempt__renew_generation(struct in_flight_attempt *attempt)
 {
 	__u32 generation = settings.generation;
 
@@ -35,8 +35,8 @@ static __always_inline void attempt__renew_generation(struct attempt *attempt)
 }
 
 /* A call that failed before it found anything: the path is made of what was typed. */
-static __always_inline void attempt__deliver_unresolved(struct attempt *attempt, __u32 index, struct slot *slot,
-							__u32 outcome)
+static __always_inline void attempt__deliver_unresolved(struct in_flight_attempt *attempt, __u32 index,
+							struct slot *slot, __u32 outcome)
 {
 	slot__write_base(index, attempt->dfd);
 	attempt__renew_generation(attempt);
@@ -52,7 +52,7 @@ static __always_inline void attempt__deliver_unresolved(struct attempt *attempt,
 GLOBAL_FUNCTION int attempt__end(int result, int known)
 {
 	__u64 id = bpf_get_current_pid_tgid();
-	struct attempt *attempt = bpf_map_lookup_elem(&attempts, &id);
+	struct in_flight_attempt *attempt = bpf_map_lookup_elem(&attempts, &id);
 	__u32 outcome, index;
 	struct slot *slot;
 
@@ -90,7 +90,7 @@ out:
 GLOBAL_FUNCTION int attempt__begin(int dfd, __u64 filename, int operation)
 {
 	__u64 id = bpf_get_current_pid_tgid();
-	struct attempt attempt = {
+	struct in_flight_attempt attempt = {
 		.filename = filename,
 		.dfd = dfd,
 		.slot = NO_SLOT,
@@ -126,7 +126,7 @@ GLOBAL_FUNCTION int attempt__begin(int dfd, __u64 filename, int operation)
 	return 0;
 }
 
-static __always_inline __u32 attempt__filter(struct attempt *attempt, struct slot *slot, bool complete)
+static __always_inline __u32 attempt__filter(struct in_flight_attempt *attempt, struct slot *slot, bool complete)
 {
 	__u32 wanted;
 
@@ -145,7 +145,7 @@ static __always_inline __u32 attempt__filter(struct attempt *attempt, struct slo
 GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, __u32 own_inode_references)
 {
 	__u64 id = bpf_get_current_pid_tgid();
-	struct attempt *attempt = bpf_map_lookup_elem(&attempts, &id);
+	struct in_flight_attempt *attempt = bpf_map_lookup_elem(&attempts, &id);
 	struct path *parent = (void *)directory;
 	struct dentry *dentry = (void *)victim;
 	struct inode *inode = BPF_CORE_READ(dentry, d_inode);

@@ -52,7 +52,6 @@
  * this bounds how many wanted deletions can be in that state at once; more are counted as lost.
  */
 #define SLOT_COUNT 512
-#define NO_SLOT 0xffffffffu
 
 /* Threads that can be inside a removal or rename at once, waiting for locks included. */
 #define ATTEMPT_COUNT 16384
@@ -93,29 +92,6 @@ struct slot {
 	char text[TEXT_BYTES];
 };
 
-enum {
-	ATTEMPT_BEGUN = 0,
-	ATTEMPT_CAPTURED = 1,
-	ATTEMPT_UNWANTED = 2,
-	ATTEMPT_LOST = 3,
-};
-
-/* One call in flight. */
-struct attempt {
-	/* The kernel's struct filename of the name to be removed; valid until the call returns. */
-	__u64 filename;
-	__s32 dfd;
-	__u32 slot;
-	__u32 generation;
-	/* What the filter said: success bits and, shifted, failure bits. */
-	__u32 wanted;
-	__u8 operation;
-	__u8 state;
-	__u8 self;
-	__u8 host_namespace;
-	__u32 padding;
-};
-
 struct prefix_key {
 	__u32 bits;
 	__u8 bytes[FILTER_PREFIX_BYTES];
@@ -146,7 +122,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, ATTEMPT_COUNT);
 	__type(key, __u64);
-	__type(value, struct attempt);
+	__type(value, struct in_flight_attempt);
 } attempts SEC(".maps");
 
 struct {

@@ -180,6 +180,31 @@ struct probe_settings {
 	__u32 failure_operations[FILTER_GENERATIONS];
 };
 
+#define NO_SLOT 0xffffffffu
+
+enum {
+	ATTEMPT_BEGUN = 0,
+	ATTEMPT_CAPTURED = 1,
+	ATTEMPT_UNWANTED = 2,
+	ATTEMPT_LOST = 3,
+};
+
+/* One call in flight; the daemon looks at those that threads left behind. */
+struct in_flight_attempt {
+	/* The kernel's struct filename of the name to be removed; valid until the call returns. */
+	__u64 filename;
+	__s32 dfd;
+	__u32 slot;
+	__u32 generation;
+	/* What the filter said: success bits and, shifted, failure bits. */
+	__u32 wanted;
+	__u8 operation;
+	__u8 state;
+	__u8 self;
+	__u8 host_namespace;
+	__u32 padding;
+};
+
 /* In a filter's value: bit (1 << operation) wants successes, bit (1 << (operation + shift)) failures. */
 #define WANT_FAILURE_SHIFT 8
 
@@ -197,6 +222,7 @@ RMWATCH_STATIC_ASSERT(__builtin_offsetof(struct deletion_record, path_offset) ==
 RMWATCH_STATIC_ASSERT(sizeof(struct process_record) == 64, "process_record: unexpected padding");
 RMWATCH_STATIC_ASSERT(sizeof(struct process_text_record) == 24, "process_text_record: unexpected padding");
 RMWATCH_STATIC_ASSERT(sizeof(struct kernel_counters) == 56, "kernel_counters: unexpected padding");
+RMWATCH_STATIC_ASSERT(sizeof(struct in_flight_attempt) == 32, "in_flight_attempt: unexpected padding");
 RMWATCH_STATIC_ASSERT(sizeof(struct probe_settings) == 56, "probe_settings: unexpected padding");
 
 #endif

@@ -37,31 +37,11 @@ static __always_inline void replace__capture(struct dentry *old, __u64 directory
 }
 
 /*
- * Trampolines and, from Linux 7.0 on, tracepoints can be preempted, and the kernel leaves out a program on a CPU on
- * which the same program was preempted half way: deletions would go unseen (rmwatch_probe_missed_total tells). Where
- * the kernel has the means (6.10; calls of functions meanwhile: 6.15), the programs run undisturbed from their first
- * instruction to their last. Kprobes always do.
- */
-#ifdef RMWATCH_PREEMPT_DISABLE
-extern void bpf_preempt_disable(void) __ksym;
-extern void bpf_preempt_enable(void) __ksym;
-#define UNDISTURBED(...)                                                                                               \
-	do {                                                                                                           \
-		bpf_preempt_disable();                                                                                 \
-		__VA_ARGS__;                                                                                           \
-		bpf_preempt_enable();                                                                                  \
-	} while (0)
-#else
-#define UNDISTURBED(...)                                                                                               \
-	do {                                                                                                           \
-		__VA_ARGS__;                                                                                           \
-	} while (0)
-#endif
-
-/*
- * kprobe__NAME and fentry__NAME share a body.
- * Attach targets are chosen when the object is opened: do_unlinkat and its like became filename_unlinkat etc. in
- * Linux 7.0 with unchanged arguments.
+ * kprobe__NAME and fentry__NAME share a body. The kernel leaves out a program on a CPU on which the same program was
+ * preempted half way; kprobes cannot be preempted, trampolines can, and from Linux 7.0 on tracepoints too. What was
+ * left out is told by rmwatch_probe_missed_total. (Disabling preemption inside the program does not help: it would then
+ * be preempted where it is enabled again, before the program has ended for the kernel.) Attach targets are chosen when
+ * the object is opened: do_unlinkat and its like became filename_unlinkat etc. in Linux 7.0 with unchanged arguments.
  */
 SEC("kprobe")
 int BPF_KPROBE(kprobe__unlink_enter, int dfd, struct filename *name)
@@ -124,57 +104,62 @@ int BPF_KRETPROBE(kprobe__exit, int result)
 SEC("fentry")
 int fentry__unlink_enter(__u64 *ctx)
 {
-	UNDISTURBED(FENTRY_ARGUMENTS(2); attempt__begin(arguments[0], arguments[1], OPERATION_UNLINK));
+	FENTRY_ARGUMENTS(2);
+	attempt__begin(arguments[0], arguments[1], OPERATION_UNLINK);
 	return 0;
 }
 
 SEC("fentry")
 int fentry__rmdir_enter(__u64 *ctx)
 {
-	UNDISTURBED(FENTRY_ARGUMENTS(2); attempt__begin(arguments[0], arguments[1], OPERATION_RMDIR));
+	FENTRY_ARGUMENTS(2);
+	attempt__begin(arguments[0], arguments[1], OPERATION_RMDIR);
 	return 0;
 }
 
 SEC("fentry")
 int fentry__rename_enter(__u64 *ctx)
 {
-	UNDISTURBED(FENTRY_ARGUMENTS(4); attempt__begin(arguments[2], arguments[3], OPERATION_REPLACE));
+	FENTRY_ARGUMENTS(4);
+	attempt__begin(arguments[2], arguments[3], OPERATION_REPLACE);
 	return 0;
 }
 
 SEC("fentry")
 int fentry__unlink_victim(__u64 *ctx)
 {
-	UNDISTURBED(FENTRY_ARGUMENTS(2); attempt__capture(arguments[0], arguments[1], UNLINK_INODE_REFERENCES));
+	FENTRY_ARGUMENTS(2);
+	attempt__capture(arguments[0], arguments[1], UNLINK_INODE_REFERENCES);
 	return 0;
 }
 
 SEC("fentry")
 int fentry__rmdir_victim(__u64 *ctx)
 {
-	UNDISTURBED(FENTRY_ARGUMENTS(2); attempt__capture(arguments[0], arguments[1], OTHER_INODE_REFERENCES));
+	FENTRY_ARGUMENTS(2);
+	attempt__capture(arguments[0], arguments[1], OTHER_INODE_REFERENCES);
 	return 0;
 }
 
 SEC("fentry")
 int fentry__rename_victim(__u64 *ctx)
 {
-	UNDISTURBED(FENTRY_ARGUMENTS(5);
-		    replace__capture((void *)arguments[1], arguments[2], (void *)arguments[3], arguments[4]));
+	FENTRY_ARGUMENTS(5);
+	replace__capture((void *)arguments[1], arguments[2], (void *)arguments[3], arguments[4]);
 	return 0;
 }
 
 SEC("fexit")
 int BPF_PROG(fentry__unlink_exit, int dfd, struct filename *name, int result)
 {
-	UNDISTURBED(attempt__end(result, 1));
+	attempt__end(result, 1);
 	return 0;
 }
 
 SEC("fexit")
 int BPF_PROG(fentry__rmdir_exit, int dfd, struct filename *name, int result)
 {
-	UNDISTURBED(attempt__end(result, 1));
+	attempt__end(result, 1);
 	return 0;
 }
 
@@ -182,7 +167,7 @@ SEC("fexit")
 int BPF_PROG(fentry__rename_exit, int old_dfd, struct filename *from, int new_dfd, struct filename *to,
 	     unsigned int flags, int result)
 {
-	UNDISTURBED(attempt__end(result, 1));
+	attempt__end(result, 1);
 	return 0;
 }
 
@@ -210,7 +195,7 @@ int kprobe__thread_exit(void *ctx)
 SEC("fentry")
 int fentry__thread_exit(__u64 *ctx)
 {
-	UNDISTURBED(thread__exit());
+	thread__exit();
 	return 0;
 }
 
@@ -331,16 +316,16 @@ int BPF_PROG(syscall_exit, struct pt_regs___kernel *regs, long result)
 	    nr != NR_renameat2 && nr != NR_ia32_unlink && nr != NR_ia32_rename && nr != NR_ia32_rmdir &&
 	    nr != NR_ia32_unlinkat && nr != NR_ia32_renameat && nr != NR_ia32_renameat2)
 		return 0;
-	UNDISTURBED(removal_call__exit(regs, nr, result));
+	removal_call__exit(regs, nr, result);
 	return 0;
 }
 
 /*
- * Run once by the daemon on itself, attached to nothing: finds the mount namespace of the first process of the
- * daemon's pid namespace, which /proc shows only to those who may trace it.
+ * Run once by the daemon on itself, attached to nothing: tells it its number outside of all pid namespaces, and the
+ * mount namespace of the first process of its own, which /proc shows only to those who may trace it.
  */
 SEC("raw_tp")
-int find_host_namespace(void *ctx)
+int find_self(void *ctx)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct pid *pid = BPF_CORE_READ(task, thread_pid);
@@ -353,5 +338,6 @@ int find_host_namespace(void *ctx)
 				      level * bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, ns));
 	first = BPF_CORE_READ(pids, child_reaper);
 	settings.host_mount_namespace = BPF_CORE_READ(first, nsproxy, mnt_ns, ns.inum);
+	settings.self_tgid = bpf_get_current_pid_tgid() >> 32;
 	return 0;
 }

@@ -3,7 +3,6 @@
 // Checksums only: they make this file depend on the objects.
 #include "rmwatch.bpf.o.h"
 #include "rmwatch.loop.bpf.o.h"
-#include "rmwatch.undisturbed.bpf.o.h"
 
 // The paths of the objects are set by binding.gyp. libbpf parses an object in place: ELF structures want eight-byte
 // alignment.
@@ -16,10 +15,6 @@ asm(".section .rodata.rmwatch_probe, \"a\"\n"
     "rmwatch_probe_loop: .incbin \"" RMWATCH_PROBE_LOOP_OBJECT
     "\"\n"
     "rmwatch_probe_loop_end:\n"
-    ".balign 8\n"
-    "rmwatch_probe_undisturbed: .incbin \"" RMWATCH_PROBE_UNDISTURBED_OBJECT
-    "\"\n"
-    "rmwatch_probe_undisturbed_end:\n"
     ".previous\n");
 
 extern "C" {
@@ -27,8 +22,6 @@ extern const char rmwatch_probe_plain[];
 extern const char rmwatch_probe_plain_end[];
 extern const char rmwatch_probe_loop[];
 extern const char rmwatch_probe_loop_end[];
-extern const char rmwatch_probe_undisturbed[];
-extern const char rmwatch_probe_undisturbed_end[];
 }
 
 namespace {
@@ -39,8 +32,6 @@ EmbeddedObject Between(const char* begin, const char* end) { return {begin, stat
 
 EmbeddedObject ProbeObject(ProbeVariant variant) {
   switch (variant) {
-    case ProbeVariant::kUndisturbed:
-      return Between(rmwatch_probe_undisturbed, rmwatch_probe_undisturbed_end);
     case ProbeVariant::kLoop:
       return Between(rmwatch_probe_loop, rmwatch_probe_loop_end);
     case ProbeVariant::kPlain:

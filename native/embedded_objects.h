@@ -14,8 +14,6 @@ enum class ProbeVariant {
   kPlain,
   /// Walks of any length, by bpf_loop() (5.17).
   kLoop,
-  /// And programs that cannot be preempted, by bpf_preempt_disable() (6.10) around calls of functions (6.15).
-  kUndisturbed,
 };
 
 EmbeddedObject ProbeObject(ProbeVariant variant);

@@ -48,6 +48,7 @@ Napi::Function Probe::Define(Napi::Env env) {
                          InstanceMethod("usedBytes", &Probe::UsedBytes),
                          InstanceMethod("readCounters", &Probe::ReadCounters),
                          InstanceMethod("missedRuns", &Probe::MissedRuns),
+                         InstanceMethod("sweepAttempts", &Probe::SweepAttempts),
                          InstanceMethod("forgetProcesses", &Probe::ForgetProcesses),
                          InstanceMethod("close", &Probe::Close),
                      });
@@ -220,6 +221,10 @@ Napi::Value Probe::ReadCounters(const Napi::CallbackInfo& info) {
 
 Napi::Value Probe::MissedRuns(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(Session(info.Env()).MissedRuns()));
+}
+
+Napi::Value Probe::SweepAttempts(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(Session(info.Env()).SweepAttempts()));
 }
 
 Napi::Value Probe::ForgetProcesses(const Napi::CallbackInfo& info) {

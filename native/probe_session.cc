@@ -4,6 +4,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,19 +20,11 @@
 
 namespace {
 
-constexpr char kFindHostNamespace[] = "find_host_namespace";
+constexpr char kFindSelf[] = "find_self";
 
 /// BPF_LOG_STATS of the kernel's bpf_verifier.h: a few lines for each program.
 constexpr __u32 kVerifierStatistics = 4;
 constexpr size_t kVerifierStatisticsBytes = 64 * 1024;
-
-/// What this kernel may accept, best first. Whether calls of functions are allowed while preemption is disabled shows
-/// in nothing but the verifier's verdict.
-std::vector<ProbeVariant> Variants(AttachMode mode, const KernelBtf& btf) {
-  if (!btf.HasHelper("loop")) return {ProbeVariant::kPlain};
-  if (mode == AttachMode::kKprobe || !btf.HasFunction("bpf_preempt_disable")) return {ProbeVariant::kLoop};
-  return {ProbeVariant::kUndisturbed, ProbeVariant::kLoop};
-}
 
 /// The number in "processed N insns", or 0.
 uint32_t ProcessedInstructions(const std::vector<char>& log) {
@@ -48,22 +41,17 @@ ProbeSession::ProbeSession(AttachMode mode, size_t ring_bytes, bool ask_verifier
   }
   const KernelBtf btf;
   plan_ = PlanAttachment(mode, btf);
-  const std::vector<ProbeVariant> variants = Variants(mode, btf);
-  for (const ProbeVariant variant : variants) {
-    try {
-      Load(variant, ring_bytes, ask_verifier);
-      break;
-    } catch (const ProbeError&) {
-      bpf_object__close(object_);
-      object_ = nullptr;
-      if (variant == variants.back()) throw;
-    }
+  try {
+    Load(btf.HasHelper("loop") ? ProbeVariant::kLoop : ProbeVariant::kPlain, ring_bytes, ask_verifier);
+  } catch (...) {
+    bpf_object__close(object_);
+    throw;
   }
   try {
     ring_ = std::make_unique<RingReader>(MapFd("ring"), ring_bytes);
     MapSettings();
     FillFreeSlots();
-    FindHostNamespace();
+    FindSelf();
   } catch (...) {
     if (bss_ != nullptr) munmap(bss_, bss_bytes_);
     bpf_object__close(object_);
@@ -96,7 +84,7 @@ void ProbeSession::Load(ProbeVariant variant, size_t ring_bytes, bool ask_verifi
   LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "rmwatch");
   object_ = bpf_object__open_mem(embedded.data, embedded.size, &options);
   if (object_ == nullptr) throw ProbeError("open the BPF object", errno, messages.text());
-  std::set<std::string> wanted = {kFindHostNamespace};
+  std::set<std::string> wanted = {kFindSelf};
   for (const PlannedProgram& planned : plan_.programs) {
     wanted.insert(planned.program);
     if (plan_.mode == AttachMode::kFentry && !planned.function.empty()) {
@@ -157,10 +145,10 @@ void ProbeSession::FillFreeSlots() {
   }
 }
 
-void ProbeSession::FindHostNamespace() {
+void ProbeSession::FindSelf() {
   LIBBPF_OPTS(bpf_test_run_opts, options);
   // 0 stays when this fails: every process then counts as the host's, and doctor says so.
-  (void)bpf_prog_test_run_opts(bpf_program__fd(Program(kFindHostNamespace)), &options);
+  (void)bpf_prog_test_run_opts(bpf_program__fd(Program(kFindSelf)), &options);
 }
 
 void ProbeSession::Attach() {
@@ -204,6 +192,29 @@ std::vector<LoadedProgram> ProbeSession::Programs() const {
                         info.verified_insns != 0 ? info.verified_insns : processed});
   }
   return programs;
+}
+
+size_t ProbeSession::SweepAttempts() {
+  // In another pid namespace the numbers of threads mean other threads.
+  if (settings_->self_tgid != static_cast<__u32>(getpid())) return 0;
+  const int fd = MapFd("attempts");
+  const int free_slots = MapFd("free_slots");
+  std::vector<uint64_t> gone;
+  uint64_t id = 0;
+  for (bool first = true; bpf_map_get_next_key(fd, first ? nullptr : &id, &id) == 0; first = false) {
+    const auto tgid = static_cast<pid_t>(id >> 32), tid = static_cast<pid_t>(id & 0xffffffff);
+    if (syscall(SYS_tgkill, tgid, tid, 0) != 0 && errno == ESRCH) gone.push_back(id);
+  }
+  size_t swept = 0;
+  for (const uint64_t thread : gone) {
+    in_flight_attempt attempt;
+    if (bpf_map_lookup_elem(fd, &thread, &attempt) != 0 || bpf_map_delete_elem(fd, &thread) != 0) continue;
+    if (attempt.slot != NO_SLOT) bpf_map_update_elem(free_slots, nullptr, &attempt.slot, 0);
+    // Renames count only once they have a victim; attempts that were lost or dropped before are accounted for.
+    const bool counted = attempt.operation != OPERATION_REPLACE || attempt.state != ATTEMPT_BEGUN;
+    if (counted && !attempt.self && attempt.state != ATTEMPT_LOST) swept++;
+  }
+  return swept;
 }
 
 uint32_t ProbeSession::SetFilter(const Filter& filter) {

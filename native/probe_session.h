@@ -63,6 +63,9 @@ class ProbeSession {
   /// Makes `filter` the one in force, at once and as a whole. Returns its generation, which every record carries
   /// that was judged by it.
   uint32_t SetFilter(const Filter& filter);
+  /// Removes what threads left behind that are gone without their end having been seen; returns how many attempts
+  /// were accounted for nowhere else.
+  size_t SweepAttempts();
   /// Sums over all CPUs.
   kernel_counters ReadCounters() const;
   /// Runs of programs that the kernel left out: recursion (5.12) and missed probes (6.7).
@@ -74,7 +77,7 @@ class ProbeSession {
   void Load(ProbeVariant variant, size_t ring_bytes, bool ask_verifier);
   void MapSettings();
   void FillFreeSlots();
-  void FindHostNamespace();
+  void FindSelf();
 
   AttachPlan plan_;
   struct bpf_object* object_ = nullptr;

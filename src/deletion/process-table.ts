@@ -8,7 +8,7 @@ import {
   PROCESS_TEXT_EXECUTABLE,
   type RecordView,
 } from '../probe/record-view.js';
-import { jsonOf, jsonPartOf } from './byte-text.js';
+import { base64IfLossy, jsonOf, jsonPartOf } from './byte-text.js';
 import { Timestamps } from './timestamps.js';
 
 /** What stays the same from one deletion of a process to its next, with its parts of the event line ready-made. */
@@ -107,18 +107,32 @@ export class ProcessTable {
       processJson: parts.join(''),
       containerJson: container === undefined ? '' : `,"container":{"id":${JSON.stringify(container)}}`,
       rmwatchJson:
+        this.argsBytesJson(record, flags) +
         (login ? `,"login_uid":"${record.loginUid}"` : '') +
         (cgroup === undefined ? '' : `,"cgroup":${jsonOf(cgroup || '/')}`),
     };
   }
+
+  /** `,"args_bytes":[…]`, all in base64, when one of them is not UTF-8. */
+  private argsBytesJson(record: RecordView, flags: number): string {
+    if (!this.options.processArgs || (flags & PROCESS_HAS_ARGS) === 0) return '';
+    const args = argsOf(record);
+    if (args.every((arg) => base64IfLossy(arg) === undefined)) return '';
+    return `,"args_bytes":${JSON.stringify(args.map((arg) => Buffer.from(arg, 'latin1').toString('base64')))}`;
+  }
+}
+
+/** The arguments, latin1 view. */
+function argsOf(record: RecordView): string[] {
+  const args = record.latin1(record.argsStart, record.argsLength).split('\0');
+  // Each ends with a NUL, so the last piece is empty unless the text was cut or overwritten by the process.
+  if (args.at(-1) === '') args.pop();
+  return args;
 }
 
 /** `,"args":[…],"args_count":…,"command_line":…`; a command line that was cut says so. */
 function argsJson(record: RecordView, flags: number): string {
-  const bytes = record.latin1(record.argsStart, record.argsLength);
-  const args = bytes.split('\0');
-  // Each argument ends with a NUL, so the last piece is empty unless the text was cut or overwritten by the process.
-  if (args.at(-1) === '') args.pop();
+  const args = argsOf(record);
   const cut = (flags & PROCESS_ARGS_CUT) !== 0;
   // How many arguments there are is not known of a cut command line.
   const count = cut ? '' : `,"args_count":${args.length}`;

@@ -45,6 +45,8 @@ export interface NativeProbe {
   readCounters(): KernelCounters;
   /** Hook runs that the kernel left out, as far as it tells. */
   missedRuns(): number;
+  /** Removes attempts of threads that ended unseen; returns how many are accounted for nowhere else. */
+  sweepAttempts(): number;
   /** Makes the kernel describe every process anew at its next deletion. */
   forgetProcesses(): void;
   /** Detaches and frees everything; may be called again. */

@@ -54,6 +54,8 @@ export class Daemon {
   /** The kernel's counters when the probe was closed: what is scraped while stopping. */
   private lastCounters: KernelCounters | undefined;
   private watchdogTurns = -1;
+  /** Attempts whose end the kernel left out. */
+  private abandoned = 0;
   private reloading = false;
   private reloadAgain = false;
   private stopping: Promise<number> | undefined;
@@ -215,7 +217,7 @@ export class Daemon {
     const outputLost = this.output?.writer.lostLines ?? 0;
     const lost: Record<LossReason, number> = {
       ring_full: kernel?.lostRingFull ?? 0,
-      state_full: kernel?.lostStateFull ?? 0,
+      state_full: (kernel?.lostStateFull ?? 0) + this.abandoned,
       decode: this.pipeline?.undecodable ?? 0,
       output: outputLost,
     };
@@ -259,6 +261,7 @@ export class Daemon {
   }
 
   private houseKeep(): void {
+    this.abandoned += this.opened?.probe.sweepAttempts() ?? 0;
     const lost = this.losses?.check();
     if (lost !== undefined) this.options.diagnostics.error({ lost }, 'events were lost');
     this.users.refresh();
@@ -303,6 +306,7 @@ export class Daemon {
     await step('drain', () => {
       this.drain?.drainNow();
       this.drain?.stop();
+      this.abandoned += this.opened?.probe.sweepAttempts() ?? 0;
       this.losses?.check();
     });
     await step('flush', async () => {

@@ -71,14 +71,20 @@ async function burst(daemon, mode) {
   const all = daemon.events();
   const events = ofPid(all, did.pid);
   const problems = [];
-  for (let i = 0; i < BURST && problems.length < 5; i++) {
-    const problem = wrong(events[i], { path: `${WORK}/f${i}`, requested: `f${i}`, pid: did.pid }, mode);
-    if (problem !== undefined) problems.push(`${i}: ${problem}`);
+  let expected = 0;
+  for (const event of events) {
+    // Those that are missing are counted below.
+    while (mode === 'tracepoint' && expected < BURST && event.file.name !== `f${expected}`) expected += 1;
+    const problem = wrong(event, { path: `${WORK}/f${expected}`, requested: `f${expected}`, pid: did.pid }, mode);
+    if (problem !== undefined && problems.length < 5) problems.push(`${expected}: ${problem}`);
+    expected += 1;
   }
   const name = 'rmwatch_deletions_total{watch="work",operation="unlink"}';
   const counted = metrics[name] - before[name];
-  if (events.length !== BURST) problems.push(`${events.length} lines`);
-  if (counted !== BURST) problems.push(`counter ${counted}`);
+  // In tracepoint mode from Linux 7.0 on the kernel may leave some out, and says so.
+  const missed = mode === 'tracepoint' ? metrics.rmwatch_probe_missed_total : 0;
+  if (events.length > BURST || events.length < BURST - missed) problems.push(`${events.length} lines`);
+  if (counted !== events.length) problems.push(`counter ${counted}, ${events.length} lines`);
   if (lost(metrics) !== 0) problems.push(`lost ${lost(metrics)}`);
   if (ledgerGap(metrics) !== 0) problems.push(`ledger gap ${ledgerGap(metrics)}`);
   const sequence = all.every((event, index) => event.event.sequence === index + 1);
@@ -87,35 +93,35 @@ async function burst(daemon, mode) {
 }
 
 /**
- * More calls asleep inside the kernel than it tracks returns for: every attempt is told, those whose return was missed
- * without outcome.
+ * More calls asleep inside the kernel than it tracks returns for. By kprobes every attempt is told, those whose return was
+ * missed without outcome. In the other modes the kernel may leave out hooks of tasks that it preempts half way (Linux 7.0
+ * on): not more than it says itself may be missing, and the ledger closes all the same.
  */
 async function asleep(daemon, mode) {
+  const before = (await daemon.metrics()).rmwatch_probe_missed_total;
   const did = deleter('frozen', DISK, String(SLEEPERS));
+  await daemon.settle();
+  // Attempts whose end was left out are looked for every second.
+  await sleep(2_500);
   const metrics = await daemon.settle();
+  const missed = metrics.rmwatch_probe_missed_total - before;
   const problems = [];
-  let unknown = 0;
   const all = daemon.events();
+  let unknown = 0;
+  let unseen = 0;
   for (const { path, pid } of did) {
-    const events = ofPid(all, pid);
-    if (events.length !== 1) problems.push(`${path}: ${events.length} events`);
-    const [event] = events;
-    if (event === undefined) continue;
-    if (event.file.path !== path) problems.push(`${path}: reported as ${event.file.path}`);
-    if (event.event.outcome === undefined) unknown += 1;
+    const [event, ...more] = ofPid(all, pid);
+    if (more.length > 0) problems.push(`${path}: ${1 + more.length} events`);
+    if (event === undefined) unseen += 1;
+    else if (event.event.outcome === undefined) unknown += 1;
     else if (event.event.outcome !== 'success') problems.push(`${path}: ${event.event.outcome}`);
+    if (event !== undefined && event.file.path !== path) problems.push(`${path}: reported as ${event.file.path}`);
   }
-  if (mode !== 'kprobe' && unknown > 0) problems.push(`${unknown} without outcome`);
+  if (mode === 'kprobe' && unseen > 0) problems.push(`${unseen} not told`);
   if (mode === 'kprobe' && unknown === 0) problems.push('no return was missed: the test does not test it');
+  if (mode !== 'kprobe' && unseen + unknown > missed) problems.push(`${unseen} not told, ${unknown} without outcome`);
   if (ledgerGap(metrics) !== 0) problems.push(`ledger gap ${ledgerGap(metrics)}`);
-  report({
-    mode,
-    check: 'asleep',
-    ok: problems.length === 0,
-    unknown,
-    missed: metrics.rmwatch_probe_missed_total,
-    problems,
-  });
+  report({ mode, check: 'asleep', ok: problems.length === 0, unseen, unknown, missed, problems });
 }
 
 /** SIGTERM in the middle of a burst: everything that was in the ring is in the log. */

@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
 
-const READY_TIMEOUT_MS = 60_000;
-const STOP_TIMEOUT_MS = 60_000;
+const READY_TIMEOUT_MS = 180_000;
+const STOP_TIMEOUT_MS = 120_000;
 
 export const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -12,7 +12,7 @@ export const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resol
 export function get(socketPath, path) {
   return new Promise((resolve, reject) => {
     // A connection of its own: the caller may block for longer than the daemon keeps an idle one.
-    const request = http.get({ socketPath, path, timeout: 10_000, agent: false }, (response) => {
+    const request = http.get({ socketPath, path, timeout: 60_000, agent: false }, (response) => {
       let body = '';
       response.setEncoding('utf8').on('data', (part) => {
         body += part;

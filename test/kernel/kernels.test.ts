@@ -1,0 +1,129 @@
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+// @ts-expect-error plain JavaScript
+import { runGuest } from '../guest/guest.mjs';
+// @ts-expect-error plain JavaScript
+import { buildWorkload } from '../workload/build.mjs';
+import { kernels, root, stagedProduct, staticProgram } from './kernels.js';
+
+const MODES = ['kprobe', 'fentry', 'tracepoint'];
+const BURST = 20_000;
+const CHECKS = ['verifier', 'basic', 'burst', 'asleep', 'SIGTERM under load', 'SIGKILL leaves nothing attached'];
+const DIRECTORIES = ['/mnt/ext4', '/tmp/tmpfs', '/mnt/overlay'];
+/** A guest is busy with one processor most of the time. */
+const GUESTS_AT_ONCE = 2;
+
+/** What guest/attach-modes.mjs and guest/truth.mjs report. */
+interface Check {
+  readonly mode: string;
+  readonly check?: string;
+  readonly directory?: string;
+  readonly ok: boolean;
+  readonly problems: readonly string[];
+  readonly programs?: readonly { name: string; instructions: number; verifiedInstructions: number }[];
+  readonly cases?: number;
+  readonly attempts?: number;
+  readonly mismatches?: number;
+  readonly missing?: number;
+  readonly unexpected?: number;
+  readonly skips?: readonly { case: string; reason: string }[];
+  readonly shown?: readonly unknown[];
+}
+
+interface GuestResult {
+  readonly exitCode: number;
+  readonly results: readonly Check[];
+  readonly splats: readonly string[];
+  readonly retries: number;
+  readonly seconds: number;
+  readonly runDir: string;
+}
+
+const OVERLAY = 'mkdir -p /mnt/overlay /tmp/tmpfs /mnt/ext4/upper /mnt/ext4/work /tmp/lower';
+const MOUNT =
+  'mount -t overlay overlay -o lowerdir=/tmp/lower,upperdir=/mnt/ext4/upper,workdir=/mnt/ext4/work /mnt/overlay';
+
+function run(kernel: string, stage: string, deleter: string, cases: string): Promise<GuestResult> {
+  const attachModes = `node /opt/guest/attach-modes.mjs ${MODES.join()} ${BURST}`;
+  const truth = `node /opt/guest/truth.mjs ${MODES.join()} ${DIRECTORIES.join()}`;
+  return runGuest({
+    kernel,
+    label: 'kernels',
+    initrdFiles: {
+      [stage]: '/stage',
+      [deleter]: '/opt/deleter',
+      [cases]: '/opt/cases',
+      [join(root, 'test/kernel/guest')]: '/opt/guest',
+      [join(root, 'test/workload')]: '/opt/workload',
+    },
+    modules: ['overlay'],
+    disks: [{ sizeMiB: 256, fs: 'ext4', mountAt: '/mnt/ext4' }],
+    command: `${OVERLAY} && ${MOUNT} && ${attachModes} && ${truth}`,
+    timeoutSeconds: 1_500,
+  }) as Promise<GuestResult>;
+}
+
+/** All guests' results, a few running at a time; a guest that could not run at all rejects for its kernel only. */
+function runAll(names: readonly string[]): Map<string, Promise<GuestResult>> {
+  const stage = stagedProduct();
+  const deleter = staticProgram(join(root, 'test/kernel/guest/deleter.c'));
+  const cases = buildWorkload() as string;
+  const lanes: Promise<unknown>[] = Array.from({ length: GUESTS_AT_ONCE }, () => Promise.resolve());
+  return new Map(
+    names.map((name, index) => {
+      const lane = index % GUESTS_AT_ONCE;
+      const result = lanes[lane]!.then(() => run(name, stage, deleter, cases));
+      lanes[lane] = result.catch(() => undefined);
+      return [name, result];
+    }),
+  );
+}
+
+let runs: Map<string, Promise<GuestResult>>;
+
+beforeAll(() => {
+  runs = runAll(kernels());
+});
+
+/** The staged product on real kernels: every attach mode, really deleting files. */
+describe.each(kernels())('Linux %s', (kernel) => {
+  let result: GuestResult;
+
+  beforeAll(async () => {
+    result = await runs.get(kernel)!;
+    console.log(`Linux ${kernel}: ${result.seconds} s, ${result.retries} retries`);
+    for (const { mode, programs } of result.results) {
+      for (const { name, instructions, verifiedInstructions } of programs ?? []) {
+        console.log(`  ${mode} ${name}: ${instructions} instructions, the verifier simulated ${verifiedInstructions}`);
+      }
+    }
+  }, 3_000_000);
+
+  test('the guest reports success, and its kernel complains of nothing', () => {
+    expect(result.exitCode, `see ${result.runDir}`).toBe(0);
+    expect(result.splats).toEqual([]);
+  });
+
+  describe.each(MODES)('%s', (mode) => {
+    test.each(CHECKS)('%s', (check) => {
+      const found = result.results.filter((one) => one.mode === mode && (one.check === check || one.check === 'run'));
+      expect(
+        found.map(({ ok, problems }) => ({ ok, problems })),
+        `see ${result.runDir}`,
+      ).toEqual([{ ok: true, problems: [] }]);
+    });
+
+    test.each(DIRECTORIES)('every case is told right on %s', (directory) => {
+      const found = result.results.filter((one) => one.mode === mode && one.directory === directory);
+      for (const { cases, attempts, mismatches, missing, unexpected, skips = [] } of found) {
+        const wrong = `${mismatches} mismatches, ${missing} missing, ${unexpected} unexpected`;
+        console.log(`Linux ${kernel} ${mode} ${directory}: ${cases} cases, ${attempts} attempts, ${wrong}`);
+        for (const skip of skips) console.log(`  skipped ${skip.case}: ${skip.reason}`);
+      }
+      expect(
+        found.map(({ ok, problems, shown }) => ({ ok, problems, shown })),
+        `see ${result.runDir}`,
+      ).toEqual([{ ok: true, problems: [], shown: [] }]);
+    });
+  });
+});
