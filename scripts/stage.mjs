@@ -15,14 +15,15 @@ const COPIES = [
   { from: 'config/rmwatch.example.yaml', to: 'etc/rmwatch/rmwatch.yaml' },
   { from: 'config/rmwatch.schema.json', to: 'usr/share/rmwatch/rmwatch.schema.json' },
   { from: 'config/event.schema.json', to: 'usr/share/rmwatch/event.schema.json' },
-  { from: 'LICENSE', to: 'usr/share/doc/rmwatch/copyright', optional: true },
+  { from: 'LICENSE', to: 'usr/share/doc/rmwatch/copyright' },
   { from: 'systemd/rmwatch.service', to: 'usr/lib/systemd/system/rmwatch.service', optional: true },
   { from: 'systemd/rmwatch.sysusers', to: 'usr/lib/sysusers.d/rmwatch.conf', optional: true },
   { from: 'systemd/rmwatch.tmpfiles', to: 'usr/lib/tmpfiles.d/rmwatch.conf', optional: true },
-  { from: 'config/rmwatch.logrotate', to: 'etc/logrotate.d/rmwatch', optional: true },
-  { from: 'prometheus', to: 'usr/share/rmwatch/prometheus', optional: true },
-  { from: 'man/rmwatch.8', to: 'usr/share/man/man8/rmwatch.8', optional: true },
-  { from: 'man/rmwatch.yaml.5', to: 'usr/share/man/man5/rmwatch.yaml.5', optional: true },
+  { from: 'systemd/rmwatch.logrotate', to: 'etc/logrotate.d/rmwatch', optional: true },
+  { from: 'config/prometheus', to: 'usr/share/rmwatch/prometheus' },
+  { from: 'config/grafana', to: 'usr/share/rmwatch/grafana' },
+  { from: 'config/man/rmwatch.8', to: 'usr/share/man/man8/rmwatch.8' },
+  { from: 'config/man/rmwatch.yaml.5', to: 'usr/share/man/man5/rmwatch.yaml.5' },
 ];
 
 /** Finds everything from where it lies itself, so that it also works under DIR. */

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { Config } from '../config/config.js';
 import { loadConfig } from '../config/load.js';
 import { formatProblem } from '../config/problem.js';
@@ -41,7 +42,11 @@ function withOptions(config: Config, { attach, format, log }: RunOptions): Confi
   return {
     ...config,
     probe: { ...config.probe, ...(attach !== undefined && { attach }) },
-    log: { ...config.log, ...(format !== undefined && { format }), ...(log !== undefined && { output: log }) },
+    log: {
+      ...config.log,
+      ...(format !== undefined && { format }),
+      ...(log !== undefined && { output: log === 'stdout' ? log : resolve(log) }),
+    },
   };
 }
 
