@@ -71,8 +71,11 @@ struct process_key {
 	__u64 cwd_parent;
 	__u64 cwd_name_hash;
 	__u64 cwd_mountpoint;
+	char parent_comm[16];
 	__u32 directory_moves;
 	__u32 epoch;
+	__u32 login_uid;
+	__u32 padding;
 };
 
 struct process_state {

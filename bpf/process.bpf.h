@@ -147,13 +147,13 @@ GLOBAL_FUNCTION int process__submit_record(__u32 index, __u64 process_id)
 	record->tgid = bpf_get_current_pid_tgid() >> 32;
 	record->parent_tgid = BPF_CORE_READ(parent, tgid);
 	if (bpf_core_field_exists(task->loginuid)) {
-		record->login_uid = BPF_CORE_READ(task, loginuid.val);
+		record->login_uid = slot->process.key.login_uid;
 		flags |= PROCESS_HAS_LOGIN_UID;
 	}
 	record->flags = flags;
 	record->args_offset = sizeof(*record);
 	record->args_length = length;
-	BPF_CORE_READ_INTO(&record->parent_comm, parent, group_leader, comm);
+	__builtin_memcpy(record->parent_comm, slot->process.key.parent_comm, sizeof(record->parent_comm));
 	return ring__output(slot->text, TEXT_PATH_END - sizeof(*record), TEXT_PATH_END + length);
 }
 
@@ -163,11 +163,16 @@ static __always_inline void process_key__fill(struct process_key *key, struct ta
 	struct vfsmount *vfsmount = BPF_CORE_READ(task, fs, pwd.mnt);
 	struct mount *mount = mount__of(vfsmount);
 	struct dentry_link link = {};
+	struct task_struct *parent;
 
 	dentry__link(directory, &link);
 	key->start_time_ns = BPF_CORE_READ(task, group_leader, start_boottime);
 	key->exec_id = BPF_CORE_READ(task, self_exec_id);
 	key->parent = (__u64)BPF_CORE_READ(task, group_leader, real_parent);
+	parent = (void *)key->parent;
+	BPF_CORE_READ_INTO(&key->parent_comm, parent, group_leader, comm);
+	if (bpf_core_field_exists(task->loginuid))
+		key->login_uid = BPF_CORE_READ(task, loginuid.val);
 	key->css_set = (__u64)BPF_CORE_READ(task, cgroups);
 	key->cgroup_id = bpf_get_current_cgroup_id();
 	key->cwd_mount = (__u64)vfsmount;

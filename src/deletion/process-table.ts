@@ -4,6 +4,7 @@ import {
   PROCESS_HAS_ARGS,
   PROCESS_HAS_LOGIN_UID,
   PROCESS_TEXT_CGROUP,
+  PROCESS_TEXT_COMPLETE,
   PROCESS_TEXT_DIRECTORY,
   PROCESS_TEXT_EXECUTABLE,
   type RecordView,
@@ -32,6 +33,13 @@ export interface ProcessTableOptions {
   readonly capacity?: number;
 }
 
+interface ProcessText {
+  /** Latin1 view. */
+  readonly text: string;
+  /** It begins at the root. */
+  readonly complete: boolean;
+}
+
 const DEFAULT_CAPACITY = 16_384;
 /** (uid_t) -1: no login, as of a service. */
 const NO_LOGIN = 0xffffffff;
@@ -48,7 +56,7 @@ export class ProcessTable {
   private current = new Map<number, ProcessInfo>();
   private previous = new Map<number, ProcessInfo>();
   /** Texts that have arrived for a process whose own record is still to come. */
-  private texts = new Map<number, (string | undefined)[]>();
+  private texts = new Map<number, (ProcessText | undefined)[]>();
 
   constructor(options: ProcessTableOptions) {
     this.options = options;
@@ -69,7 +77,10 @@ export class ProcessTable {
       texts = [];
       this.texts.set(id, texts);
     }
-    texts[record.textWhich] = record.latin1(record.textStart, record.textLength);
+    texts[record.textWhich] = {
+      text: record.latin1(record.textStart, record.textLength),
+      complete: (record.textFlags & PROCESS_TEXT_COMPLETE) !== 0,
+    };
   }
 
   /** `bootOffset`: what makes a time since boot a wall clock time, see NativeBinding.readClocks. */
@@ -85,10 +96,12 @@ export class ProcessTable {
     this.current.set(id, this.describe(record, texts, bootOffset));
   }
 
-  private describe(record: RecordView, texts: (string | undefined)[], bootOffset: Float64Array): ProcessInfo {
-    const executable = texts[PROCESS_TEXT_EXECUTABLE];
-    const directory = texts[PROCESS_TEXT_DIRECTORY];
-    const cgroup = texts[PROCESS_TEXT_CGROUP];
+  private describe(record: RecordView, texts: (ProcessText | undefined)[], bootOffset: Float64Array): ProcessInfo {
+    const executable = whole(texts[PROCESS_TEXT_EXECUTABLE]);
+    const directory = whole(texts[PROCESS_TEXT_DIRECTORY]);
+    const cgroup = whole(texts[PROCESS_TEXT_CGROUP]);
+    // The name is known even of an executable that no path leads to.
+    const executableTail = texts[PROCESS_TEXT_EXECUTABLE]?.text ?? '';
     const flags = record.processFlags;
     const start = record.processStartNanoseconds;
     const parentName = record.comm(record.parentCommStart);
@@ -103,7 +116,7 @@ export class ProcessTable {
     const container = cgroup === undefined ? undefined : containerIdOf(cgroup);
     const login = (flags & PROCESS_HAS_LOGIN_UID) !== 0 && record.loginUid !== NO_LOGIN;
     return {
-      executableName: executable?.slice(executable.lastIndexOf('/') + 1) ?? '',
+      executableName: executableTail.slice(executableTail.lastIndexOf('/') + 1),
       processJson: parts.join(''),
       containerJson: container === undefined ? '' : `,"container":{"id":${JSON.stringify(container)}}`,
       rmwatchJson:
@@ -120,6 +133,11 @@ export class ProcessTable {
     if (args.every((arg) => base64IfLossy(arg) === undefined)) return '';
     return `,"args_bytes":${JSON.stringify(args.map((arg) => Buffer.from(arg, 'latin1').toString('base64')))}`;
   }
+}
+
+/** A path that was cut, or that leads nowhere, is not told: it would look like another one. */
+function whole(text: ProcessText | undefined): string | undefined {
+  return text?.complete === true ? text.text : undefined;
 }
 
 /** The arguments, latin1 view. */

@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import type { MountTable } from '../enrich/mount-table.js';
 import {
   DELETION_FS_ROOT,
@@ -28,6 +29,9 @@ export interface ResolvedPath {
   readonly bytes: string | undefined;
   readonly hostJson: string | undefined;
 }
+
+/** PATH_MAX without the NUL: longer names arrive cut to it. */
+const TYPED_MAX = 4095;
 
 interface Directory {
   readonly path: string;
@@ -63,8 +67,11 @@ export class PathResolver {
       return this.resolved(text, reachesRoot, hostPath);
     }
     if ((flags & DELETION_HAS_TYPED) === 0) return UNKNOWN;
-    const joined = joinTyped(text, record.latin1(record.typedStart, record.typedLength));
-    return this.resolved(joined.path, reachesRoot && !joined.hasParents, undefined);
+    const typed = record.latin1(record.typedStart, record.typedLength);
+    const joined = joinTyped(text, typed);
+    // Nothing, or more than the kernel takes: such a name leads nowhere.
+    const isName = typed !== '' && !(typed.length >= TYPED_MAX && record.result === -constants.errno.ENAMETOOLONG);
+    return this.resolved(joined.path, reachesRoot && isName && !joined.hasParents, undefined);
   }
 
   private resolved(path: string, complete: boolean, hostPath: string | undefined): ResolvedPath {

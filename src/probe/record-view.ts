@@ -22,6 +22,8 @@ export const PROCESS_HAS_ARGS = 1 << 0;
 export const PROCESS_ARGS_CUT = 1 << 1;
 export const PROCESS_HAS_LOGIN_UID = 1 << 2;
 
+export const PROCESS_TEXT_COMPLETE = 1 << 0;
+
 export const PROCESS_TEXT_EXECUTABLE = 0;
 export const PROCESS_TEXT_DIRECTORY = 1;
 export const PROCESS_TEXT_CGROUP = 2;

@@ -9,7 +9,12 @@ import { kernels, root, stagedProduct, staticProgram } from './kernels.js';
 const MODES = ['kprobe', 'fentry', 'tracepoint'];
 const BURST = 20_000;
 const CHECKS = ['verifier', 'basic', 'burst', 'asleep', 'SIGTERM under load', 'SIGKILL leaves nothing attached'];
-const DIRECTORIES = ['/mnt/ext4', '/tmp/tmpfs', '/mnt/overlay'];
+/** One filesystem for each mode: all of them for all would take more time than they are worth. */
+const DIRECTORIES: Readonly<Record<string, string>> = {
+  kprobe: '/mnt/ext4',
+  fentry: '/tmp/tmpfs',
+  tracepoint: '/tmp/tmpfs',
+};
 /** A guest is busy with one processor most of the time. */
 const GUESTS_AT_ONCE = 2;
 
@@ -39,13 +44,9 @@ interface GuestResult {
   readonly runDir: string;
 }
 
-const OVERLAY = 'mkdir -p /mnt/overlay /tmp/tmpfs /mnt/ext4/upper /mnt/ext4/work /tmp/lower';
-const MOUNT =
-  'mount -t overlay overlay -o lowerdir=/tmp/lower,upperdir=/mnt/ext4/upper,workdir=/mnt/ext4/work /mnt/overlay';
-
 function run(kernel: string, stage: string, deleter: string, cases: string): Promise<GuestResult> {
   const attachModes = `node /opt/guest/attach-modes.mjs ${MODES.join()} ${BURST}`;
-  const truth = `node /opt/guest/truth.mjs ${MODES.join()} ${DIRECTORIES.join()}`;
+  const truth = `node /opt/guest/truth.mjs ${MODES.map((mode) => `${mode}:${DIRECTORIES[mode]}`).join(' ')}`;
   return runGuest({
     kernel,
     label: 'kernels',
@@ -58,8 +59,8 @@ function run(kernel: string, stage: string, deleter: string, cases: string): Pro
     },
     modules: ['overlay'],
     disks: [{ sizeMiB: 256, fs: 'ext4', mountAt: '/mnt/ext4' }],
-    command: `${OVERLAY} && ${MOUNT} && ${attachModes} && ${truth}`,
-    timeoutSeconds: 1_500,
+    command: `mkdir -p /tmp/tmpfs && ${attachModes} && ${truth}`,
+    timeoutSeconds: 2_000,
   }) as Promise<GuestResult>;
 }
 
@@ -113,7 +114,9 @@ describe.each(kernels())('Linux %s', (kernel) => {
       ).toEqual([{ ok: true, problems: [] }]);
     });
 
-    test.each(DIRECTORIES)('every case is told right on %s', (directory) => {
+    const directory = DIRECTORIES[mode]!;
+
+    test(`every case is told right on ${directory}`, () => {
       const found = result.results.filter((one) => one.mode === mode && one.directory === directory);
       for (const { cases, attempts, mismatches, missing, unexpected, skips = [] } of found) {
         const wrong = `${mismatches} mismatches, ${missing} missing, ${unexpected} unexpected`;

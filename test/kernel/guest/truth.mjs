@@ -1,13 +1,19 @@
 /**
- * Runs in a guest: every case of test/workload on every filesystem, under a daemon in each attach mode, compared field by
- * field. Arguments: modes, directories (one for each filesystem). Reports one JSON line for each mode and directory.
+ * Runs in a guest: every case of test/workload under a daemon, compared field by field. Arguments: MODE:DIRECTORY ...,
+ * each with a daemon of its own. Reports one JSON line for each.
  */
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { compareRun } from '/opt/workload/compare.mjs';
 import { GuestDaemon, ledgerGap, lost } from './daemon.mjs';
 
-const [modes, directories] = process.argv.slice(2).map((list) => list.split(','));
+/** What is left out, and why. */
+const LEFT_OUT = {
+  'reused-device': 'a private mount that gets the number of one just unmounted is placed on the host for a moment',
+};
+/** Two hundred tasks at once: where the kernel preempts trampolines and tracepoints it leaves some out (see `asleep`). */
+const LEFT_OUT_WITHOUT_KPROBES = { crowd: 'the kernel may leave out hooks of tasks that it preempts half way' };
+
 const CASES = '/opt/cases';
 /** More would drown the first. */
 const SHOWN = 12;
@@ -28,7 +34,9 @@ async function run(mode, directory) {
   });
   await daemon.start();
   const output = `${daemon.dir}/expected.jsonl`;
-  const workload = spawnSync(CASES, ['--output', output, base], { encoding: 'utf8', maxBuffer: 1 << 26 });
+  const leftOut = mode === 'kprobe' ? LEFT_OUT : { ...LEFT_OUT, ...LEFT_OUT_WITHOUT_KPROBES };
+  const skips = Object.keys(leftOut).flatMap((name) => ['--skip', name]);
+  const workload = spawnSync(CASES, [...skips, '--output', output, base], { encoding: 'utf8', maxBuffer: 1 << 26 });
   const metrics = await daemon.settle();
   const expected = fs.readFileSync(output, 'utf8').split('\n').filter(Boolean);
   const compared = compareRun({ expected, events: daemon.events(), mode, rules: ['all'], users: { 0: 'root' } });
@@ -46,7 +54,8 @@ async function run(mode, directory) {
     mismatches: compared.mismatches.length,
     missing: compared.missing.length,
     unexpected: compared.unexpected.length,
-    skips: compared.skips,
+    missedReturns: compared.missedReturns,
+    skips: [...compared.skips, ...Object.entries(leftOut).map(([name, reason]) => ({ case: name, reason }))],
     problems: [...problems, ...compared.problems.map((problem) => JSON.stringify(problem))],
     shown: [
       ...compared.mismatches.slice(0, SHOWN),
@@ -56,10 +65,8 @@ async function run(mode, directory) {
   });
 }
 
-for (const mode of modes) {
-  for (const directory of directories) {
-    await run(mode, directory).catch((error) =>
-      report({ mode, directory, ok: false, problems: [String(error.stack)], skips: [], shown: [] }),
-    );
-  }
+for (const [mode, directory] of process.argv.slice(2).map((argument) => argument.split(':'))) {
+  await run(mode, directory).catch((error) =>
+    report({ mode, directory, ok: false, problems: [String(error.stack)], skips: [], shown: [] }),
+  );
 }

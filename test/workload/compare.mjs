@@ -1,0 +1,358 @@
+/**
+ * Compares the events of the daemon with what the workload (program/) says must be reported, field by field.
+ * Names are compared as bytes; inside this module they are strings with one character per byte (latin1 view).
+ */
+import { isUtf8 } from 'node:buffer';
+import { alignAttempts } from './align.mjs';
+import { expectedPath, judgePath } from './expected-path.mjs';
+import { checkMembers, isText } from './fields.mjs';
+
+/** More bytes of arguments than this need not be kept. */
+const ARGUMENT_BYTES = 4096;
+/** /proc tells the start of a process in ticks of 10 ms. */
+const START_SLACK_MS = 30;
+/** RFC 3339, UTC, with nanoseconds. */
+const TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$/;
+const DETAILS = ['type', 'inode', 'device', 'uid', 'gid', 'mode', 'size', 'mtime'];
+
+/**
+ * @typedef {object} Comparison
+ * @property {number} cases that were run
+ * @property {number} attempts of which an event was expected
+ * @property {{case: string, call?: string, requested?: string, field: string, expected: unknown, actual: unknown}[]} mismatches
+ * @property {object[]} unexpected events that no attempt explains
+ * @property {object[]} missing attempts without an event
+ * @property {number} missedReturns events without an outcome, which kprobe mode is allowed (see `missedReturns` below)
+ * @property {{case: string, reason: string}[]} skips
+ * @property {{case: string, reason: string}[]} problems of the workload itself
+ * @property {boolean} ok nothing of the above is wrong, and the workload ran to its end
+ */
+
+/**
+ * @param {object} run
+ * @param {(string | object)[]} run.expected lines of the workload
+ * @param {object[]} run.events lines of the daemon, parsed, from before the workload's start; all of them, in order
+ * @param {'kprobe' | 'fentry' | 'tracepoint'} run.mode
+ * @param {string} [run.watched] directory that the daemon watches, with `failures: true`; '/' for everything
+ * @param {string[]} [run.rules] names that `rule.name` must give
+ * @param {boolean} [run.processArgs] the daemon's log.process_args
+ * @param {Record<string, string>} [run.users] names of user ids, for user.name
+ * @param {boolean} [run.hostNamespace] the workload ran in the host's mount namespace
+ * @param {boolean} [run.missedReturns] events may lack their outcome, and what follows from it: the kernel can miss the
+ * return of a call under load, in kprobe mode by design. How many did is for the caller to judge.
+ * @param {number} [run.clockSlackMs] how far a timestamp may lie outside of the call
+ * @returns {Comparison}
+ */
+export function compareRun({ expected, events, mode, ...given }) {
+  const lines = expected
+    .filter((line) => line !== '')
+    .map((line) => (typeof line === 'string' ? JSON.parse(line) : line));
+  const start = lines.find((line) => line.start !== undefined);
+  const end = lines.find((line) => line.end !== undefined);
+  const context = {
+    mode,
+    watched: '/',
+    processArgs: true,
+    clockSlackMs: 20,
+    missedReturns: mode === 'kprobe',
+    hostNamespace: start !== undefined && start.mount_namespace === start.host_mount_namespace,
+    ...given,
+  };
+  const attempts = lines.filter((line) => line.case !== undefined).map((line) => attemptOf(line, context));
+  const deletions = events.filter((event) => event.event?.kind === 'event');
+  const result = {
+    cases: new Set(attempts.map((attempt) => attempt.case)).size,
+    attempts: attempts.filter((attempt) => attempt.expectation === 'event').length,
+    mismatches: runMismatches(events, deletions),
+    unexpected: [],
+    missing: [],
+    missedReturns: 0,
+    skips: notes(lines, 'skip'),
+    problems: notes(lines, 'problem'),
+    ok: false,
+  };
+
+  const { matched, missing, unexpected } = alignAttempts(attempts, deletions);
+  result.missing = missing.map(({ line }) => line);
+  result.unexpected = [...unexpected, ...foreignEvents(attempts, deletions, start, end)];
+  for (const [attempt, event] of matched) {
+    if (attempt.expectation === 'nothing') result.unexpected.push(event);
+    else result.mismatches.push(...compareAttempt(attempt, event, context));
+    if (lacksOutcome(event)) result.missedReturns += 1;
+  }
+  const wrong = [result.mismatches, result.unexpected, result.missing, result.problems];
+  result.ok = result.attempts > 0 && end !== undefined && wrong.every((list) => list.length === 0);
+  return result;
+}
+
+/** One line for people. */
+export function describeComparison(result) {
+  const { cases, attempts, mismatches, unexpected, missing, missedReturns, skips, problems } = result;
+  return (
+    `${cases} cases, ${attempts} attempts: ${mismatches.length} wrong fields, ${missing.length} missing, ` +
+    `${unexpected.length} unexpected, ${missedReturns} without outcome, ${skips.length} skips, ${problems.length} problems of the workload`
+  );
+}
+
+function notes(lines, key) {
+  return lines.filter((line) => line[key] !== undefined).map((line) => ({ case: line[key], reason: line.reason }));
+}
+
+const bytesOf = (base64) => (base64 === null ? null : Buffer.from(base64, 'base64').toString('latin1'));
+
+/** The line with its names decoded, and what must be reported of it in this mode. */
+function attemptOf(line, context) {
+  const names = ['path', 'base', 'requested', 'host_path', 'exe', 'cwd', 'name', 'parent_name', 'cgroup'];
+  const attempt = { ...line, ...Object.fromEntries(names.map((name) => [name, bytesOf(line[name])])), line };
+  attempt.args = line.args.map(bytesOf);
+  attempt.unjudged = new Set(line.unjudged.split(','));
+  attempt.failed = line.result !== 0;
+  /** Whether the kernel's own view of the file is known, not only what the system call tells. */
+  attempt.exact = line.resolved && context.mode !== 'tracepoint';
+  attempt.target = expectedPath(attempt);
+  attempt.expectation = expectationOf(attempt, context);
+  return attempt;
+}
+
+function expectationOf(attempt, { mode, watched }) {
+  if (attempt.expect === 'nothing') return 'nothing';
+  if (mode === 'tracepoint' && (attempt.operation === 'replace' || attempt.via === 'io_uring')) return 'nothing';
+  if (watched === '/') return 'event';
+  const hosted = attempt.exact && attempt.host_path !== null;
+  const seen = hosted ? attempt.host_path : attempt.target.path;
+  // Whether a watch matches a path that is not known is nobody's promise.
+  if (seen === null || attempt.path_state !== 'complete') return 'optional';
+  // What the system call says may lead elsewhere.
+  if (!attempt.exact && attempt.host_path !== null) return 'optional';
+  const root = Buffer.from(watched).toString('latin1');
+  return seen === root || seen.startsWith(`${root}/`) ? 'event' : 'nothing';
+}
+
+function runMismatches(events, deletions) {
+  const mismatches = [];
+  const add = (field, expected, actual) => mismatches.push({ case: '(run)', field, expected, actual });
+  for (const event of events) {
+    if (event.event?.kind !== 'event') add('event.kind', 'event', event);
+  }
+  for (const [index, { event }] of deletions.entries()) {
+    const before = deletions[index - 1]?.event.sequence;
+    if (!Number.isInteger(event.sequence)) add('event.sequence', 'an integer', event.sequence);
+    else if (index > 0 && event.sequence !== before + 1) add('event.sequence', before + 1, event.sequence);
+  }
+  return mismatches;
+}
+
+/** Events during the run, about files of the workload, by processes that are not of the workload. */
+function foreignEvents(attempts, deletions, start, end) {
+  const pids = new Set(attempts.map(({ pid }) => pid));
+  const base = start === undefined ? undefined : Buffer.from(start.base, 'base64').toString();
+  return deletions.filter((event) => {
+    if (pids.has(event.process?.pid)) return false;
+    const paths = [event.file?.path, event.rmwatch?.host_path];
+    const atUs = Date.parse(event['@timestamp']) * 1000;
+    const during = start && atUs >= start.at_us && (!end || atUs <= end.at_us);
+    return event.process?.pid === start?.pid || (during && paths.some((text) => text?.startsWith(`${base}/`)));
+  });
+}
+
+const textOf = (bytes) => Buffer.from(bytes, 'latin1').toString();
+const base64IfLossy = (bytes) =>
+  isUtf8(Buffer.from(bytes, 'latin1')) ? undefined : Buffer.from(bytes, 'latin1').toString('base64');
+
+const lacksOutcome = ({ event }) => event.outcome === undefined;
+
+/** Told when the thread does something else or exits, perhaps without its memory: later, and with less. */
+const LATER_OR_LESS = ['event.type', 'event.outcome', 'error.code', 'rmwatch.freed_bytes', 'rmwatch.last_link'];
+const NEED_MEMORY = ['executable', 'args', 'args_count', 'command_line'];
+
+function forgiveMissedReturn(members, event) {
+  for (const field of LATER_OR_LESS) delete members[field];
+  for (const name of NEED_MEMORY) if (event.process[name] === undefined) delete members[`process.${name}`];
+  // What a call released, nobody knows before its result.
+  members['rmwatch.freed_bytes'] = undefined;
+}
+
+function compareAttempt(attempt, event, context) {
+  const mismatches = [];
+  const where = { case: attempt.case, call: attempt.call };
+  if (attempt.requested !== null) where.requested = textOf(attempt.requested);
+  const members = {
+    ...eventMembers(attempt),
+    ...fileMembers(attempt),
+    ...processMembers(attempt, context),
+    ...detailMembers(attempt, context),
+  };
+  const missedReturn = context.missedReturns && lacksOutcome(event);
+  if (missedReturn) forgiveMissedReturn(members, event);
+  for (const name of attempt.unjudged) {
+    for (const field of Object.keys(members)) {
+      if (field.split('.').pop() === name || (name === 'user_id' && field.startsWith('user.'))) delete members[field];
+    }
+  }
+  const report = (field, expected, actual) => mismatches.push({ ...where, field, expected, actual });
+  checkMembers(event, members, report);
+  judgePath(attempt, event, report);
+  checkStart(attempt, event, report);
+  checkTimestamp(attempt, event, missedReturn ? Number.POSITIVE_INFINITY : context.clockSlackMs, report);
+  return mismatches;
+}
+
+function eventMembers(attempt) {
+  const says = (text) => isText(text) && text.includes(attempt.operation);
+  return {
+    'ecs.version': '9.0.0',
+    'log.level': 'info',
+    message: Object.assign(says, { says: `a text that names ${attempt.operation}` }),
+    'event.kind': 'event',
+    'event.category': ['file'],
+    'event.type': [attempt.failed ? 'info' : 'deletion'],
+    'event.action': attempt.operation,
+    'event.outcome': attempt.failed ? 'failure' : 'success',
+    'event.dataset': 'rmwatch.deletion',
+    'error.code': attempt.failed ? attempt.result : undefined,
+    'host.name': Object.assign(isText, { says: 'a text' }),
+  };
+}
+
+function fileMembers(attempt) {
+  // Nothing but its name is known of a file that the kernel did not find.
+  if (!attempt.exact) return Object.fromEntries(DETAILS.map((name) => [`file.${name}`, undefined]));
+  const members = {
+    'file.type': attempt.type,
+    'file.device': attempt.device,
+    'file.uid': String(attempt.uid),
+    'file.gid': String(attempt.gid),
+    'file.mode': attempt.mode,
+    'file.size': attempt.size,
+    'file.mtime': isoTime(attempt.mtime),
+  };
+  if (attempt.inode !== null) members['file.inode'] = String(attempt.inode);
+  return members;
+}
+
+function isoTime([seconds, nanoseconds]) {
+  const text = new Date(seconds * 1000).toISOString().slice(0, -5);
+  return `${text}.${String(nanoseconds).padStart(9, '0')}Z`;
+}
+
+function processMembers(attempt, context) {
+  const members = {
+    'process.pid': attempt.pid,
+    'process.name': textOf(attempt.name),
+    'process.parent.pid': attempt.ppid,
+    'process.parent.name': textOf(attempt.parent_name),
+    'user.id': String(attempt.user_id),
+    'group.id': String(attempt.group_id),
+  };
+  if (attempt.tid !== null) members['process.thread.id'] = attempt.tid;
+  if (attempt.cwd !== null) {
+    const directory = textOf(attempt.cwd);
+    // Where the path may be cut, so may that of the directory.
+    members['process.working_directory'] = attempt.path_state === 'either' ? optional(directory) : directory;
+  }
+  const executable = textOf(attempt.exe);
+  members['process.executable'] = attempt.exe_optional ? optional(executable) : executable;
+  if (context.rules) members['rule.name'] = context.rules;
+  if (context.users) members['user.name'] = context.users[attempt.user_id];
+  return { ...members, ...argumentMembers(attempt, context) };
+}
+
+function optional(value) {
+  return Object.assign((actual) => actual === undefined || actual === value, { says: `nothing or ${value}` });
+}
+
+function argumentMembers({ args }, { processArgs }) {
+  const names = ['process.args', 'process.args_count', 'process.command_line', 'rmwatch.args_bytes'];
+  if (!processArgs) return Object.fromEntries(names.map((name) => [name, undefined]));
+  const bytes = args.reduce((sum, argument) => sum + argument.length + 1, 0);
+  if (bytes > ARGUMENT_BYTES) return cutArgumentMembers(args);
+  const lossy = args.some((argument) => base64IfLossy(argument) !== undefined);
+  return {
+    'process.args': args.map(textOf),
+    'process.args_count': args.length,
+    'process.command_line': textOf(args.join(' ')),
+    'rmwatch.args_bytes': lossy
+      ? args.map((argument) => Buffer.from(argument, 'latin1').toString('base64'))
+      : undefined,
+  };
+}
+
+/** What is there must be right, and as much of it as there is room for. */
+function cutArgumentMembers(args) {
+  const whole = args.map(textOf);
+  const line = whole.join(' ');
+  const startsRight = (actual) =>
+    Array.isArray(actual) &&
+    actual.join(' ').length >= ARGUMENT_BYTES - 256 &&
+    actual.every((argument, index) =>
+      index < actual.length - 1 ? argument === whole[index] : whole[index]?.startsWith(argument),
+    );
+  const lineStartsRight = (actual) => isText(actual) && line.startsWith(actual.replace(/…$/, '')) && actual.length > 1;
+  return {
+    'process.args': Object.assign(startsRight, { says: 'the first arguments' }),
+    'process.args_count': optional(args.length),
+    'process.command_line': Object.assign(lineStartsRight, { says: 'the first of the command line' }),
+  };
+}
+
+function detailMembers(attempt, context) {
+  const { requested } = attempt;
+  const members = {
+    'rmwatch.requested_path': requested === null ? undefined : textOf(requested),
+    'rmwatch.requested_path_bytes': requested === null ? undefined : base64IfLossy(requested),
+    'rmwatch.login_uid': attempt.login_uid === null ? undefined : String(attempt.login_uid),
+    'rmwatch.mount_namespace': attempt.mount_namespace,
+    'rmwatch.via': attempt.via,
+    'rmwatch.attach': context.mode,
+  };
+  if (attempt.unjudged.has('requested')) {
+    delete members['rmwatch.requested_path'];
+    delete members['rmwatch.requested_path_bytes'];
+  }
+  return { ...members, ...releaseMembers(attempt), ...cgroupMembers(attempt), ...hostMembers(attempt, context) };
+}
+
+function releaseMembers(attempt) {
+  if (!attempt.exact || attempt.failed) {
+    return { 'rmwatch.last_link': undefined, 'rmwatch.still_open': undefined, 'rmwatch.freed_bytes': undefined };
+  }
+  const members = { 'rmwatch.last_link': attempt.last_link };
+  if (attempt.still_open !== null) members['rmwatch.still_open'] = attempt.still_open;
+  const freed = attempt.freed_bytes;
+  // -1: none was released. Of a file without any storage both are true.
+  if (freed !== null) members['rmwatch.freed_bytes'] = freed === -1 ? undefined : freed === 0 ? optional(0) : freed;
+  return members;
+}
+
+function cgroupMembers({ cgroup }) {
+  if (cgroup === null) return {};
+  return {
+    'rmwatch.cgroup': cgroup === '/' ? optional('/') : textOf(cgroup),
+    'container.id': /docker-([0-9a-f]{64})\.scope$/.exec(cgroup)?.[1],
+  };
+}
+
+function hostMembers(attempt, { hostNamespace }) {
+  if (!hostNamespace || !attempt.exact) return {};
+  const host = attempt.host_path;
+  return {
+    'rmwatch.host_path': host === null ? undefined : textOf(host),
+    'rmwatch.host_path_bytes': host === null ? undefined : base64IfLossy(host),
+  };
+}
+
+function checkTimestamp(attempt, event, slackMs, report) {
+  const stamp = event['@timestamp'];
+  const atMs = Date.parse(stamp);
+  const [first, last] = [attempt.began_us / 1000 - 1, attempt.ended_us / 1000 + 1];
+  if (TIMESTAMP.test(stamp) && atMs >= first - (Number.isFinite(slackMs) ? slackMs : 0) && atMs <= last + slackMs)
+    return;
+  report('@timestamp', `${new Date(first).toISOString()} to ${new Date(last).toISOString()}`, stamp);
+}
+
+function checkStart(attempt, event, report) {
+  const startedMs = Date.parse(event.process?.start);
+  const off = startedMs - attempt.started_ms;
+  if (off >= -START_SLACK_MS && off <= 10 + START_SLACK_MS) return;
+  report('process.start', new Date(attempt.started_ms).toISOString(), event.process?.start);
+}

@@ -1,0 +1,206 @@
+/* One attempt: what is true before the call, the call, its result, and what must be reported. */
+#include "workload.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+#include <unistd.h>
+
+const char *case_name;
+const char *base_path;
+char *case_path;
+
+static const char *type_name(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFREG: return "file";
+	case S_IFDIR: return "dir";
+	case S_IFLNK: return "symlink";
+	case S_IFIFO: return "fifo";
+	case S_IFSOCK: return "socket";
+	case S_IFCHR: return "char_device";
+	case S_IFBLK: return "block_device";
+	default: return "unknown";
+	}
+}
+
+long long now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * 1000000LL + now.tv_nsec / 1000;
+}
+
+/* What a typed name leads to. */
+struct victim {
+	bool exists;
+	struct stat status;
+	/* Full path of the name itself; NULL when its directory cannot be opened. */
+	char *path;
+	/* Full path of the directory that the typed name starts from. */
+	char *base;
+};
+
+static char *without_deleted(char *path)
+{
+	char *mark = path ? strstr(path, " (deleted)") : NULL;
+
+	if (mark && !mark[10])
+		*mark = 0;
+	return path;
+}
+
+static char *base_of(const struct attempt *attempt)
+{
+	char *path;
+	int fd;
+
+	if (attempt->base_path)
+		return strdup(attempt->base_path);
+	if (attempt->typed[0] == '/')
+		return strdup(environment.chroot_path ? environment.chroot_path : "/");
+	if (attempt->dfd != AT_FDCWD)
+		return without_deleted(facts_fd_path(attempt->dfd));
+	fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	path = fd < 0 ? NULL : without_deleted(facts_fd_path(fd));
+	if (fd >= 0)
+		close(fd);
+	return path;
+}
+
+static void look(const struct attempt *attempt, struct victim *victim)
+{
+	char *typed, *name, *directory_path;
+	int directory;
+
+	memset(victim, 0, sizeof(*victim));
+	if (!attempt->typed || !*attempt->typed)
+		return;
+	victim->base = base_of(attempt);
+
+	typed = strdup(attempt->typed);
+	for (size_t end = strlen(typed); end > 1 && typed[end - 1] == '/'; end--)
+		typed[end - 1] = 0;
+	name = strrchr(typed, '/');
+	name = name ? name + 1 : typed;
+	/* The parent with its slash, so that "/x" has "/" and "x" has none. */
+	directory_path = name == typed ? strdup(".") : strndup(typed, (size_t)(name - typed));
+	directory = openat(attempt->dfd, directory_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (directory < 0)
+		return;
+	if (*name && strcmp(name, ".") && strcmp(name, "..")) {
+		char *parent = attempt->parent_path ? strdup(attempt->parent_path) :
+						      without_deleted(facts_fd_path(directory));
+
+		victim->exists = fstatat(directory, name, &victim->status, AT_SYMLINK_NOFOLLOW) == 0;
+		if (parent)
+			victim->path = join(parent, name);
+	}
+	close(directory);
+	if (attempt->victim)
+		victim->status = *attempt->victim;
+}
+
+static void write_file(struct json *json, const struct attempt *attempt, const struct victim *victim)
+{
+	const struct stat *status = &victim->status;
+
+	json_text(json, "type", type_name(status->st_mode));
+	if (attempt->inode_unjudged) {
+		json_null(json, "inode");
+	} else {
+		json_number(json, "inode", (long long)status->st_ino);
+	}
+	json_text(json, "device", format("%u:%u", major(status->st_dev), minor(status->st_dev)));
+	json_number(json, "uid", (long long)status->st_uid + environment.id_offset);
+	json_number(json, "gid", (long long)status->st_gid + environment.id_offset);
+	json_text(json, "mode", format("%04o", status->st_mode & 07777));
+	json_number(json, "size", status->st_size);
+	json_key(json, "mtime");
+	json_raw(json, format("[%lld,%ld]", (long long)status->st_mtim.tv_sec, status->st_mtim.tv_nsec));
+}
+
+/* What became of the file; only a success says anything. */
+static void write_release(struct json *json, const struct attempt *attempt, const struct victim *victim)
+{
+	const struct stat *status = &victim->status;
+	bool directory = S_ISDIR(status->st_mode);
+	bool last = directory || status->st_nlink == 1;
+
+	json_number(json, "links", (long long)status->st_nlink);
+	json_bool(json, "last_link", last);
+	if (directory || attempt->open == OPEN_UNJUDGED)
+		json_null(json, "still_open");
+	else
+		json_bool(json, "still_open", attempt->open == OPEN_YES);
+	/* -1: must be absent; null: not judged. */
+	if (directory || !last || attempt->open == OPEN_YES)
+		json_number(json, "freed_bytes", -1);
+	else if (attempt->open == OPEN_UNJUDGED)
+		json_null(json, "freed_bytes");
+	else
+		json_number(json, "freed_bytes", status->st_blocks * 512LL);
+}
+
+static void write_path(struct json *json, const struct attempt *attempt, const struct victim *victim)
+{
+	static const char *const states[] = { "complete", "either", "incomplete", "unknown" };
+
+	json_path(json, "path", victim->path);
+	json_path(json, "base", victim->base);
+	json_path(json, "requested", attempt->bad_pointer ? NULL : attempt->typed);
+	json_text(json, "path_state", states[attempt->path_state]);
+	if (attempt->host_path)
+		json_path(json, "host_path", attempt->host_path);
+	else if (environment.host_root && victim->path)
+		json_path(json, "host_path", format("%s%s", environment.host_root, victim->path));
+	else
+		json_null(json, "host_path");
+}
+
+int attempt_run(const struct attempt *attempt)
+{
+	struct victim victim;
+	struct json json;
+	long long began;
+	long result;
+	bool found;
+
+	look(attempt, &victim);
+	json_open(&json);
+	json_text(&json, "case", case_name);
+	json_text(&json, "call", call_names[attempt->call]);
+	json_text(&json, "operation", call_operation(attempt->call));
+	json_text(&json, "via", call_is_uring(attempt->call) ? "io_uring" : "syscall");
+	json_text(&json, "expect", attempt->expect == EXPECT_EVENT ? "event" : "nothing");
+	facts_write_process(&json, attempt);
+	write_path(&json, attempt, &victim);
+
+	began = now_us();
+	result = call_make(attempt);
+	json_number(&json, "began_us", began);
+	json_number(&json, "ended_us", now_us());
+
+	if (result == 0)
+		json_number(&json, "result", 0);
+	else
+		json_text(&json, "result", errno_name((int)-result));
+	found = victim.exists && (result == 0 || attempt->finds_victim);
+	json_bool(&json, "resolved", found);
+	if (found) {
+		write_file(&json, attempt, &victim);
+		if (result == 0)
+			write_release(&json, attempt, &victim);
+	}
+	json_text(&json, "unjudged", attempt->unjudged ? attempt->unjudged : "");
+	json_write(&json);
+
+	if (-result != attempt->want)
+		problem("%s of %.200s gave %s, not %s", call_names[attempt->call], attempt->typed ? attempt->typed : "?",
+			result ? errno_name((int)-result) : "0", attempt->want ? errno_name(attempt->want) : "0");
+	if (attempt->finds_victim && !victim.exists)
+		problem("%s: there is no victim", call_names[attempt->call]);
+	return (int)-result;
+}

@@ -1,0 +1,282 @@
+/* Every system call, with every outcome of rename() that matters. */
+#include "workload.h"
+
+#include <linux/fs.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static void run_unlink(void)
+{
+	make_file("file");
+	ATTEMPT(.call = UNLINK, .typed = "file");
+}
+
+static void run_unlinkat(void)
+{
+	make_file("file");
+	ATTEMPT(.call = UNLINKAT, .typed = "file");
+	make_directory("directory");
+	make_file("directory/file");
+	ATTEMPT(.call = UNLINKAT, .dfd = open_directory("directory"), .typed = "file");
+}
+
+static void run_unlinkat_removedir(void)
+{
+	make_directory("directory");
+	ATTEMPT(.call = UNLINKAT_REMOVEDIR, .typed = "directory");
+	make_directory("parent");
+	make_directory("parent/directory");
+	ATTEMPT(.call = UNLINKAT_REMOVEDIR, .dfd = open_directory("parent"), .typed = "directory");
+}
+
+static void run_rmdir(void)
+{
+	make_directory("directory");
+	ATTEMPT(.call = RMDIR, .typed = "directory");
+}
+
+static void run_replace(void)
+{
+	make_file("from");
+	make_sized_file("to", 100);
+	ATTEMPT(.call = RENAME, .from = "from", .typed = "to");
+
+	make_directory("a");
+	make_directory("b");
+	make_file("a/from");
+	make_sized_file("b/to", 200);
+	ATTEMPT(.call = RENAMEAT, .old_dfd = open_directory("a"), .from = "from", .dfd = open_directory("b"), .typed = "to");
+
+	make_file("a/from");
+	make_sized_file("c", 300);
+	ATTEMPT(.call = RENAMEAT2, .old_dfd = open_directory("a"), .from = "from", .typed = "c");
+}
+
+static void run_replace_directory(void)
+{
+	make_directory("from");
+	make_file("from/kept");
+	make_directory("to");
+	ATTEMPT(.call = RENAME, .from = "from", .typed = "to");
+}
+
+static void run_replace_types(void)
+{
+	make_link("nowhere", "symlink");
+	make_file("file");
+	ATTEMPT(.call = RENAME, .from = "symlink", .typed = "file");
+	make_file("other");
+	ATTEMPT(.call = RENAME, .from = "other", .typed = "file");
+	MUST(mkfifo("fifo", 0600) == 0);
+	ATTEMPT(.call = RENAMEAT2, .from = "file", .typed = "fifo");
+}
+
+static void run_replace_whiteout(void)
+{
+	make_file("from");
+	make_file("to");
+	/* Some filesystems cannot leave a whiteout. */
+	if (syscall(SYS_renameat2, AT_FDCWD, "from", AT_FDCWD, "probe", RENAME_WHITEOUT))
+		skip("RENAME_WHITEOUT: %s", strerror(errno));
+	ATTEMPT(.call = RENAMEAT2, .from = "probe", .typed = "to", .flags = RENAME_WHITEOUT);
+}
+
+static void run_rename_nothing(void)
+{
+	make_file("a");
+	make_file("b");
+	ATTEMPT(.call = RENAME, .from = "a", .typed = "moved", .expect = EXPECT_NOTHING);
+	ATTEMPT(.call = RENAMEAT2, .from = "moved", .typed = "b", .flags = RENAME_EXCHANGE, .expect = EXPECT_NOTHING);
+	ATTEMPT(.call = RENAMEAT2, .from = "moved", .typed = "b", .flags = RENAME_NOREPLACE, .want = EEXIST,
+		.expect = EXPECT_NOTHING);
+	ATTEMPT(.call = RENAMEAT2, .from = "moved", .typed = "new", .flags = RENAME_NOREPLACE, .expect = EXPECT_NOTHING);
+	ATTEMPT(.call = RENAME, .from = "missing", .typed = "b", .want = ENOENT, .expect = EXPECT_NOTHING);
+	ATTEMPT(.call = RENAME, .from = "b", .typed = "b", .expect = EXPECT_NOTHING);
+	MUST(link("b", "second") == 0);
+	ATTEMPT(.call = RENAME, .from = "b", .typed = "second", .expect = EXPECT_NOTHING);
+	make_directory("directory");
+	make_directory("other");
+	make_file("other/file");
+	ATTEMPT(.call = RENAMEAT2, .from = "directory", .typed = "other", .flags = RENAME_EXCHANGE,
+		.expect = EXPECT_NOTHING);
+	ATTEMPT(.call = RENAMEAT2, .from = "directory", .typed = "second", .flags = RENAME_EXCHANGE,
+		.expect = EXPECT_NOTHING);
+}
+
+static void run_rename_across(void)
+{
+	make_directory("mounted");
+	mount_tmpfs("mounted");
+	make_file("file");
+	make_file("mounted/file");
+	ATTEMPT(.call = RENAME, .from = "file", .typed = "mounted/file", .want = EXDEV, .expect = EXPECT_NOTHING);
+}
+
+static void run_rename_fails(void)
+{
+	make_directory("full");
+	make_file("full/file");
+	make_directory("directory");
+	make_file("file");
+	ATTEMPT(.call = RENAME, .from = "directory", .typed = "full", .want = ENOTEMPTY, .finds_victim = true);
+	ATTEMPT(.call = RENAME, .from = "file", .typed = "directory", .want = EISDIR, .finds_victim = true);
+	ATTEMPT(.call = RENAMEAT2, .from = "directory", .typed = "file", .want = ENOTDIR, .finds_victim = true);
+	make_directory("mounted");
+	make_directory("hidden");
+	struct stat hidden;
+	MUST(stat("mounted", &hidden) == 0);
+	mount_tmpfs("mounted");
+	ATTEMPT(.call = RENAME, .from = "hidden", .typed = "mounted", .want = EBUSY, .finds_victim = true, .victim = &hidden);
+}
+
+static void run_ia32(void)
+{
+	const char *reason = ia32_unusable();
+	int directory;
+
+	if (reason)
+		skip("%s", reason);
+	make_directory("directory");
+	directory = open_directory("directory");
+	make_file("file");
+	ATTEMPT(.call = IA32_UNLINK, .typed = "file");
+	make_file("directory/file");
+	ATTEMPT(.call = IA32_UNLINKAT, .dfd = directory, .typed = "file");
+	make_file("file");
+	ATTEMPT(.call = IA32_UNLINKAT, .typed = "file");
+	make_directory("directory/inner");
+	ATTEMPT(.call = IA32_UNLINKAT_REMOVEDIR, .dfd = directory, .typed = "inner");
+	make_directory("inner");
+	ATTEMPT(.call = IA32_RMDIR, .typed = "inner");
+	make_file("from");
+	make_file("to");
+	ATTEMPT(.call = IA32_RENAME, .from = "from", .typed = "to");
+	make_file("from");
+	make_file("directory/to");
+	ATTEMPT(.call = IA32_RENAMEAT, .from = "from", .dfd = directory, .typed = "to");
+	make_file("directory/from");
+	ATTEMPT(.call = IA32_RENAMEAT2, .old_dfd = directory, .from = "from", .typed = "to");
+	ATTEMPT(.call = IA32_RENAMEAT2, .from = "to", .typed = "moved", .flags = RENAME_NOREPLACE, .expect = EXPECT_NOTHING);
+	ATTEMPT(.call = IA32_UNLINK, .typed = "missing", .want = ENOENT);
+	ATTEMPT(.call = IA32_RMDIR, .typed = "moved", .want = ENOTDIR, .finds_victim = true);
+	ATTEMPT(.call = IA32_UNLINK, .typed = join(case_path, "moved"));
+}
+
+static void run_io_uring(void)
+{
+	const char *reason = uring_unusable();
+
+	if (reason)
+		skip("%s", reason);
+	make_file("file");
+	ATTEMPT(.call = URING_UNLINKAT, .typed = "file");
+	make_directory("directory");
+	make_file("directory/file");
+	ATTEMPT(.call = URING_UNLINKAT, .dfd = open_directory("directory"), .typed = "file");
+	ATTEMPT(.call = URING_UNLINKAT_REMOVEDIR, .typed = "directory");
+	make_file("from");
+	make_file("to");
+	ATTEMPT(.call = URING_RENAMEAT, .from = "from", .typed = "to");
+	ATTEMPT(.call = URING_RENAMEAT, .from = "to", .typed = "moved", .expect = EXPECT_NOTHING);
+	ATTEMPT(.call = URING_UNLINKAT, .typed = "missing", .want = ENOENT);
+	ATTEMPT(.call = URING_UNLINKAT, .typed = join(case_path, "moved"));
+}
+
+static void *remove_in_thread(void *unused)
+{
+	(void)unused;
+	make_file("by-thread");
+	ATTEMPT(.call = UNLINK, .typed = "by-thread");
+	/* The name of a thread is not that of the process. */
+	prctl(PR_SET_NAME, "second-thread");
+	make_file("by-thread");
+	ATTEMPT(.call = UNLINKAT, .typed = "by-thread");
+	make_directory("by-thread");
+	ATTEMPT(.call = RMDIR, .typed = "by-thread");
+	ATTEMPT(.call = UNLINK, .typed = "missing", .want = ENOENT);
+	return NULL;
+}
+
+static void run_thread(void)
+{
+	pthread_t thread;
+
+	MUST(pthread_create(&thread, NULL, remove_in_thread, NULL) == 0);
+	MUST(pthread_join(thread, NULL) == 0);
+	make_file("by-leader");
+	ATTEMPT(.call = UNLINK, .typed = "by-leader");
+}
+
+static void *remove_in_own_directory(void *unused)
+{
+	(void)unused;
+	MUST(unshare(CLONE_FS) == 0);
+	make_directory("own");
+	enter("own");
+	make_file("file");
+	ATTEMPT(.call = UNLINK, .typed = "file");
+	return NULL;
+}
+
+static void run_thread_own_directory(void)
+{
+	pthread_t thread;
+
+	make_file("before");
+	ATTEMPT(.call = UNLINK, .typed = "before");
+	MUST(pthread_create(&thread, NULL, remove_in_own_directory, NULL) == 0);
+	MUST(pthread_join(thread, NULL) == 0);
+	make_file("after");
+	ATTEMPT(.call = UNLINK, .typed = "after");
+}
+
+static void *outlive_leader(void *unused)
+{
+	char *state;
+	size_t length;
+
+	(void)unused;
+	/* Until the leader is a zombie. */
+	do {
+		usleep(1000);
+		state = read_text(proc_fd, "self/stat", &length);
+		MUST(state);
+	} while (!strstr(state, ") Z "));
+	make_file("file");
+	ATTEMPT(.call = UNLINK, .typed = "file");
+	end_child();
+}
+
+static void run_leader_gone(void)
+{
+	pthread_t thread;
+
+	MUST(pthread_create(&thread, NULL, outlive_leader, NULL) == 0);
+	pthread_exit(NULL);
+}
+
+const struct step call_cases[] = {
+	{ "unlink", run_unlink },
+	{ "unlinkat", run_unlinkat },
+	{ "unlinkat-removedir", run_unlinkat_removedir },
+	{ "rmdir", run_rmdir },
+	{ "replace", run_replace },
+	{ "replace-directory", run_replace_directory },
+	{ "replace-types", run_replace_types },
+	{ "replace-whiteout", run_replace_whiteout },
+	{ "rename-nothing", run_rename_nothing },
+	{ "rename-across", run_rename_across },
+	{ "rename-fails", run_rename_fails },
+	{ "ia32", run_ia32 },
+	{ "io-uring", run_io_uring },
+	{ "thread", run_thread },
+	{ "thread-own-directory", run_thread_own_directory },
+	{ "leader-gone", run_leader_gone },
+	{ NULL, NULL },
+};

@@ -1,0 +1,198 @@
+/* What /proc says about the acting thread, through a descriptor that survives chroot() and pivot_root(). */
+#include "workload.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+int proc_fd = -1;
+struct environment environment;
+
+#define NO_LOGIN 4294967295u
+
+void facts_open_proc(void)
+{
+	int fd = open("/proc", O_PATH | O_DIRECTORY);
+
+	MUST(fd >= 0);
+	/* Numbers that no case uses, and that exec keeps. */
+	proc_fd = fcntl(fd, F_DUPFD, 200);
+	MUST(proc_fd >= 0);
+	close(fd);
+}
+
+char *facts_link(const char *entry)
+{
+	char target[8192];
+	ssize_t length = readlinkat(proc_fd, entry, target, sizeof(target) - 1);
+
+	if (length < 0)
+		return NULL;
+	target[length] = 0;
+	return strdup(target);
+}
+
+static char *in_namespace(char *path)
+{
+	if (!path || path[0] != '/' || !environment.chroot_path)
+		return path;
+	return format("%s%s", environment.chroot_path, strcmp(path, "/") ? path : "");
+}
+
+/* The path of an open file or directory in the mount namespace, whatever the root directory is; NULL: too long. */
+char *facts_fd_path(int fd)
+{
+	return in_namespace(facts_link(format("thread-self/fd/%d", fd)));
+}
+
+unsigned long facts_mount_namespace(const char *entry)
+{
+	char *link = facts_link(entry);
+	unsigned long number = 0;
+
+	if (link)
+		MUST(sscanf(link, "mnt:[%lu]", &number) == 1);
+	return number;
+}
+
+static char *read_name(const char *entry)
+{
+	size_t length;
+	char *name = read_text(proc_fd, entry, &length);
+
+	if (name && length && name[length - 1] == '\n')
+		name[length - 1] = 0;
+	return name;
+}
+
+/* Number `field` of /proc/PID/stat, counted from 1 as in proc(5). */
+static long long stat_field(const char *stat, int field)
+{
+	const char *at = strrchr(stat, ')') + 1;
+
+	for (int number = 3; number <= field; number++) {
+		at = strchr(at, ' ') + 1;
+	}
+	return atoll(at);
+}
+
+static long long milliseconds(const struct timespec *time)
+{
+	return time->tv_sec * 1000LL + time->tv_nsec / 1000000;
+}
+
+/* Wall clock minus time since boot, from readings between which nothing else ran. */
+static long long boot_ms(void)
+{
+	struct timespec before, boot, after;
+
+	for (int attempt = 0;; attempt++) {
+		clock_gettime(CLOCK_REALTIME, &before);
+		clock_gettime(CLOCK_BOOTTIME, &boot);
+		clock_gettime(CLOCK_REALTIME, &after);
+		if (milliseconds(&after) - milliseconds(&before) <= 1 || attempt == 100)
+			return milliseconds(&after) - milliseconds(&boot);
+	}
+}
+
+static long long started_ms(long long ticks)
+{
+	return boot_ms() + ticks * 1000 / sysconf(_SC_CLK_TCK);
+}
+
+static void write_args(struct json *json)
+{
+	size_t length;
+	char *args = read_text(proc_fd, "thread-self/cmdline", &length);
+	bool first = true;
+
+	MUST(args);
+	json_key(json, "args");
+	json_raw(json, "[");
+	for (size_t at = 0; at < length; at += strlen(args + at) + 1) {
+		if (!first)
+			json_raw(json, ",");
+		first = false;
+		json_item(json, args + at, strlen(args + at));
+	}
+	json_raw(json, "]");
+	free(args);
+}
+
+static void write_cgroup(struct json *json)
+{
+	size_t length;
+	char *text = read_text(proc_fd, "thread-self/cgroup", &length);
+	char *unified = text ? strstr(text, "0::/") : NULL;
+	bool hybrid = text && strchr(text, '\n') != text + length - 1;
+
+	if (unified)
+		*strchrnul(unified, '\n') = 0;
+	/* Beside the hierarchies of version 1, a root says nothing. */
+	if (!unified || (hybrid && !strcmp(unified, "0::/")))
+		json_null(json, "cgroup");
+	else
+		json_path(json, "cgroup", unified + 3);
+	free(text);
+}
+
+static void write_user(struct json *json)
+{
+	uid_t uid, effective_uid, saved_uid;
+	gid_t gid, effective_gid, saved_gid;
+
+	MUST(getresuid(&uid, &effective_uid, &saved_uid) == 0);
+	MUST(getresgid(&gid, &effective_gid, &saved_gid) == 0);
+	json_number(json, "user_id", (long long)uid + environment.id_offset);
+	json_number(json, "group_id", (long long)gid + environment.id_offset);
+	json_number(json, "effective_user_id", (long long)effective_uid + environment.id_offset);
+}
+
+static void write_login(struct json *json)
+{
+	size_t length;
+	char *text = read_text(proc_fd, "thread-self/loginuid", &length);
+
+	if (text && strtoul(text, NULL, 10) != NO_LOGIN)
+		json_number(json, "login_uid", atoll(text));
+	else
+		json_null(json, "login_uid");
+	free(text);
+}
+
+void facts_write_process(struct json *json, const struct attempt *attempt)
+{
+	size_t length;
+	char *stat = read_text(proc_fd, "self/stat", &length);
+	char *self = facts_link("thread-self");
+	char *working_directory = in_namespace(facts_link("thread-self/cwd"));
+	char *deleted;
+	long pid, tid;
+	long long parent;
+
+	MUST(stat && self && sscanf(self, "%ld/task/%ld", &pid, &tid) == 2);
+	parent = stat_field(stat, 4);
+	json_number(json, "pid", pid);
+	if (call_is_uring(attempt->call))
+		json_null(json, "tid"); /* A worker of the kernel. */
+	else
+		json_number(json, "tid", tid);
+	json_number(json, "ppid", parent);
+	json_path(json, "parent_name", read_name(format("%lld/comm", parent)));
+	json_path(json, "name", read_name("self/comm"));
+	json_number(json, "started_ms", started_ms(stat_field(stat, 22)));
+	json_path(json, "exe",
+		  environment.executable ? environment.executable : in_namespace(facts_link("thread-self/exe")));
+	json_bool(json, "exe_optional", environment.executable_optional);
+	/* A removed directory has no path. */
+	deleted = working_directory ? strstr(working_directory, " (deleted)") : NULL;
+	json_path(json, "cwd", deleted && !deleted[10] ? NULL : working_directory);
+	write_args(json);
+	write_user(json);
+	write_login(json);
+	write_cgroup(json);
+	json_number(json, "mount_namespace", (long long)facts_mount_namespace("thread-self/ns/mnt"));
+	free(stat);
+}
