@@ -114,11 +114,19 @@ export class GuestDaemon {
 
   async stop(signal = 'SIGTERM') {
     this.child.kill(signal);
-    const timeout = sleep(STOP_TIMEOUT_MS).then(() => {
-      this.child.kill('SIGKILL');
-      throw new Error(`no exit after ${signal}: ${this.diagnostics()}`);
+    let timer;
+    const timeout = new Promise((_, reject) => {
+      timer = setTimeout(() => {
+        this.child.kill('SIGKILL');
+        reject(new Error(`no exit after ${signal}: ${this.diagnostics()}`));
+      }, STOP_TIMEOUT_MS);
     });
-    return Promise.race([this.exited, timeout]);
+    try {
+      return await Promise.race([this.exited, timeout]);
+    } finally {
+      // A timer that is left would keep the whole guest waiting.
+      clearTimeout(timer);
+    }
   }
 }
 
