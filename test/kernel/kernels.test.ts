@@ -11,8 +11,8 @@ const BURST = 20_000;
 const CHECKS = ['verifier', 'basic', 'burst', 'asleep', 'SIGTERM under load', 'SIGKILL leaves nothing attached'];
 /** One filesystem for each mode: all of them for all would take more time than they are worth. */
 const DIRECTORIES: Readonly<Record<string, string>> = {
-  kprobe: '/mnt/ext4',
-  fentry: '/tmp/tmpfs',
+  kprobe: '/tmp/tmpfs',
+  fentry: '/mnt/ext4',
   tracepoint: '/tmp/tmpfs',
 };
 /** A guest is busy with one processor most of the time. */

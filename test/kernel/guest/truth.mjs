@@ -39,7 +39,18 @@ async function run(mode, directory) {
   const workload = spawnSync(CASES, [...skips, '--output', output, base], { encoding: 'utf8', maxBuffer: 1 << 26 });
   const metrics = await daemon.settle();
   const expected = fs.readFileSync(output, 'utf8').split('\n').filter(Boolean);
-  const compared = compareRun({ expected, events: daemon.events(), mode, rules: ['all'], users: { 0: 'root' } });
+  // From Linux 7.0 on the kernel may leave out trampolines and tracepoints of tasks that it preempts; it says how often.
+  const left = mode === 'kprobe' ? 0 : metrics.rmwatch_probe_missed_total;
+  const compared = compareRun({
+    expected,
+    events: daemon.events(),
+    mode,
+    rules: ['all'],
+    users: { 0: 'root' },
+    missedReturns: mode === 'kprobe' || left > 0,
+  });
+  const { mismatches, missing, unexpected } = compared;
+  const explained = missing.length <= left && mismatches.length === 0 && unexpected.length === 0;
   const problems = [];
   if (workload.status !== 0) problems.push(`the workload: ${workload.status} ${workload.stderr.slice(-500)}`);
   if (lost(metrics) !== 0) problems.push(`lost ${lost(metrics)}`);
@@ -48,7 +59,7 @@ async function run(mode, directory) {
   report({
     mode,
     directory,
-    ok: compared.ok && problems.length === 0,
+    ok: explained && compared.attempts > 0 && compared.problems.length === 0 && problems.length === 0,
     cases: compared.cases,
     attempts: compared.attempts,
     mismatches: compared.mismatches.length,
@@ -57,11 +68,13 @@ async function run(mode, directory) {
     missedReturns: compared.missedReturns,
     skips: [...compared.skips, ...Object.entries(leftOut).map(([name, reason]) => ({ case: name, reason }))],
     problems: [...problems, ...compared.problems.map((problem) => JSON.stringify(problem))],
-    shown: [
-      ...compared.mismatches.slice(0, SHOWN),
-      ...compared.missing.slice(0, SHOWN).map((line) => ({ missing: line.case, call: line.call, path: line.path })),
-      ...compared.unexpected.slice(0, SHOWN).map(({ message, rmwatch }) => ({ unexpected: message, rmwatch })),
-    ],
+    shown: explained
+      ? []
+      : [
+          ...compared.mismatches.slice(0, SHOWN),
+          ...compared.missing.slice(0, SHOWN).map((line) => ({ missing: line.case, call: line.call, path: line.path })),
+          ...compared.unexpected.slice(0, SHOWN).map(({ message, rmwatch }) => ({ unexpected: message, rmwatch })),
+        ],
   });
 }
 
