@@ -51,8 +51,9 @@ export class Daemon {
   private housekeeping: NodeJS.Timeout | undefined;
   private selfTestTimer: NodeJS.Timeout | undefined;
   private reloadState = { successful: true, lastSuccessSeconds: Date.now() / 1000 };
-  /** The kernel's counters when the probe was closed: what is scraped while stopping. */
+  /** The kernel's counters when the probe was closed: what is told after that. */
   private lastCounters: KernelCounters | undefined;
+  private lastMissed = 0;
   private watchdogTurns = -1;
   /** Attempts whose end the kernel left out. */
   private abandoned = 0;
@@ -227,10 +228,17 @@ export class Daemon {
       filteredInDaemon: this.pipeline?.filtered ?? 0,
       lost,
       delivered: (this.pipeline?.handled ?? 0) - outputLost,
-      probeMissed: open ? probe.missedRuns() : 0,
+      probeMissed: this.missed(),
       ringBytes: this.config.probe.ringBufferBytes,
       ringUsedBytes: open ? probe.usedBytes() : 0,
     };
+  }
+
+  /** Never falls: what the kernel counts at a hook it forgets when the hook is taken away. */
+  private missed(): number {
+    const probe = this.lastCounters === undefined ? this.opened?.probe : undefined;
+    if (probe !== undefined) this.lastMissed = Math.max(this.lastMissed, probe.missedRuns());
+    return this.lastMissed;
   }
 
   private readiness(): Readiness {
@@ -302,7 +310,10 @@ export class Daemon {
     await step('systemd', () => this.systemd.stopping());
     clearInterval(this.housekeeping);
     clearInterval(this.selfTestTimer);
-    await step('detach', () => this.opened?.probe.detach());
+    await step('detach', () => {
+      this.missed();
+      this.opened?.probe.detach();
+    });
     await step('drain', () => {
       this.drain?.drainNow();
       this.drain?.stop();
@@ -316,12 +327,14 @@ export class Daemon {
     await step('http', () => this.http?.close());
     await step('mounts', () => this.watches.close());
     await step('close the probe', () => {
+      this.missed();
       this.lastCounters = this.opened?.probe.readCounters();
       this.opened?.probe.close();
     });
     await step('close the log', () => this.output?.writer.close());
     const counts = this.counts();
-    diagnostics.info({ seen: counts.seen, delivered: counts.delivered, lost: counts.lost }, 'stopped');
+    const { seen, delivered, lost, probeMissed } = counts;
+    diagnostics.info({ seen, delivered, lost, missed: probeMissed }, 'stopped');
     return code;
   }
 }

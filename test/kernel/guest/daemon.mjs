@@ -42,6 +42,7 @@ export class GuestDaemon {
     this.eventsFile = `${dir}/events.json`;
     this.diagnosticsFile = `${dir}/diagnostics.json`;
     this.socket = `${dir}/http.sock`;
+    this.read = { bytes: 0, events: [] };
     fs.mkdirSync(dir, { recursive: true });
     // JSON is YAML.
     fs.writeFileSync(`${dir}/rmwatch.yaml`, JSON.stringify({ ...config, http: { listen: `unix:${this.socket}` } }));
@@ -82,13 +83,17 @@ export class GuestDaemon {
     return parseMetrics((await get(this.socket, '/metrics')).body);
   }
 
-  /** Waits until nothing new arrives: the ring is empty and two scrapes agree. */
+  /**
+   * Waits until nothing new arrives: the ring is empty, two scrapes agree and the file has a line for every event that was
+   * handed to the log. For configurations in which every watch logs.
+   */
   async settle() {
     let before;
     for (let round = 0; round < 600; round++) {
       const now = await this.metrics();
       const key = `${now.rmwatch_events_seen_total} ${now.rmwatch_events_delivered_total}`;
-      if (now.rmwatch_ring_buffer_used_bytes === 0 && key === before) return now;
+      const written = this.events().length >= now.rmwatch_events_delivered_total;
+      if (now.rmwatch_ring_buffer_used_bytes === 0 && key === before && written) return now;
       before = key;
       await sleep(150);
     }
@@ -100,12 +105,19 @@ export class GuestDaemon {
     return fs.existsSync(this.eventsFile) ? fs.statSync(this.eventsFile).size : 0;
   }
 
+  /** All events so far. What was read before is not read again, and a line that is being written waits for its end. */
   events() {
-    const text = fs.existsSync(this.eventsFile) ? fs.readFileSync(this.eventsFile, 'utf8') : '';
-    return text
-      .split('\n')
-      .filter(Boolean)
-      .map((line) => JSON.parse(line));
+    if (!fs.existsSync(this.eventsFile)) return this.read.events;
+    const file = fs.openSync(this.eventsFile, 'r');
+    const added = Buffer.alloc(fs.fstatSync(file).size - this.read.bytes);
+    fs.readSync(file, added, 0, added.length, this.read.bytes);
+    fs.closeSync(file);
+    const end = added.lastIndexOf(0x0a) + 1;
+    this.read.bytes += end;
+    for (const line of added.toString('utf8', 0, end).split('\n')) {
+      if (line !== '') this.read.events.push(JSON.parse(line));
+    }
+    return this.read.events;
   }
 
   diagnostics() {
