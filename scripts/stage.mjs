@@ -3,14 +3,16 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bundle } from './bundle.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const HOME = 'usr/lib/rmwatch';
 const ADDON = 'build/Release/rmwatch.node';
+/** As many directories deep as the modules that look for package.json and the addon from where they lie. */
+const PROGRAM = 'dist/bundle/main.js';
 
 /** Files and directories that go as they are; what is optional is left out while the checkout does not have it. */
 const COPIES = [
-  { from: 'dist', to: `${HOME}/dist` },
   { from: ADDON, to: `${HOME}/${ADDON}` },
   { from: 'config/rmwatch.example.yaml', to: 'etc/rmwatch/rmwatch.yaml' },
   { from: 'config/rmwatch.schema.json', to: 'usr/share/rmwatch/rmwatch.schema.json' },
@@ -36,7 +38,7 @@ elif ! node=$(command -v node); then
   echo 'rmwatch: needs Node.js 20 or newer, and finds no node in PATH' >&2
   exit 1
 fi
-exec "$node" "$home/dist/main.js" "$@"
+exec "$node" "$home/${PROGRAM}" "$@"
 `;
 
 const COMPLETIONS = [
@@ -70,22 +72,6 @@ function write(file, text, mode = 0o644) {
   fs.writeFileSync(file, text, { mode });
 }
 
-/** The packages of the lock file that production needs, from node_modules; each must be the locked version. */
-function copyProductionPackages(target) {
-  for (const [location, entry] of Object.entries(readJson('package-lock.json').packages)) {
-    if (location === '' || entry.dev || entry.devOptional) continue;
-    const from = path.join(root, location);
-    if (!fs.existsSync(from)) {
-      if (entry.optional) continue;
-      throw new Error(`${location} is missing: run "npm run setup"`);
-    }
-    const { version } = readJson(`${location}/package.json`);
-    if (version !== entry.version) throw new Error(`${location} is ${version}, the lock file says ${entry.version}`);
-    // Packages within packages have entries of their own.
-    copy(from, path.join(target, HOME, location), (source) => source === path.join(from, 'node_modules'));
-  }
-}
-
 /** What the dynamic linker takes for each library that the addon needs, directly or not. */
 function resolveLibraries(addon) {
   const lines = execFileSync('ldd', [addon], { encoding: 'utf8', env: { PATH: process.env['PATH'] } }).split('\n');
@@ -110,8 +96,8 @@ function copyLibraries(target) {
 }
 
 function writePackageJson(target) {
-  const { name, version, description, license, type, engines, dependencies } = readJson('package.json');
-  const staged = { name, version, description, license, private: true, type, engines, dependencies };
+  const { name, version, description, license, type, engines } = readJson('package.json');
+  const staged = { name, version, description, license, private: true, type, engines };
   write(path.join(target, HOME, 'package.json'), `${JSON.stringify(staged, null, 2)}\n`);
 }
 
@@ -139,7 +125,7 @@ function sourceDateEpoch() {
   return Number(text);
 }
 
-function stage(argument) {
+async function stage(argument) {
   const epoch = sourceDateEpoch();
   const target = openTarget(argument);
   const wrapper = path.join(target, 'usr/bin/rmwatch');
@@ -148,7 +134,8 @@ function stage(argument) {
     if (!optional || fs.existsSync(source)) copy(source, path.join(target, to));
   }
   writePackageJson(target);
-  copyProductionPackages(target);
+  const licenses = await bundle(path.join(root, 'dist/main.js'), path.join(target, HOME, PROGRAM));
+  write(path.join(target, 'usr/share/doc/rmwatch/npm-packages'), licenses);
   copyLibraries(target);
   write(wrapper, WRAPPER, 0o755);
   writeCompletions(target);
@@ -157,7 +144,7 @@ function stage(argument) {
 }
 
 try {
-  process.stderr.write(`rmwatch: staged in ${stage(process.argv[2])}\n`);
+  process.stderr.write(`rmwatch: staged in ${await stage(process.argv[2])}\n`);
 } catch (error) {
   process.stderr.write(`rmwatch: cannot stage: ${error.message}\n`);
   process.exitCode = 1;

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { configFileSchema } from './schema.js';
 
 /** The JSON Schema that editors check and complete rmwatch.yaml with: what may be written, not what it becomes. */

@@ -52,8 +52,7 @@ describe('the staged tree', () => {
       'usr/bin/rmwatch',
       'usr/lib/rmwatch/build/Release/rmwatch.node',
       'usr/lib/rmwatch/build/Release/lib/libbpf.so.1',
-      'usr/lib/rmwatch/dist/main.js',
-      'usr/lib/rmwatch/node_modules/yaml/package.json',
+      'usr/lib/rmwatch/dist/bundle/main.js',
       'usr/lib/rmwatch/package.json',
       'usr/share/bash-completion/completions/rmwatch',
       'usr/share/rmwatch/rmwatch.schema.json',
@@ -62,10 +61,13 @@ describe('the staged tree', () => {
     expect(files.filter((file) => !fs.existsSync(path.join(tree, file)))).toEqual([]);
   });
 
-  it('has no development packages and nothing of the checkout', () => {
-    const modules = fs.readdirSync(path.join(tree, 'usr/lib/rmwatch/node_modules'));
-    expect(modules).not.toContain('typescript');
-    expect(modules).not.toContain('.bin');
+  it('tells the licence of every package that it contains', () => {
+    const text = fs.readFileSync(path.join(tree, 'usr/share/doc/rmwatch/npm-packages'), 'utf8');
+    const { dependencies } = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
+    for (const name of Object.keys(dependencies)) expect(text).toMatch(new RegExp(`^${name} \\d+\\..* \\(`, 'm'));
+  });
+
+  it('has nothing of the checkout', () => {
     const links = fs
       .readdirSync(tree, { recursive: true, encoding: 'utf8' })
       .filter((name) => fs.lstatSync(path.join(tree, name)).isSymbolicLink());
@@ -111,7 +113,7 @@ describe('the staged tree', () => {
     fs.writeFileSync(own, '#!/bin/sh\necho "own node: $*"\n', { mode: 0o755 });
     try {
       const { stdout } = run(path.join(tree, 'usr/bin/rmwatch'), ['version']);
-      expect(stdout).toBe(`own node: ${tree}/usr/lib/rmwatch/dist/main.js version\n`);
+      expect(stdout).toBe(`own node: ${tree}/usr/lib/rmwatch/dist/bundle/main.js version\n`);
     } finally {
       fs.rmSync(own);
     }
