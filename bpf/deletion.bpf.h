@@ -3,6 +3,7 @@
 #ifndef RMWATCH_DELETION_BPF_H
 #define RMWATCH_DELETION_BPF_H
 
+#include "allocation.bpf.h"
 #include "counters.bpf.h"
 #include "filter.bpf.h"
 #include "kernel_changes.bpf.h"
@@ -54,10 +55,8 @@ static __always_inline void slot__fill_caller(struct slot *slot)
 }
 
 /* Filesystems that live in the directory cache hold one reference to every entry themselves (simple_unlink()). */
-static __always_inline bool super_block__pins_entries(struct super_block *super)
+static __always_inline bool filesystem__pins_entries(__u64 magic)
 {
-	__u64 magic = BPF_CORE_READ(super, s_magic);
-
 	/* tmpfs and devtmpfs, ramfs, hugetlbfs, bpffs (include/uapi/linux/magic.h) */
 	return magic == 0x01021994 || magic == 0x858458f6 || magic == 0x958458f6 || magic == 0xcafe4a11;
 }
@@ -67,7 +66,7 @@ static __always_inline void slot__fill_file(struct slot *slot, struct inode *ino
 {
 	struct deletion_record *record = &slot->record;
 	__u32 dentry_references, inode_references, own_dentry_references = 1;
-	struct super_block *super = BPF_CORE_READ(inode, i_sb);
+	__u64 magic = BPF_CORE_READ(inode, i_sb, s_magic);
 
 	record->flags |= DELETION_HAS_VICTIM;
 	record->inode = BPF_CORE_READ(inode, i_ino);
@@ -75,11 +74,12 @@ static __always_inline void slot__fill_file(struct slot *slot, struct inode *ino
 	record->file_uid = BPF_CORE_READ(inode, i_uid.val);
 	record->file_gid = BPF_CORE_READ(inode, i_gid.val);
 	record->size = BPF_CORE_READ(inode, i_size);
-	record->allocated_bytes = BPF_CORE_READ(inode, i_blocks) << 9;
 	record->link_count = BPF_CORE_READ(inode, i_nlink);
 	inode__mtime(inode, &record->mtime_seconds, &record->mtime_nanoseconds);
 	if ((record->mode & S_IFMT) == S_IFDIR)
 		return;
+	if (inode__allocated(inode, magic, &record->allocated_bytes))
+		record->flags |= DELETION_ALLOCATION_KNOWN;
 	/*
 	 * An open file holds the entry it was opened by; opened by a name that is gone by now, it holds the inode.
 	 * The call's own references are subtracted, and one that a watch of inotify or fanotify may hold.
@@ -88,7 +88,7 @@ static __always_inline void slot__fill_file(struct slot *slot, struct inode *ino
 	inode_references = BPF_CORE_READ(inode, i_count.counter);
 	if (BPF_CORE_READ(inode, i_fsnotify_marks))
 		own_inode_references++;
-	if (super_block__pins_entries(super))
+	if (filesystem__pins_entries(magic))
 		own_dentry_references++;
 	record->flags |= DELETION_OPEN_KNOWN;
 	if (dentry_references > own_dentry_references ||

@@ -30,6 +30,7 @@ struct lockref {
 
 struct super_block {
 	__u32 s_dev;
+	__u64 s_blocksize;
 	__u64 s_magic;
 	struct dentry *s_root;
 };
@@ -42,6 +43,7 @@ struct inode {
 	__u64 i_ino;
 	__u32 i_nlink;
 	__s64 i_size;
+	__u16 i_bytes;
 	__u64 i_blocks;
 	struct atomic i_count;
 	void *i_fsnotify_marks;

@@ -41,6 +41,7 @@
 #define FS_ROOT_BYTES 1024
 #define TEXT_FORWARD_BYTES (1 + TYPED_BYTES + FS_ROOT_BYTES + 7)
 #define RECORD_BYTES_MAX (TEXT_PATH_END + TEXT_FORWARD_BYTES)
+_Static_assert(RECORD_BYTES_MAX <= RECORD_BYTES_LIMIT, "records are longer than the daemon expects");
 /*
  * The verifier bounds the start and the length of a record one by one, not their sum: the room behind the text
  * is what a record that started last and was longest would need. It is never touched.

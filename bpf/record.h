@@ -47,6 +47,8 @@ enum {
 	DELETION_HOST_NAMESPACE = 1u << 10,
 	/* `fs_root` is present and reached the root of the filesystem. */
 	DELETION_FS_ROOT = 1u << 11,
+	/* `allocated_bytes` is filled; not every filesystem tells. */
+	DELETION_ALLOCATION_KNOWN = 1u << 12,
 };
 
 /*
@@ -98,6 +100,9 @@ struct deletion_record {
 	char comm[16];
 	__u32 padding;
 };
+
+/* No record is longer; the daemon maps so much of the ring a second time, behind its end. */
+#define RECORD_BYTES_LIMIT 12288
 
 /* process_record.flags */
 enum {
@@ -174,6 +179,9 @@ struct probe_settings {
 	__u32 process_epoch;
 	/* 1 while the daemon sleeps and wants to be woken by the next record. */
 	__u32 armed;
+	/* Where xfs keeps the blocks of a file, from its struct inode on; 0: xfs was not loaded at start. */
+	__s32 xfs_blocks_at;
+	__s32 xfs_delayed_blocks_at;
 	__u32 padding;
 	/* Operations (bit 1 << OPERATION_*) that any watch wants, by generation. */
 	__u32 success_operations[FILTER_GENERATIONS];
@@ -223,6 +231,6 @@ RMWATCH_STATIC_ASSERT(sizeof(struct process_record) == 64, "process_record: unex
 RMWATCH_STATIC_ASSERT(sizeof(struct process_text_record) == 24, "process_text_record: unexpected padding");
 RMWATCH_STATIC_ASSERT(sizeof(struct kernel_counters) == 56, "kernel_counters: unexpected padding");
 RMWATCH_STATIC_ASSERT(sizeof(struct in_flight_attempt) == 32, "in_flight_attempt: unexpected padding");
-RMWATCH_STATIC_ASSERT(sizeof(struct probe_settings) == 56, "probe_settings: unexpected padding");
+RMWATCH_STATIC_ASSERT(sizeof(struct probe_settings) == 64, "probe_settings: unexpected padding");
 
 #endif

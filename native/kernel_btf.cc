@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <memory>
 
 #include "libbpf_messages.h"
 #include "probe_error.h"
@@ -38,4 +39,45 @@ bool KernelBtf::HasHelper(const std::string& name) const {
     if (wanted == btf__name_by_offset(btf_, values[i].name_off)) return true;
   }
   return false;
+}
+
+namespace {
+
+/// Byte offset of a member of a struct, -1 when there is none. `member_type` receives its type.
+int32_t MemberOffset(const struct btf* btf, int id, const char* name, int* member_type = nullptr) {
+  if (id <= 0) return -1;
+  const struct btf_type* type = btf__type_by_id(btf, static_cast<__u32>(id));
+  const struct btf_member* members = btf_members(type);
+  for (__u32 i = 0; i < btf_vlen(type); i++) {
+    if (strcmp(btf__name_by_offset(btf, members[i].name_off), name) != 0) continue;
+    if (member_type != nullptr) *member_type = static_cast<int>(members[i].type);
+    return static_cast<int32_t>(btf_member_bit_offset(type, i) / 8);
+  }
+  return -1;
+}
+
+}  // namespace
+
+std::optional<KernelBtf::XfsLayout> KernelBtf::FindXfsLayout() const {
+  LibbpfMessages messages;
+  std::unique_ptr<struct btf, decltype(&btf__free)> module(nullptr, btf__free);
+  const struct btf* btf = btf_;
+  if (btf__find_by_name_kind(btf, "xfs_inode", BTF_KIND_STRUCT) <= 0) {
+    module.reset(btf__load_module_btf("xfs", btf_));
+    if (module == nullptr) return std::nullopt;
+    btf = module.get();
+  }
+  const int inode = btf__find_by_name_kind(btf, "xfs_inode", BTF_KIND_STRUCT);
+  const int32_t vfs_inode = MemberOffset(btf, inode, "i_vnode");
+  const int32_t delayed = MemberOffset(btf, inode, "i_delayed_blks");
+  int32_t blocks = MemberOffset(btf, inode, "i_nblocks");
+  if (blocks < 0) {
+    // Before 6e73a545f91e ("xfs: move the di_nblocks field to struct xfs_inode", 5.14).
+    int core = 0;
+    const int32_t core_at = MemberOffset(btf, inode, "i_d", &core);
+    const int32_t in_core = core_at < 0 ? -1 : MemberOffset(btf, core, "di_nblocks");
+    if (in_core >= 0) blocks = core_at + in_core;
+  }
+  if (vfs_inode < 0 || delayed < 0 || blocks < 0 || blocks == vfs_inode) return std::nullopt;
+  return XfsLayout{blocks - vfs_inode, delayed - vfs_inode};
 }

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,14 @@ class KernelBtf {
   std::string FirstFunction(const std::vector<std::string>& names) const;
   /// Whether the helper "bpf_NAME" exists, by its BPF_FUNC_NAME in enum bpf_func_id.
   bool HasHelper(const std::string& name) const;
+
+  /// Where a struct xfs_inode keeps the numbers of its blocks, in bytes from its struct inode on.
+  struct XfsLayout {
+    int32_t blocks;
+    int32_t delayed_blocks;
+  };
+  /// nullopt when xfs is not loaded, or keeps them in another way.
+  std::optional<XfsLayout> FindXfsLayout() const;
 
  private:
   struct btf* btf_;

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <set>
@@ -25,6 +26,23 @@ constexpr char kFindSelf[] = "find_self";
 /// BPF_LOG_STATS of the kernel's bpf_verifier.h: a few lines for each program.
 constexpr __u32 kVerifierStatistics = 4;
 constexpr size_t kVerifierStatisticsBytes = 64 * 1024;
+
+/// Keeps signals from this thread: the verifier gives up with EAGAIN when one is pending, and a profiler's come faster
+/// than a program is verified.
+class SignalsHeld {
+ public:
+  SignalsHeld() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsHeld() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsHeld(const SignalsHeld&) = delete;
+  SignalsHeld& operator=(const SignalsHeld&) = delete;
+
+ private:
+  sigset_t before_;
+};
 
 /// The number in "processed N insns", or 0.
 uint32_t ProcessedInstructions(const std::vector<char>& log) {
@@ -50,6 +68,10 @@ ProbeSession::ProbeSession(AttachMode mode, size_t ring_bytes, bool ask_verifier
   try {
     ring_ = std::make_unique<RingReader>(MapFd("ring"), ring_bytes);
     MapSettings();
+    if (const auto xfs = btf.FindXfsLayout()) {
+      settings_->xfs_blocks_at = xfs->blocks;
+      settings_->xfs_delayed_blocks_at = xfs->delayed_blocks;
+    }
     FillFreeSlots();
     FindSelf();
   } catch (...) {
@@ -106,6 +128,7 @@ void ProbeSession::Load(ProbeVariant variant, size_t ring_bytes, bool ask_verifi
   struct bpf_map* ring = bpf_object__find_map_by_name(object_, "ring");
   int error = bpf_map__set_max_entries(ring, static_cast<__u32>(ring_bytes));
   if (error != 0) throw ProbeError("size the ring buffer", -error, messages.text());
+  const SignalsHeld held;
   error = bpf_object__load(object_);
   if (error != 0) throw ProbeError("load the BPF programs", -error, messages.text());
 }

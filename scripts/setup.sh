@@ -71,11 +71,15 @@ if [ -z "${CLANG:-}" ]; then
   fi
 fi
 
-# The style of native/ and bpf/ is that of one version of clang-format. Guest kernels come from Debian's archive.
+# The style of native/ and bpf/ is that of one version of clang-format. Guest kernels come from Debian's archive, their
+# filesystems are made here.
 need_format=
 if [ "${1:-}" = --tests ]; then
   command -v clang-format-19 >/dev/null || need_format=1
   [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || miss debian-archive-keyring
+  for filesystem in ext4:e2fsprogs btrfs:btrfs-progs xfs:xfsprogs; do
+    PATH=$PATH:/usr/sbin:/sbin command -v "mkfs.${filesystem%:*}" >/dev/null || miss "${filesystem#*:}"
+  done
 fi
 
 candidate() { LC_ALL=C apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: //p' | grep -v '(none)'; }

@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { type AttachMode, OPERATIONS } from '../config/config.js';
 import {
+  DELETION_ALLOCATION_KNOWN,
   DELETION_HAS_TYPED,
   DELETION_HAS_VICTIM,
   DELETION_IO_URING,
@@ -74,10 +75,10 @@ export class EventLine {
 
   /** Bytes of storage that the deletion released; undefined when it released none, or that is not known. */
   static freedBytes(record: RecordView, outcome: Outcome): number | undefined {
-    const { flags, mode, linkCount } = record;
-    const known = DELETION_HAS_VICTIM | DELETION_OPEN_KNOWN;
+    const { flags, linkCount } = record;
+    const known = DELETION_HAS_VICTIM | DELETION_OPEN_KNOWN | DELETION_ALLOCATION_KNOWN;
     if (outcome !== 'success' || (flags & (known | DELETION_STILL_OPEN)) !== known) return undefined;
-    return (mode & S_IFMT) !== S_IFDIR && linkCount === 1 ? record.allocatedBytes : undefined;
+    return linkCount === 1 ? record.allocatedBytes : undefined;
   }
 
   write(record: RecordView, context: EventContext): string {
@@ -129,11 +130,14 @@ export class EventLine {
     const parts = path.fileJson;
     if ((record.flags & DELETION_HAS_VICTIM) === 0) return parts === '' ? '' : `,"file":{${parts}}`;
     const { mode } = record;
-    const type = FILE_TYPES.get(mode & S_IFMT);
+    const format = mode & S_IFMT;
+    const type = FILE_TYPES.get(format);
+    // What a directory's size says is its filesystem's secret, and some keep it where the kernel does not look.
+    const size = format === S_IFDIR ? '' : `,"size":${record.size}`;
     return (
       `,"file":{${parts}${parts === '' ? '' : ','}${type === undefined ? '' : `"type":"${type}",`}` +
       `"inode":"${record.inodeText}","device":"${this.deviceText(record.device)}"` +
-      `,"uid":"${record.fileUid}","gid":"${record.fileGid}","mode":"${MODES[mode & 0o7777]}","size":${record.size}` +
+      `,"uid":"${record.fileUid}","gid":"${record.fileGid}","mode":"${MODES[mode & 0o7777]}"${size}` +
       `,"mtime":"${this.mtimes.wallClock(record.mtimeSeconds, record.mtimeNanoseconds)}"}`
     );
   }

@@ -17,6 +17,7 @@ export const DELETION_IO_URING = 1 << 8;
 export const DELETION_SELF = 1 << 9;
 export const DELETION_HOST_NAMESPACE = 1 << 10;
 export const DELETION_FS_ROOT = 1 << 11;
+export const DELETION_ALLOCATION_KNOWN = 1 << 12;
 
 export const PROCESS_HAS_ARGS = 1 << 0;
 export const PROCESS_ARGS_CUT = 1 << 1;

@@ -223,7 +223,7 @@ function fileMembers(attempt) {
     'file.uid': String(attempt.uid),
     'file.gid': String(attempt.gid),
     'file.mode': attempt.mode,
-    'file.size': attempt.size,
+    'file.size': attempt.size < 0 ? undefined : attempt.size,
     'file.mtime': isoTime(attempt.mtime),
   };
   if (attempt.inode !== null) members['file.inode'] = String(attempt.inode);

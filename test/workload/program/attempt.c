@@ -1,9 +1,11 @@
 /* One attempt: what is true before the call, the call, its result, and what must be reported. */
 #include "workload.h"
 
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,6 +39,9 @@ long long now_us(void)
 struct victim {
 	bool exists;
 	struct stat status;
+	/* Of its directory's filesystem. */
+	dev_t device;
+	long magic;
 	/* Full path of the name itself; NULL when its directory cannot be opened. */
 	char *path;
 	/* Full path of the directory that the typed name starts from. */
@@ -70,6 +75,13 @@ static char *base_of(const struct attempt *attempt)
 	return path;
 }
 
+static long filesystem_magic(int fd)
+{
+	struct statfs status;
+
+	return fstatfs(fd, &status) ? 0 : (long)status.f_type;
+}
+
 static void look(const struct attempt *attempt, struct victim *victim)
 {
 	char *typed, *name, *directory_path;
@@ -98,26 +110,31 @@ static void look(const struct attempt *attempt, struct victim *victim)
 		if (parent)
 			victim->path = join(parent, name);
 	}
-	close(directory);
 	if (attempt->victim)
 		victim->status = *attempt->victim;
+	victim->device = facts_device(directory, victim->status.st_dev);
+	victim->magic = filesystem_magic(directory);
+	close(directory);
 }
 
 static void write_file(struct json *json, const struct attempt *attempt, const struct victim *victim)
 {
 	const struct stat *status = &victim->status;
+	bool overlay = victim->magic == OVERLAYFS_SUPER_MAGIC;
 
 	json_text(json, "type", type_name(status->st_mode));
-	if (attempt->inode_unjudged) {
+	/* stat() makes numbers of its own there. */
+	if (attempt->inode_unjudged || overlay) {
 		json_null(json, "inode");
 	} else {
 		json_number(json, "inode", (long long)status->st_ino);
 	}
-	json_text(json, "device", format("%u:%u", major(status->st_dev), minor(status->st_dev)));
+	json_text(json, "device", format("%u:%u", major(victim->device), minor(victim->device)));
 	json_number(json, "uid", (long long)status->st_uid + environment.id_offset);
 	json_number(json, "gid", (long long)status->st_gid + environment.id_offset);
 	json_text(json, "mode", format("%04o", status->st_mode & 07777));
-	json_number(json, "size", status->st_size);
+	/* -1: must be absent */
+	json_number(json, "size", S_ISDIR(status->st_mode) ? -1 : status->st_size);
 	json_key(json, "mtime");
 	json_raw(json, format("[%lld,%ld]", (long long)status->st_mtim.tv_sec, status->st_mtim.tv_nsec));
 }
@@ -140,6 +157,8 @@ static void write_release(struct json *json, const struct attempt *attempt, cons
 		json_number(json, "freed_bytes", -1);
 	else if (attempt->open == OPEN_UNJUDGED)
 		json_null(json, "freed_bytes");
+	else if (victim->magic == XFS_SUPER_MAGIC && !facts_has_module_types("xfs"))
+		json_number(json, "freed_bytes", -1);
 	else
 		json_number(json, "freed_bytes", status->st_blocks * 512LL);
 }
@@ -197,6 +216,9 @@ int attempt_run(const struct attempt *attempt)
 	json_text(&json, "unjudged", attempt->unjudged ? attempt->unjudged : "");
 	json_write(&json);
 
+	/* POSIX leaves the choice to the filesystem. */
+	if (attempt->want == ENOTEMPTY && result == -EEXIST)
+		return EEXIST;
 	if (-result != attempt->want)
 		problem("%s of %.200s gave %s, not %s", call_names[attempt->call], attempt->typed ? attempt->typed : "?",
 			result ? errno_name((int)-result) : "0", attempt->want ? errno_name(attempt->want) : "0");

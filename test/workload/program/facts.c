@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -45,6 +47,32 @@ static char *in_namespace(char *path)
 char *facts_fd_path(int fd)
 {
 	return in_namespace(facts_link(format("thread-self/fd/%d", fd)));
+}
+
+dev_t facts_device(int directory, dev_t seen)
+{
+	unsigned int id, device_major, device_minor;
+	struct statx status;
+	dev_t device = seen;
+	size_t length;
+	char *text;
+
+	/* A disk has one number for everyone. */
+	if (major(seen) || statx(directory, "", AT_EMPTY_PATH, STATX_MNT_ID, &status) || !(status.stx_mask & STATX_MNT_ID))
+		return seen;
+	text = read_text(proc_fd, "thread-self/mountinfo", &length);
+	for (char *line = text; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+		if (sscanf(line, "%u %*u %u:%u", &id, &device_major, &device_minor) == 3 && id == status.stx_mnt_id)
+			device = makedev(device_major, device_minor);
+	}
+	free(text);
+	return device;
+}
+
+bool facts_has_module_types(const char *module)
+{
+	/* Whatever the root directory of the caller is. */
+	return faccessat(proc_fd, format("1/root/sys/kernel/btf/%s", module), F_OK, 0) == 0;
 }
 
 unsigned long facts_mount_namespace(const char *entry)

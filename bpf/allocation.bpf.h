@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * How much storage a file occupies, as stat(2) would say. inode->i_blocks is only what most filesystems tell: others
+ * keep the number elsewhere. Data that was never written back (delayed allocation) occupies nothing yet, except on xfs,
+ * which reserves its blocks.
+ */
+#ifndef RMWATCH_ALLOCATION_BPF_H
+#define RMWATCH_ALLOCATION_BPF_H
+
+#include "kernel_types.bpf.h"
+#include "maps.bpf.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+/* include/uapi/linux/magic.h; bcachefs and zfs live outside of it. */
+#define BTRFS_SUPER_MAGIC 0x9123683e
+#define OVERLAYFS_SUPER_MAGIC 0x794c7630
+#define XFS_SUPER_MAGIC 0x58465342
+#define BCACHEFS_SUPER_MAGIC 0xca451a4e
+#define ZFS_SUPER_MAGIC 0x2fc12fc1
+
+/*
+ * The file in overlayfs' upper layer; NULL when there is none, and removing it releases nothing. struct ovl_inode is
+ * of a module, but its __upperdentry has followed the struct inode since 09d8b586731b ("ovl: move __upperdentry to
+ * ovl_inode", 4.14).
+ */
+static __always_inline struct inode *overlay__upper_inode(struct inode *inode)
+{
+	struct dentry *upper = NULL;
+
+	bpf_probe_read_kernel(&upper, sizeof(upper), (void *)inode + bpf_core_type_size(struct inode));
+	return upper ? BPF_CORE_READ(upper, d_inode) : NULL;
+}
+
+/* Writes the bytes to `bytes` and returns true, or returns false when they cannot be known. */
+static __always_inline bool inode__allocated(struct inode *inode, __u64 magic, __u64 *bytes)
+{
+	__u64 blocks = 0, delayed = 0;
+
+	if (magic == OVERLAYFS_SUPER_MAGIC) {
+		inode = overlay__upper_inode(inode);
+		if (!inode)
+			return false;
+		magic = BPF_CORE_READ(inode, i_sb, s_magic);
+	}
+	if (magic == BCACHEFS_SUPER_MAGIC || magic == ZFS_SUPER_MAGIC || magic == OVERLAYFS_SUPER_MAGIC)
+		return false;
+	if (magic == XFS_SUPER_MAGIC) {
+		if (!settings.xfs_blocks_at ||
+		    bpf_probe_read_kernel(&blocks, sizeof(blocks), (void *)inode + settings.xfs_blocks_at) ||
+		    bpf_probe_read_kernel(&delayed, sizeof(delayed), (void *)inode + settings.xfs_delayed_blocks_at))
+			return false;
+		*bytes = (blocks + delayed) * BPF_CORE_READ(inode, i_sb, s_blocksize);
+		return true;
+	}
+	*bytes = BPF_CORE_READ(inode, i_blocks) << 9;
+	if (magic == BTRFS_SUPER_MAGIC) {
+		__u64 block = BPF_CORE_READ(inode, i_sb, s_blocksize);
+
+		/* inode_get_bytes(), rounded as btrfs_getattr() does: small files lie inside the metadata. */
+		*bytes = (*bytes + BPF_CORE_READ(inode, i_bytes) + block - 1) & ~(block - 1);
+	}
+	return true;
+}
+
+#endif
