@@ -1,6 +1,7 @@
 #include "mount_watch.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -9,7 +10,8 @@
 #include "js_errors.h"
 
 Napi::Function MountWatch::Define(Napi::Env env) {
-  return DefineClass(env, "MountWatch", {InstanceMethod("close", &MountWatch::Close)});
+  return DefineClass(env, "MountWatch",
+                     {InstanceMethod("changed", &MountWatch::Changed), InstanceMethod("close", &MountWatch::Close)});
 }
 
 MountWatch::MountWatch(const Napi::CallbackInfo& info) : Napi::ObjectWrap<MountWatch>(info), env_(info.Env()) {
@@ -22,6 +24,12 @@ MountWatch::MountWatch(const Napi::CallbackInfo& info) : Napi::ObjectWrap<MountW
   WithJsErrors(env_, [&] {
     fd_ = open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd_ < 0) throw ProbeError("open " + path, errno);
+    asked_fd_ = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (asked_fd_ < 0) {
+      const int error = errno;
+      close(fd_);
+      throw ProbeError("open " + path, error);
+    }
     uv_loop_t* loop = nullptr;
     napi_get_uv_event_loop(env_, &loop);
     try {
@@ -38,6 +46,7 @@ MountWatch::MountWatch(const Napi::CallbackInfo& info) : Napi::ObjectWrap<MountW
           UV_PRIORITIZED);
     } catch (...) {
       close(fd_);
+      close(asked_fd_);
       throw;
     }
     readable_->Start();
@@ -59,7 +68,16 @@ void MountWatch::TakeDown() {
   hooked_ = false;
   readable_.reset();
   if (fd_ >= 0) close(fd_);
+  if (asked_fd_ >= 0) close(asked_fd_);
   fd_ = -1;
+  asked_fd_ = -1;
+}
+
+Napi::Value MountWatch::Changed(const Napi::CallbackInfo& info) {
+  struct pollfd asked = {asked_fd_, POLLPRI, 0};
+  // A closed watch has nothing to say.
+  const bool changed = asked_fd_ >= 0 && poll(&asked, 1, 0) > 0 && (asked.revents & (POLLPRI | POLLERR)) != 0;
+  return Napi::Boolean::New(info.Env(), changed);
 }
 
 Napi::Value MountWatch::Close(const Napi::CallbackInfo& info) {

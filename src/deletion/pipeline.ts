@@ -36,6 +36,8 @@ export interface PipelineParts {
   readClocks(out: Float64Array): void;
   /** The newest mounts of the host, for a device that those of a record's generation do not know. */
   mountsFor(device: number): MountTable | undefined;
+  /** The mounts of the host at this moment; asked at most once for each batch. */
+  mountsNow(): MountTable | undefined;
   onOwnDeletion(deletion: OwnDeletion): void;
 }
 
@@ -71,6 +73,8 @@ export class Pipeline {
   private readonly judges = new Map<number, Jurisdiction>();
   private readonly clocks = new Float64Array(3);
   private sequence = 0;
+  /** Of this batch; null while nobody asked. */
+  private mountsNow: MountTable | undefined | null = null;
 
   constructor(parts: PipelineParts) {
     this.parts = parts;
@@ -88,6 +92,7 @@ export class Pipeline {
   handleBatch(record: RecordView, offsets: Uint32Array, count: number): void {
     const { processes, lines, readClocks } = this.parts;
     readClocks(this.clocks);
+    this.mountsNow = null;
     for (let i = 0; i < count; i++) {
       record.moveTo(offsets[i]!);
       switch (record.kind) {
@@ -120,7 +125,8 @@ export class Pipeline {
       return;
     }
     const { judge } = used;
-    const path = this.paths.resolve(record, this.mountsOf(record, used.mounts));
+    const mounts = this.mountsOf(record, used.mounts);
+    const path = this.paths.resolve(record, mounts, mounts !== undefined && this.stillHolds(record.device, mounts));
     const process = this.parts.processes.get(record.processId);
     const verdict = this.verdict(record, judge, path, outcome, process);
     if (verdict.watches.length === 0) {
@@ -155,6 +161,15 @@ export class Pipeline {
     return mounts?.knows(record.device) === true ? mounts : this.parts.mountsFor(record.device);
   }
 
+  /**
+   * Device numbers are given out again at once. What was mounted when the record was made and is not any more may have
+   * been another filesystem: watches see its files, so that nothing goes unseen, but its path is not told for sure.
+   */
+  private stillHolds(device: number, mounts: MountTable): boolean {
+    if (this.mountsNow === null) this.mountsNow = this.parts.mountsNow();
+    return this.mountsNow === mounts || this.mountsNow === undefined || this.mountsNow.agrees(device, mounts);
+  }
+
   private verdict(
     record: RecordView,
     judge: Judge,
@@ -179,7 +194,7 @@ export class Pipeline {
   }
 
   private handleOwn(record: RecordView): void {
-    const path = this.paths.resolve(record, undefined);
+    const path = this.paths.resolve(record, undefined, false);
     this.parts.onOwnDeletion({
       operation: record.operation,
       result: (record.flags & DELETION_RESULT_KNOWN) === 0 ? undefined : record.result,

@@ -58,23 +58,24 @@ export class PathResolver {
   /** Most deletions in a row happen in one directory: its parts are made once. */
   private last: Directory = directoryOf('');
 
-  resolve(record: RecordView, mounts: MountTable | undefined): ResolvedPath {
+  /** `certain`: what `mounts` says of the record's device holds, so that the path on the host may be told. */
+  resolve(record: RecordView, mounts: MountTable | undefined, certain: boolean): ResolvedPath {
     const { flags } = record;
     const text = record.latin1(record.pathStart, record.pathLength);
     const reachesRoot = (flags & DELETION_PATH_COMPLETE) !== 0;
     if ((flags & DELETION_PATH_IS_BASE) === 0) {
       const hostPath = mounts === undefined ? undefined : hostPathOf(record, text, mounts);
-      return this.resolved(text, reachesRoot, hostPath);
+      return this.resolved(text, reachesRoot, hostPath, certain);
     }
     if ((flags & DELETION_HAS_TYPED) === 0) return UNKNOWN;
     const typed = record.latin1(record.typedStart, record.typedLength);
     const joined = joinTyped(text, typed);
     // Nothing, or more than the kernel takes: such a name leads nowhere.
     const isName = typed !== '' && !(typed.length >= TYPED_MAX && record.result === -constants.errno.ENAMETOOLONG);
-    return this.resolved(joined.path, reachesRoot && isName && !joined.hasParents, undefined);
+    return this.resolved(joined.path, reachesRoot && isName && !joined.hasParents, undefined, false);
   }
 
-  private resolved(path: string, complete: boolean, hostPath: string | undefined): ResolvedPath {
+  private resolved(path: string, complete: boolean, hostPath: string | undefined, certain: boolean): ResolvedPath {
     const slash = path.lastIndexOf('/');
     const name = path.slice(slash + 1);
     const directory = this.directory(path, Math.max(slash, 0));
@@ -90,7 +91,7 @@ export class PathResolver {
       json,
       fileJson: `"path":${json},"name":"${nameJson}","directory":${directory.fieldJson}`,
       bytes: directory.plain && nameJson === name ? undefined : base64IfLossy(path),
-      hostJson: hostPath === undefined ? undefined : jsonOf(hostPath),
+      hostJson: hostPath === undefined || !certain ? undefined : jsonOf(hostPath),
     };
   }
 

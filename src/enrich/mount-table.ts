@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 
 /** One mounted filesystem, or part of one; names in latin1 view. */
 export interface Mount {
+  /** The kernel's number of the mount, used again when it is gone. */
+  readonly id: number;
   /** The kernel's device number, major << 20 | minor. */
   readonly device: number;
   /** Path within the filesystem that is mounted, '' for its root. */
@@ -30,6 +32,13 @@ export class MountTable {
     return this.byDevice.has(device);
   }
 
+  /** Whether every mount of `device` is in both tables: then it is the same filesystem, not one that got its number. */
+  agrees(device: number, other: MountTable): boolean {
+    const ours = this.byDevice.get(device) ?? [];
+    const theirs = other.byDevice.get(device) ?? [];
+    return ours.length === theirs.length && ours.every(({ id }) => theirs.some((mount) => mount.id === id));
+  }
+
   /** `inFilesystem`: absolute path from the root of the filesystem on `device`. undefined: not mounted on this host. */
   hostPath(device: number, inFilesystem: string): string | undefined {
     for (const { root, mountPoint } of this.byDevice.get(device) ?? []) {
@@ -50,10 +59,11 @@ export function readMountTable(file: string): MountTable {
 export function parseMountInfo(text: string): Mount[] {
   const mounts: Mount[] = [];
   for (const line of text.split('\n')) {
-    const [, , device, root, mountPoint] = line.split(' ');
+    const [id, , device, root, mountPoint] = line.split(' ');
     const numbers = /^(\d+):(\d+)$/.exec(device ?? '');
     if (!numbers || root === undefined || mountPoint === undefined) continue;
     mounts.push({
+      id: Number(id),
       device: Number(numbers[1]) * 2 ** 20 + Number(numbers[2]),
       root: withoutSlash(unescapeOctal(root)),
       mountPoint: withoutSlash(unescapeOctal(mountPoint)),

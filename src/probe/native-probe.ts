@@ -11,7 +11,7 @@ export interface NativeBinding {
     ringBytes: number;
     askVerifier?: boolean;
   }) => NativeProbe;
-  readonly MountWatch: new (path: string, onChange: () => void) => { close(): void };
+  readonly MountWatch: new (path: string, onChange: () => void) => MountWatch;
   readonly recordLayout: unknown;
   readonly libbpfVersion: string;
   /** One datagram to a unix socket; '@' begins an abstract name. Throws a NativeError. */
@@ -31,7 +31,7 @@ export interface NativeProbe {
   describe(): ProbeDescription;
   /** Puts a filter in force, whole and at once; returns the generation that records judged by it carry. */
   setFilter(filter: NativeFilter): number;
-  /** The ring's memory, twice in a row so that no record is cut. Read-only; detached by `close`. */
+  /** The ring's memory, its beginning once more behind its end so that no record is cut. Read-only; detached by `close`. */
   ring(): ArrayBuffer;
   /** Writes the byte offsets in `ring()` of the next finished records; returns how many. They stay until `release`. */
   collect(offsets: Uint32Array): number;
@@ -50,6 +50,12 @@ export interface NativeProbe {
   /** Makes the kernel describe every process anew at its next deletion. */
   forgetProcesses(): void;
   /** Detaches and frees everything; may be called again. */
+  close(): void;
+}
+
+export interface MountWatch {
+  /** Whether the mounts changed since this was asked last, whatever waits on the event loop. */
+  changed(): boolean;
   close(): void;
 }
 

@@ -5,7 +5,7 @@ import type { AccountNames } from '../enrich/account-names.js';
 import { type MountTable, readMountTable } from '../enrich/mount-table.js';
 import { WatchCells } from '../metrics/watch-cells.js';
 import { nativeFilterOf } from '../probe/native-filter.js';
-import type { NativeBinding, NativeProbe } from '../probe/native-probe.js';
+import type { MountWatch, NativeBinding, NativeProbe } from '../probe/native-probe.js';
 
 /** Mount tables of hosts with many containers change in bursts. */
 const MOUNTS_SETTLE_MS = 50;
@@ -27,7 +27,9 @@ export class WatchState {
   private target: { probe: NativeProbe; pipeline: Pipeline } | undefined;
   /** Devices that were looked for in vain since the mounts changed last. */
   private absentDevices = new Set<number>();
-  private mountWatch: { close(): void } | undefined;
+  private mountWatch: MountWatch | undefined;
+  /** Newer than `mounts` while the news of a change has not come through. */
+  private newestMounts: MountTable | undefined;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(users: AccountNames, onProblem: (message: string) => void) {
@@ -79,6 +81,12 @@ export class WatchState {
     return this.mounts;
   }
 
+  /** The host's mounts as they are at this moment. */
+  mountsNow(): MountTable | undefined {
+    if (this.mountWatch?.changed()) this.newestMounts = this.readMounts();
+    return this.newestMounts ?? this.mounts;
+  }
+
   close(): void {
     clearTimeout(this.timer);
     this.mountWatch?.close();
@@ -94,6 +102,7 @@ export class WatchState {
 
   private renewMounts(): void {
     this.mounts = this.readMounts();
+    this.newestMounts = undefined;
     this.absentDevices = new Set();
     try {
       this.apply();
