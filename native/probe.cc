@@ -140,7 +140,7 @@ Napi::Value Probe::Ring(const Napi::CallbackInfo& info) {
   if (ring_.IsEmpty()) {
     // The kernel maps it read-only: a write from JavaScript would be a fault, and there is none.
     ring_ = Napi::Reference<Napi::ArrayBuffer>::New(
-        Napi::ArrayBuffer::New(env, const_cast<uint8_t*>(ring.data()), 2 * ring.size()), 1);
+        Napi::ArrayBuffer::New(env, const_cast<uint8_t*>(ring.data()), ring.mapped_size()), 1);
   }
   return ring_.Value();
 }

@@ -4,14 +4,23 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
+#include "../bpf/record.h"
 #include "probe_error.h"
 
+namespace {
+
+size_t RoundedUp(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
+
+}  // namespace
+
 RingReader::RingReader(int fd, size_t size) : fd_(fd), size_(size), page_(static_cast<size_t>(getpagesize())) {
+  mapped_size_ = size + std::min(size, RoundedUp(RECORD_BYTES_LIMIT, page_));
   void* consumer = mmap(nullptr, page_, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (consumer == MAP_FAILED) throw ProbeError("map the ring buffer", errno);
-  void* rest = mmap(nullptr, page_ + 2 * size, PROT_READ, MAP_SHARED, fd, static_cast<off_t>(page_));
+  void* rest = mmap(nullptr, page_ + mapped_size_, PROT_READ, MAP_SHARED, fd, static_cast<off_t>(page_));
   if (rest == MAP_FAILED) {
     const int error = errno;
     munmap(consumer, page_);
@@ -25,7 +34,7 @@ RingReader::RingReader(int fd, size_t size) : fd_(fd), size_(size), page_(static
 
 RingReader::~RingReader() {
   munmap(consumer_, page_);
-  munmap(const_cast<uint64_t*>(producer_), page_ + 2 * size_);
+  munmap(const_cast<uint64_t*>(producer_), page_ + mapped_size_);
 }
 
 size_t RingReader::Collect(uint32_t* offsets, size_t most) {

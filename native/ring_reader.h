@@ -3,8 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 
-/// Reads a BPF ring buffer in place. The kernel maps the data twice in a row, so every record is in one piece
-/// (kernel/bpf/ringbuf.c describes the layout: consumer page, producer page, data).
+/// Reads a BPF ring buffer in place. The kernel lays the data out twice in a row, so every record is in one piece
+/// (kernel/bpf/ringbuf.c describes the layout: consumer page, producer page, data). Of the second time only as much is
+/// mapped as the longest record needs: every mapped page counts as memory of the process.
 class RingReader {
  public:
   /// Maps the ring of the map `fd` with `size` bytes of data. Throws ProbeError.
@@ -14,8 +15,10 @@ class RingReader {
   RingReader& operator=(const RingReader&) = delete;
 
   const uint8_t* data() const { return data_; }
-  /// Bytes of data; `data()` can be read up to twice as far.
+  /// Bytes of data.
   size_t size() const { return size_; }
+  /// Bytes that can be read at data(): a record that begins near the end goes on behind it.
+  size_t mapped_size() const { return mapped_size_; }
   int fd() const { return fd_; }
 
   /// Writes the offsets in data() of the next finished records, `most` at most. They stay until Release().
@@ -28,6 +31,7 @@ class RingReader {
  private:
   int fd_;
   size_t size_;
+  size_t mapped_size_;
   size_t page_;
   uint64_t* consumer_;
   const uint64_t* producer_;

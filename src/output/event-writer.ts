@@ -14,6 +14,8 @@ export interface EventWriterOptions extends OutputHealthCallbacks {
 }
 
 const DEFAULT_QUEUE_BYTES = 64 * 1024 * 1024;
+/** With more than this waiting, events had better stay in the ring, whose memory is there anyway and holds more of them. */
+const CONGESTED_BYTES = 8 * 1024 * 1024;
 const DEFAULT_STALL_MS = 5_000;
 const DEFAULT_RETRY_MS = 1_000;
 
@@ -82,7 +84,7 @@ export class EventWriter {
    * stuck: a log that nobody reads must not stop the counting.
    */
   get congested(): boolean {
-    return !this.failed && !this.stalled && this.queue.bytes > this.queue.limitBytes / 2;
+    return !this.failed && !this.stalled && this.queue.bytes > Math.min(CONGESTED_BYTES, this.queue.limitBytes / 2);
   }
 
   /**

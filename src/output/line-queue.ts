@@ -1,7 +1,7 @@
 const NEWLINE = 0x0a;
 const SLAB_BYTES = 1 << 20;
 /** Emptied slabs kept for the next lines; more are left to the garbage collector, so that a long pause costs no memory for ever. */
-const SPARE_SLABS = 2;
+const SPARE_SLABS = 8;
 
 /** Bytes `start` to `end` wait; lines never span two slabs. */
 interface Slab {

@@ -2,7 +2,7 @@ import type { NativeProbe } from './native-probe.js';
 import { RecordView } from './record-view.js';
 
 /** Records handled before the space is given back and others get their turn. */
-const BATCH_RECORDS = 4096;
+const BATCH_RECORDS = 1024;
 /** Pause between two looks at a ring that is in use: what comes in between costs nobody a wake-up. */
 const PAUSE_MS = 20;
 /** With so much of the ring in use after a batch the next one follows without a pause. */
@@ -28,14 +28,16 @@ export class RingDrain {
   /** Looks at the ring so far: tells a watchdog that the drain lives. */
   turns = 0;
 
-  /** `mayContinue` false leaves records in the ring for now: their output is congested. */
-  constructor(probe: NativeProbe, handle: BatchHandler, mayContinue: () => boolean) {
+  /**
+   * `ringBytes`: the size of the ring, of which a little is mapped twice. `mayContinue` false leaves records in the ring
+   * for now: their output is congested.
+   */
+  constructor(probe: NativeProbe, ringBytes: number, handle: BatchHandler, mayContinue: () => boolean) {
     this.probe = probe;
     this.handle = handle;
     this.mayContinue = mayContinue;
-    const ring = probe.ring();
-    this.ringBytes = ring.byteLength / 2;
-    this.record = new RecordView(ring);
+    this.ringBytes = ringBytes;
+    this.record = new RecordView(probe.ring());
     probe.onReadable(() => this.turn());
   }
 

@@ -93,6 +93,7 @@ export class Daemon {
     this.selfTest = new SelfTest(opened.mode);
     this.drain = new RingDrain(
       opened.probe,
+      ringBufferBytes,
       (record, offsets, count) => this.pipeline!.handleBatch(record, offsets, count),
       () => !this.output!.writer.congested,
     );
@@ -185,6 +186,7 @@ export class Daemon {
       delay: this.delay,
       readClocks: (out) => binding.readClocks(out),
       mountsFor: (device) => this.watches.mountsFor(device),
+      mountsNow: () => this.watches.mountsNow(),
       onOwnDeletion: (deletion) => this.selfTest?.observe(deletion),
     });
     this.losses = new LossReporter(

@@ -513,7 +513,7 @@ describe('a process of its own', () => {
   });
 
   it('can exit although nobody reads its pipe', async () => {
-    const { code } = await run('set -o pipefail; "$@" | sleep 1', 100);
+    const { code } = await run('set -o pipefail; "$@" | { head -c 1 >/dev/null; sleep 1; }', 100);
     expect(code).toBe(9);
   });
 });
