@@ -1,3 +1,8 @@
+/** Name of a runtime or nothing, and the id; but not the monitors of Podman and CRI-O, which run on the host. */
+const RUNTIME = /^(?!.*\bconmon-)(?:.*[:-])?([0-9a-f]{64})(?:\.scope)?$/;
+/** Virtual machines of libvirt are called alike, "qemu-NUMBER-NAME": no containers, but processes of the host. */
+const NSPAWN = /^(?:machine-(?!qemu\\x2d\d+\\x2d)(.+)\.scope|systemd-nspawn@(.+)\.service)$/;
+
 /**
  * The container that a cgroup path belongs to, or undefined. Known forms:
  *   Docker                /docker/ID, /system.slice/docker-ID.scope
@@ -8,11 +13,13 @@
  */
 export function containerIdOf(cgroup: string): string | undefined {
   // The innermost one counts: containers run inside containers.
-  const runtime = [...cgroup.matchAll(/(?:^|[/:-])([0-9a-f]{64})(?=\.scope|\/|$)/g)].at(-1);
-  if (runtime) return runtime[1];
-  const nspawn = /\/(?:machine-([^/]+)\.scope|systemd-nspawn@([^/]+)\.service)(?=\/|$)/.exec(cgroup);
-  const name = nspawn?.[1] ?? nspawn?.[2];
-  return name === undefined ? undefined : unescapeUnitName(name);
+  for (const name of cgroup.split('/').reverse()) {
+    const runtime = RUNTIME.exec(name);
+    if (runtime) return runtime[1];
+    const nspawn = NSPAWN.exec(name);
+    if (nspawn) return unescapeUnitName((nspawn[1] ?? nspawn[2])!);
+  }
+  return undefined;
 }
 
 /** systemd writes other bytes than letters, digits, ':', '_' and '.' as "\xNN" (systemd-escape(1)). */
