@@ -20,6 +20,7 @@ export class AccountNames {
   private readonly file: string;
   private readonly database: 'passwd' | 'group';
   private names = new Map<number, string>();
+  private ids = new Map<string, number>();
   private readonly lookedUp = new Map<number, LookedUp>();
   private readonly pending = new Set<number>();
   private stamp = '';
@@ -41,8 +42,7 @@ export class AccountNames {
 
   /** The id of a name of the local file; for configuration. */
   idOf(name: string): number | undefined {
-    for (const [id, known] of this.names) if (known === name) return id;
-    return undefined;
+    return this.ids.get(name);
   }
 
   /** Reads the local file when it has changed. */
@@ -51,11 +51,11 @@ export class AccountNames {
       const { mtimeMs, ino, size } = statSync(this.file);
       const stamp = `${mtimeMs} ${ino} ${size}`;
       if (stamp === this.stamp) return;
-      this.names = parse(readFileSync(this.file, 'utf8'));
+      ({ names: this.names, ids: this.ids } = parse(readFileSync(this.file, 'utf8')));
       this.stamp = stamp;
     } catch {
       // Without the file every id is asked of the name services.
-      this.names = new Map();
+      ({ names: this.names, ids: this.ids } = parse(''));
       this.stamp = '';
     }
   }
@@ -66,18 +66,21 @@ export class AccountNames {
     execFile('getent', [this.database, String(id)], { timeout: LOOKUP_TIMEOUT_MS }, (_error, stdout) => {
       this.pending.delete(id);
       if (this.lookedUp.size >= LOOKED_UP_MAX) this.lookedUp.clear();
-      this.lookedUp.set(id, { name: parse(stdout).get(id), at: Date.now() });
+      this.lookedUp.set(id, { name: parse(stdout).names.get(id), at: Date.now() });
     });
   }
 }
 
-/** passwd(5), group(5): name:password:id:… */
-function parse(text: string): Map<number, string> {
+/** passwd(5), group(5): name:password:id:… Of several names for one id, and of several ids for one name, the first counts. */
+function parse(text: string): { names: Map<number, string>; ids: Map<string, number> } {
   const names = new Map<number, string>();
+  const ids = new Map<string, number>();
   for (const line of text.split('\n')) {
-    const [name, , id] = line.split(':');
-    // The first entry of an id is the one that tools show.
-    if (name && id && /^\d+$/.test(id) && !names.has(Number(id))) names.set(Number(id), name);
+    const [name, , digits] = line.split(':');
+    if (!name || !digits || !/^\d+$/.test(digits)) continue;
+    const id = Number(digits);
+    if (!names.has(id)) names.set(id, name);
+    if (!ids.has(name)) ids.set(name, id);
   }
-  return names;
+  return { names, ids };
 }
