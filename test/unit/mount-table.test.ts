@@ -1,0 +1,119 @@
+import { readFileSync, statSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { MountTable, parseMountInfo, readMountTable } from '../../src/enrich/mount-table.js';
+
+/** A line of mountinfo. */
+function line(device: string, root: string, mountPoint: string, optional = 'shared:1 - ext4 /dev/sda1 rw'): string {
+  return `36 35 ${device} ${root} ${mountPoint} rw,noatime ${optional}\n`;
+}
+
+function table(...lines: string[]): MountTable {
+  return new MountTable(parseMountInfo(lines.join('')));
+}
+
+const SDA1 = (8 << 20) | 1;
+
+describe('parseMountInfo', () => {
+  it('reads device, root and mount point', () => {
+    expect(
+      parseMountInfo(line('8:1', '/', '/') + line('0:1048575', '/sub/vol', '/srv/data', '- tmpfs none rw')),
+    ).toEqual([
+      { device: SDA1, root: '', mountPoint: '' },
+      { device: 1_048_575, root: '/sub/vol', mountPoint: '/srv/data' },
+    ]);
+  });
+
+  it('keeps the largest device numbers positive', () => {
+    expect(parseMountInfo(line('4095:1048575', '/', '/'))[0]!.device).toBe(2 ** 32 - 1);
+  });
+
+  it('undoes the escapes of the kernel, once', () => {
+    const [mount] = parseMountInfo(line('8:1', '/a\\040b\\011c\\012d', '/e\\134040f'));
+    expect(mount).toEqual({ device: SDA1, root: '/a b\tc\nd', mountPoint: '/e\\040f' });
+  });
+
+  it('keeps bytes that are not UTF-8', () => {
+    expect(parseMountInfo(line('8:1', '/\xff', '/\xe9\xa9'))[0]).toMatchObject({
+      root: '/\xff',
+      mountPoint: '/\xe9\xa9',
+    });
+  });
+
+  it.each(['', '\n', 'nonsense', '36 35', '36 35 8-1 / / rw', '36 35 8:1 /', ' '.repeat(10)])(
+    'leaves out %j',
+    (text) => {
+      expect(parseMountInfo(`${text}\n${line('8:1', '/', '/mnt')}`)).toHaveLength(1);
+    },
+  );
+
+  it('reads the table of this process, where the root is on the device that stat tells', () => {
+    const { mounts } = readMountTable('/proc/self/mountinfo');
+    expect(mounts).toHaveLength(readFileSync('/proc/self/mountinfo', 'latin1').trimEnd().split('\n').length);
+    // The numbers of stat(2) are spread otherwise: major in bits 8 to 19, minor in bits 0 to 7 and 20 up.
+    const { dev } = statSync('/proc');
+    const device = ((dev >> 8) & 0xfff) * 2 ** 20 + ((dev & 0xff) | ((dev >> 12) & 0xfff00));
+    expect(mounts.filter((mount) => mount.device === device).map(({ mountPoint }) => mountPoint)).toContain('/proc');
+  });
+
+  it('throws for a file that is not there', () => {
+    expect(() => readMountTable('/proc/self/no-such-file')).toThrow('ENOENT');
+  });
+});
+
+describe('MountTable', () => {
+  it('finds the path of a file on a mounted filesystem', () => {
+    const mounts = table(line('8:1', '/', '/'), line('8:2', '/', '/srv/data'));
+    expect(mounts.hostPath(SDA1, '/etc/a')).toBe('/etc/a');
+    expect(mounts.hostPath((8 << 20) | 2, '/x/y')).toBe('/srv/data/x/y');
+  });
+
+  it('finds nothing on a device that is not mounted here', () => {
+    const mounts = table(line('8:1', '/', '/'));
+    expect(mounts.hostPath(7, '/a')).toBeUndefined();
+    expect([mounts.knows(SDA1), mounts.knows(7)]).toEqual([true, false]);
+  });
+
+  it('names the root of a filesystem by its mount point', () => {
+    const mounts = table(line('8:1', '/', '/'), line('8:2', '/vol', '/srv'));
+    expect(mounts.hostPath(SDA1, '')).toBe('/');
+    expect(mounts.hostPath((8 << 20) | 2, '/vol')).toBe('/srv');
+  });
+
+  it('sees through bind mounts only what they show', () => {
+    const mounts = table(line('8:2', '/vol/a', '/srv/a'));
+    expect(mounts.hostPath((8 << 20) | 2, '/vol/a/f')).toBe('/srv/a/f');
+    expect(mounts.hostPath((8 << 20) | 2, '/vol/ab/f')).toBeUndefined();
+    expect(mounts.hostPath((8 << 20) | 2, '/vol/f')).toBeUndefined();
+  });
+
+  it('takes the mount that shows most, of several the oldest', () => {
+    const device = (8 << 20) | 2;
+    const lines = [
+      line('8:2', '/data/app', '/bind'),
+      line('8:2', '/', '/whole'),
+      line('8:2', '/', '/again'),
+      line('8:2', '/data', '/part'),
+    ];
+    expect(table(...lines).hostPath(device, '/data/app/f')).toBe('/whole/data/app/f');
+    expect(table(lines[0]!, lines[3]!).hostPath(device, '/data/app/f')).toBe('/part/app/f');
+    expect(table(lines[0]!, lines[3]!).hostPath(device, '/data/f')).toBe('/part/f');
+  });
+
+  it('places the files of a container by its overlay', () => {
+    const merged = '/var/lib/docker/overlay2/abc/merged';
+    const mounts = table(line('8:1', '/', '/'), line('0:52', '/', merged, '- overlay overlay rw,lowerdir=/l/A:/l/B'));
+    expect(mounts.hostPath(52, '/tmp/f')).toBe(`${merged}/tmp/f`);
+  });
+
+  it('is not confused by namespaces, which are mounted as files', () => {
+    const mounts = table(line('0:4', 'net:[4026532281]', '/run/netns/blue', '- nsfs nsfs rw'));
+    expect(mounts.knows(4)).toBe(true);
+    expect(mounts.hostPath(4, '/a')).toBeUndefined();
+  });
+
+  it('knows a file that was mounted by itself', () => {
+    const mounts = table(line('8:1', '/etc/app.conf', '/run/app.conf'));
+    expect(mounts.hostPath(SDA1, '/etc/app.conf')).toBe('/run/app.conf');
+    expect(mounts.hostPath(SDA1, '/etc/app.conf.d/x')).toBeUndefined();
+  });
+});
