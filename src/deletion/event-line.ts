@@ -106,6 +106,7 @@ export class EventLine {
       `,"rmwatch":{${this.requestedJson(record)}"path_complete":${path.complete}` +
       (path.bytes === undefined ? '' : `,"path_bytes":"${path.bytes}"`) +
       (path.hostJson === undefined ? '' : `,"host_path":${path.hostJson}`) +
+      (path.hostBytes === undefined ? '' : `,"host_path_bytes":"${path.hostBytes}"`) +
       linkJson(record, outcome) +
       (process?.rmwatchJson ?? '') +
       `,"mount_namespace":${record.mountNamespace}` +

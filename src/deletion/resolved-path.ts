@@ -28,6 +28,7 @@ export interface ResolvedPath {
   /** The path in base64 when JSON cannot hold it. */
   readonly bytes: string | undefined;
   readonly hostJson: string | undefined;
+  readonly hostBytes: string | undefined;
 }
 
 /** PATH_MAX without the NUL: longer names arrive cut to it. */
@@ -51,6 +52,7 @@ const UNKNOWN: ResolvedPath = {
   fileJson: '',
   bytes: undefined,
   hostJson: undefined,
+  hostBytes: undefined,
 };
 
 /** Turns the bytes of a record into the path of the removed name. */
@@ -81,6 +83,7 @@ export class PathResolver {
     const directory = this.directory(path, Math.max(slash, 0));
     const nameJson = jsonPartOf(name);
     const hostSlash = hostPath === undefined ? -1 : hostPath.lastIndexOf('/');
+    const told = certain ? hostPath : undefined;
     const json = directory.plain && nameJson === name ? `"${directory.path}/${name}"` : jsonOf(path);
     return {
       directory: directory.path,
@@ -91,7 +94,8 @@ export class PathResolver {
       json,
       fileJson: `"path":${json},"name":"${nameJson}","directory":${directory.fieldJson}`,
       bytes: directory.plain && nameJson === name ? undefined : base64IfLossy(path),
-      hostJson: hostPath === undefined || !certain ? undefined : jsonOf(hostPath),
+      hostJson: told === undefined ? undefined : jsonOf(told),
+      hostBytes: told === undefined ? undefined : base64IfLossy(told),
     };
   }
 

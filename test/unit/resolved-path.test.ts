@@ -1,0 +1,174 @@
+import { describe, expect, it } from 'vitest';
+import { PathResolver, type ResolvedPath } from '../../src/deletion/resolved-path.js';
+import { MountTable } from '../../src/enrich/mount-table.js';
+import {
+  DELETION_FS_ROOT,
+  DELETION_HAS_VICTIM,
+  DELETION_HOST_NAMESPACE,
+  DELETION_PATH_COMPLETE,
+  DELETION_PATH_IS_BASE,
+} from '../../src/probe/record-view.js';
+import { deletionRecord, viewOf } from '../support/records.js';
+
+const ENAMETOOLONG = 36;
+
+/** The members of "file" as a line has them. */
+function fileOf(path: ResolvedPath): unknown {
+  return JSON.parse(`{${path.fileJson}}`);
+}
+
+function resolveFound(path: string, flags = DELETION_HAS_VICTIM | DELETION_PATH_COMPLETE): ResolvedPath {
+  return new PathResolver().resolve(viewOf(deletionRecord({ flags }, { path, typed: 'x' })), undefined);
+}
+
+function resolveTyped(base: string, typed: string | undefined, result = 0, complete = DELETION_PATH_COMPLETE) {
+  const texts = { path: base, ...(typed !== undefined && { typed }) };
+  const record = deletionRecord({ flags: DELETION_PATH_IS_BASE | complete, result }, texts);
+  return new PathResolver().resolve(viewOf(record), undefined);
+}
+
+describe('a file that the kernel found', () => {
+  it.each([
+    ['a path', '/var/lib/a.db', '/var/lib', 'a.db'],
+    ['a name in the root', '/a', '/', 'a'],
+    ['quotes and backslashes', '/a"b/c\\d', '/a"b', 'c\\d'],
+    ['newlines and control characters', '/a\nb/c\x1b[0m', '/a\nb', 'c\x1b[0m'],
+    ['spaces and a name of dots', '/a b/...', '/a b', '...'],
+  ])('is told with %s', (_what, path, directory, name) => {
+    const resolved = resolveFound(path);
+    expect(fileOf(resolved)).toEqual({ path, name, directory });
+    expect(JSON.parse(resolved.json!)).toBe(path);
+    expect(resolved).toMatchObject({ complete: true, bytes: undefined, hostJson: undefined, hostDirectory: undefined });
+  });
+
+  it('has its names in latin1 view for the patterns, and as text in the line', () => {
+    const resolved = resolveFound(Buffer.from('/ü/日').toString('latin1'));
+    expect(resolved).toMatchObject({ directory: '/\xc3\xbc', name: '\xe6\x97\xa5', bytes: undefined });
+    expect(fileOf(resolved)).toEqual({ path: '/ü/日', name: '日', directory: '/ü' });
+  });
+
+  it.each(['/a/\xff', '/\xff/a', '/\xe9\n/\xe9"', '/a/\xf0\x9f\x98'])('tells the bytes of %j', (path) => {
+    const resolved = resolveFound(path);
+    expect(Buffer.from(resolved.bytes!, 'base64').toString('latin1')).toBe(path);
+    expect(fileOf(resolved)).toMatchObject({ path: Buffer.from(path, 'latin1').toString() });
+  });
+
+  it('can have a name of 255 bytes, and 255 bytes can be a name of 85 characters', () => {
+    expect(fileOf(resolveFound(`/d/${'n'.repeat(255)}`))).toMatchObject({ name: 'n'.repeat(255) });
+    const resolved = resolveFound(Buffer.from(`/d/${'日'.repeat(85)}`).toString('latin1'));
+    expect(resolved.name).toHaveLength(255);
+    expect(fileOf(resolved)).toMatchObject({ name: '日'.repeat(85) });
+  });
+
+  it('can lie as deep as PATH_MAX and deeper', () => {
+    const path = `${`/${'d'.repeat(254)}`.repeat(32)}/f`;
+    expect(fileOf(resolveFound(path))).toEqual({ path, name: 'f', directory: path.slice(0, -2) });
+  });
+
+  it('is told by its last names when the path was cut', () => {
+    const resolved = resolveFound('/deep/down/f', DELETION_HAS_VICTIM);
+    expect(resolved.complete).toBe(false);
+    expect(fileOf(resolved)).toMatchObject({ path: '/deep/down/f' });
+  });
+
+  it('is not mistaken for one in another directory', () => {
+    const resolver = new PathResolver();
+    const paths = ['/aa/x', '/aa/y', '/ab/x', '/aa/b/x', '/aa/x', '/x', '/\xff/x', '/aa/x', '/aab', '/aa/', '/a\n/x'];
+    for (const path of paths) {
+      const resolved = resolver.resolve(viewOf(deletionRecord({ flags: DELETION_HAS_VICTIM }, { path })), undefined);
+      const slash = path.lastIndexOf('/');
+      expect([resolved.directory, resolved.name]).toEqual([path.slice(0, slash), path.slice(slash + 1)]);
+      expect(fileOf(resolved)).toMatchObject({ path: Buffer.from(path, 'latin1').toString() });
+    }
+  });
+});
+
+describe('a name that was only typed', () => {
+  it.each([
+    ['in a directory', '/srv', 'a', '/srv/a', true],
+    ['in the root', '', 'a', '/a', true],
+    ['with a slash at the end', '/srv', 'a/', '/srv/a', true],
+    ['with parents, which can be links', '/srv', 'a/b', '/srv/a/b', false],
+    ['with ".."', '/srv', '../b', '/b', false],
+    ['as nothing', '/srv', '', '/srv', false],
+    ['absolutely, under a changed root', '/jail', '/a', '/jail/a', true],
+  ])('is joined: %s', (_what, base, typed, path, complete) => {
+    const resolved = resolveTyped(base, typed);
+    expect(fileOf(resolved)).toMatchObject({ path });
+    expect(resolved.complete).toBe(complete);
+  });
+
+  it('is incomplete when its directory is', () => {
+    expect(resolveTyped('/tail', 'a', 0, 0)).toMatchObject({ complete: false, directory: '/tail', name: 'a' });
+  });
+
+  it('is incomplete when it is longer than the kernel takes', () => {
+    const typed = 'n'.repeat(4095);
+    expect(resolveTyped('/srv', typed, -ENAMETOOLONG).complete).toBe(false);
+    expect(resolveTyped('/srv', typed.slice(1), -ENAMETOOLONG).complete).toBe(true);
+    expect(resolveTyped('/srv', 'n'.repeat(256), -ENAMETOOLONG).complete).toBe(true);
+  });
+
+  it('that could not be read tells nothing', () => {
+    const resolved = resolveTyped('/srv', undefined, -14);
+    expect(resolved).toMatchObject({ directory: undefined, complete: false, json: undefined, fileJson: '' });
+  });
+
+  it('can be the root', () => {
+    expect(fileOf(resolveTyped('', '/'))).toEqual({ path: '/', name: '', directory: '/' });
+  });
+});
+
+describe('a file in another mount namespace', () => {
+  const MERGED = '/var/lib/docker/overlay2/abc/merged';
+  const mounts = new MountTable([
+    { device: 1, root: '', mountPoint: '' },
+    { device: 2, root: '', mountPoint: '/srv/volumes' },
+    { device: 3, root: '', mountPoint: MERGED },
+    { device: 4, root: '', mountPoint: '/mnt/\xff' },
+  ]);
+  const FOREIGN = DELETION_HAS_VICTIM | DELETION_PATH_COMPLETE | DELETION_FS_ROOT;
+
+  function onHost(device: number, path: string, below: string, fsRoot: string[] = [], flags = FOREIGN): ResolvedPath {
+    const record = deletionRecord({ flags, device }, { path, typed: 'f', fsRoot, belowMount: below.length });
+    return new PathResolver().resolve(viewOf(record), mounts);
+  }
+
+  it('is found below the root of its container', () => {
+    const resolved = onHost(3, '/tmp/f', '/tmp/f');
+    expect(JSON.parse(resolved.hostJson!)).toBe(`${MERGED}/tmp/f`);
+    expect(resolved).toMatchObject({ directory: '/tmp', name: 'f', hostDirectory: `${MERGED}/tmp`, hostName: 'f' });
+  });
+
+  it('is found in its volume, which begins below the root of the filesystem', () => {
+    // From the mount's root upwards: the nearest name comes first.
+    const resolved = onHost(2, '/data/x/f', '/x/f', ['_data', 'db']);
+    expect(JSON.parse(resolved.hostJson!)).toBe('/srv/volumes/db/_data/x/f');
+  });
+
+  it('is not told twice when it has the same path on the host', () => {
+    expect(onHost(1, '/tmp/f', '/tmp/f')).toMatchObject({ hostJson: undefined, hostDirectory: undefined });
+  });
+
+  it('can lie in the root of the host', () => {
+    expect(onHost(1, '/a/f', '/f')).toMatchObject({ hostDirectory: '', hostName: 'f' });
+  });
+
+  it.each([
+    ['its filesystem is not mounted on the host', 9, '/tmp/f', FOREIGN],
+    ['the walk ended before the root of the mount', 3, '', FOREIGN],
+    ['the root of the filesystem was not reached', 3, '/tmp/f', FOREIGN & ~DELETION_FS_ROOT],
+    ['its process lives on the host', 3, '/tmp/f', FOREIGN | DELETION_HOST_NAMESPACE],
+    ['the kernel had not found it', 3, '/tmp/f', FOREIGN & ~DELETION_HAS_VICTIM],
+  ])('has no path on the host when %s', (_what, device, below, flags) => {
+    expect(onHost(device, '/tmp/f', below, [], flags)).toMatchObject({ hostJson: undefined, hostDirectory: undefined });
+  });
+
+  it('tells the bytes of a host path that is not UTF-8', () => {
+    const resolved = onHost(4, '/x/f', '/f');
+    expect(JSON.parse(resolved.hostJson!)).toBe('/mnt/\ufffd/f');
+    expect(Buffer.from(resolved.hostBytes!, 'base64').toString('latin1')).toBe('/mnt/\xff/f');
+    expect(onHost(3, '/tmp/\xff', '/tmp/\xff').hostBytes).toBeDefined();
+    expect(onHost(3, '/tmp/f', '/tmp/f').hostBytes).toBeUndefined();
+  });
+});
