@@ -1,4 +1,3 @@
-import { constants } from 'node:os';
 import { type AttachMode, OPERATIONS } from '../config/config.js';
 import {
   DELETION_ALLOCATION_KNOWN,
@@ -10,6 +9,7 @@ import {
   type RecordView,
 } from '../probe/record-view.js';
 import { base64IfLossy, jsonOf, jsonPartOf } from './byte-text.js';
+import { errorName } from './error-names.js';
 import type { Outcome } from './judge.js';
 import type { ProcessInfo } from './process-table.js';
 import type { ResolvedPath } from './resolved-path.js';
@@ -28,12 +28,6 @@ const FILE_TYPES = new Map([
   [0o020000, 'char_device'],
   [0o060000, 'block_device'],
 ]);
-
-/** Names of error numbers; of two names for one number the first is the one that strace(1) shows. */
-const ERROR_NAMES = new Map<number, string>();
-for (const [name, number] of Object.entries(constants.errno)) {
-  if (!ERROR_NAMES.has(number)) ERROR_NAMES.set(number, name);
-}
 
 /** The permission bits as ECS wants them: "0644". */
 const MODES = Array.from({ length: 0o10000 }, (_, mode) => mode.toString(8).padStart(4, '0'));
@@ -181,8 +175,4 @@ function linkJson(record: RecordView, outcome: Outcome): string {
     `,"last_link":${directory || record.linkCount === 1}${open}` +
     (freed === undefined ? '' : `,"freed_bytes":${freed}`)
   );
-}
-
-function errorName(number: number): string {
-  return ERROR_NAMES.get(number) ?? `E${number}`;
 }
