@@ -22,17 +22,19 @@ export interface DeletionEvent extends EventBase {
   readonly event: {
     readonly kind: 'event';
     readonly category: readonly ['file'];
-    /** `deletion` when it succeeded, `info` when it failed. */
+    /** `info` when it failed, otherwise `deletion`. */
     readonly type: readonly ['deletion'] | readonly ['info'];
     readonly action: Operation;
-    readonly outcome: 'success' | 'failure';
+    /** Absent when the kernel missed the end of the call. */
+    readonly outcome?: 'success' | 'failure';
     readonly dataset: 'rmwatch.deletion';
     /** Rises by one per delivered event since the daemon started. */
     readonly sequence: number;
   };
   /** Of a failed attempt: the errno name. */
   readonly error?: { readonly code: string };
-  readonly file: DeletedFile;
+  /** Absent when not even the name could be read: the caller passed none. */
+  readonly file?: DeletedFile;
   readonly process: DeletingProcess;
   readonly user?: { readonly id?: string; readonly name?: string };
   readonly group?: { readonly id?: string };

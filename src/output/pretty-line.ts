@@ -22,7 +22,7 @@ export function prettyLine(event: EventLine, { color }: PrettyOptions): string {
 
 function deletionLine(event: DeletionEvent, paint: Paint): string {
   const succeeded = event.event.outcome === 'success';
-  const outcome = succeeded ? 'ok' : escapeControl(event.error?.code ?? 'failed');
+  const outcome = succeeded ? 'ok' : escapeControl(event.error?.code ?? event.event.outcome ?? 'unknown');
   return [
     paint('dim', localTime(event['@timestamp'])),
     paint(succeeded ? 'red' : 'yellow', event.event.action.padEnd(ACTION_WIDTH)),
@@ -55,14 +55,14 @@ function localTime(timestamp: string): string {
 
 /** The released space says more than the size, which only stands for it when nothing was released. */
 function sizes(event: DeletionEvent): string {
-  const { size } = event.file;
+  const size = event.file?.size;
   const freed = event.rmwatch.freed_bytes;
   if (freed !== undefined) return `${byteText(freed)} freed`;
   return size === undefined ? '' : byteText(size);
 }
 
 function path(event: DeletionEvent): string {
-  const text = escapeControl(event.file.path);
+  const text = escapeControl(event.file?.path ?? '?');
   return event.rmwatch.path_complete ? text : `${text} (incomplete)`;
 }
 

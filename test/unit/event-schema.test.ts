@@ -23,6 +23,8 @@ describe('event schema', () => {
       'a deletion without optional parts',
       changed(changed(FULL_DELETION, 'user', undefined) as object, 'host', undefined),
     ],
+    ['an attempt whose name could not be read', changed(BARE_FAILURE, 'file', undefined)],
+    ['a deletion whose end the kernel missed', changed(FULL_DELETION, 'event/outcome', undefined)],
     ['a file older than its epoch', changed(FULL_DELETION, 'file/mtime', '-000001-01-01T00:00:00.000000000Z')],
   ])('accepts %s', (_what, event) => {
     expect(validateEventLine(event)).toEqual([]);
@@ -46,6 +48,7 @@ describe('event schema', () => {
     ['bytes that are not base64', FULL_DELETION, 'rmwatch/path_bytes', 'a'],
     ['an error of a success', FULL_DELETION, 'error', { code: 'ENOENT' }],
     ['a success that is no deletion', FULL_DELETION, 'event/type', ['info']],
+    ['an error without an outcome', BARE_FAILURE, 'event/outcome', undefined],
     ['a failure without its error', BARE_FAILURE, 'error', undefined],
     ['a failure that is a deletion', BARE_FAILURE, 'event/type', ['deletion']],
     ['a failure that freed space', BARE_FAILURE, 'rmwatch/freed_bytes', 1],

@@ -14,7 +14,7 @@ function sized(size: number, freed?: number): DeletionEvent {
   const { freed_bytes: _none, ...details } = FULL_DELETION.rmwatch;
   return {
     ...FULL_DELETION,
-    file: { ...FULL_DELETION.file, size },
+    file: { ...FULL_DELETION.file!, size },
     rmwatch: freed === undefined ? details : { ...details, freed_bytes: freed },
   };
 }
@@ -27,6 +27,13 @@ describe('prettyLine', () => {
     expect(prettyLine(BARE_FAILURE, PLAIN)).toBe(
       `${localTime()}  rmdir    ENOTEMPTY                   b (incomplete)                            ?[7]                  ?           all,app-data`,
     );
+  });
+
+  it('says so when the name or the outcome is not known', () => {
+    const { file: _none, ...nameless } = BARE_FAILURE;
+    expect(prettyLine(nameless, PLAIN)).toContain('ENOTEMPTY                   ? (incomplete)   ');
+    const { outcome: _missed, ...event } = FULL_DELETION.event;
+    expect(prettyLine({ ...FULL_DELETION, event }, PLAIN)).toContain('unlink   unknown  ');
   });
 
   it('tells of lost events', () => {
