@@ -118,7 +118,7 @@ export class ProcessTable {
     return {
       executableName: executableTail.slice(executableTail.lastIndexOf('/') + 1),
       processJson: parts.join(''),
-      containerJson: container === undefined ? '' : `,"container":{"id":${JSON.stringify(container)}}`,
+      containerJson: container === undefined ? '' : `,"container":{"id":${jsonOf(container)}}`,
       rmwatchJson:
         this.argsBytesJson(record, flags) +
         (login ? `,"login_uid":"${record.loginUid}"` : '') +
