@@ -11,7 +11,8 @@ interface EventBase {
   /** RFC 3339, UTC, with nanoseconds. */
   readonly '@timestamp': string;
   readonly ecs: { readonly version: string };
-  readonly log: { readonly level: 'info' | 'warn' };
+  /** `error` when events were lost. */
+  readonly log: { readonly level: 'info' | 'error' };
   /** The event in one sentence for people. */
   readonly message: string;
   readonly host?: { readonly name?: string; readonly boot?: { readonly id: string } };
@@ -111,6 +112,9 @@ export interface EventsLostEvent extends EventBase {
     readonly kind: 'pipeline_error';
     readonly action: 'events-lost';
     readonly dataset?: 'rmwatch.deletion';
+    /** They were lost between this and `end`. */
+    readonly start?: string;
+    readonly end?: string;
   };
   readonly rmwatch: { readonly lost: Readonly<Partial<Record<LossReason, number>>> };
 }

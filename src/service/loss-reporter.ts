@@ -34,12 +34,17 @@ export class LossReporter {
     this.told = { ...losses };
     const what = Object.entries(lost).map(([reason, count]) => `${count} ${reason}`);
     this.report(
-      `{"@timestamp":"${now.toISOString()}","ecs":{"version":"9.0.0"},"log":{"level":"error"}` +
+      `{"@timestamp":"${timestamp(now)}","ecs":{"version":"9.0.0"},"log":{"level":"error"}` +
         `,"message":"events lost: ${what.join(', ')}"` +
         ',"event":{"kind":"pipeline_error","action":"events-lost","dataset":"rmwatch.deletion"' +
-        `,"start":"${since.toISOString()}","end":"${now.toISOString()}"}` +
+        `,"start":"${timestamp(since)}","end":"${timestamp(now)}"}` +
         `,"host":${this.hostJson},"rmwatch":{"lost":${JSON.stringify(lost)}}}`,
     );
     return lost;
   }
+}
+
+/** With as many digits as the times of other lines have. */
+function timestamp(date: Date): string {
+  return date.toISOString().replace('Z', '000000Z');
 }

@@ -89,9 +89,15 @@ export const BARE_FAILURE: DeletionEvent = {
 export const EVENTS_LOST: EventsLostEvent = {
   '@timestamp': '2026-11-22T12:34:56.789012345Z',
   ecs: { version: '9.0.0' },
-  log: { level: 'warn' },
+  log: { level: 'error' },
   message: '127 events were lost',
-  event: { kind: 'pipeline_error', action: 'events-lost' },
+  event: {
+    kind: 'pipeline_error',
+    action: 'events-lost',
+    dataset: 'rmwatch.deletion',
+    start: '2026-11-22T12:34:55.789000000Z',
+    end: '2026-11-22T12:34:56.789000000Z',
+  },
   host: { name: 'web-3' },
   rmwatch: { lost: { ring_full: 123, state_full: 4 } },
 };
