@@ -84,8 +84,11 @@ export class SelfTest {
       }
     } catch (error) {
       problems.push(`could not delete files of its own: ${(error as Error).message}`);
-    } finally {
+    }
+    try {
       if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
+    } catch (error) {
+      problems.push(`could not remove its own directory: ${(error as Error).message}`);
     }
     return { ok: problems.length === 0, passed, problems };
   }
