@@ -1,0 +1,173 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { NativeProbe } from '../../src/probe/native-probe.js';
+import { RingDrain } from '../../src/probe/ring-drain.js';
+
+const RING_BYTES = 1 << 16;
+const PAUSE_MS = 20;
+
+/** The ring as the drain sees it: records wait, are collected, and keep their space until they are released. */
+class Ring {
+  waiting: number[] = [];
+  collected: number[] = [];
+  released = 0;
+  armed = false;
+  bytesPerRecord = 8;
+  /** What was asked of it, in order. */
+  readonly calls: string[] = [];
+  private wake = () => {};
+
+  readonly probe = {
+    ring: () => new ArrayBuffer(2 * RING_BYTES),
+    collect: (offsets: Uint32Array) => {
+      const taken = this.waiting.splice(0, offsets.length);
+      offsets.set(taken);
+      this.collected.push(...taken);
+      this.calls.push(`collect ${taken.length}`);
+      return taken.length;
+    },
+    release: () => {
+      this.released = this.collected.length;
+      this.calls.push('release');
+    },
+    arm: () => {
+      this.armed = this.waiting.length === 0;
+      return this.armed;
+    },
+    onReadable: (callback: () => void) => {
+      this.wake = callback;
+    },
+    usedBytes: () => this.waiting.length * this.bytesPerRecord,
+  } as unknown as NativeProbe;
+
+  /** A record comes; the drain is woken when it sleeps. */
+  add(...offsets: number[]): void {
+    this.waiting.push(...offsets);
+    if (!this.armed) return;
+    this.armed = false;
+    this.wake();
+  }
+}
+
+function bench() {
+  const ring = new Ring();
+  const handled: number[] = [];
+  const state = { mayContinue: true };
+  const drain = new RingDrain(
+    ring.probe,
+    (_record, offsets, count) => {
+      ring.calls.push('handle');
+      handled.push(...offsets.subarray(0, count));
+    },
+    () => state.mayContinue,
+  );
+  return { ring, handled, state, drain };
+}
+
+const numbers = (count: number) => Array.from({ length: count }, (_, i) => i * 8);
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe('RingDrain', () => {
+  it('sleeps without a timer until the first record comes, which it handles at once', () => {
+    const { ring, handled, drain } = bench();
+    drain.start();
+    expect([ring.armed, vi.getTimerCount(), drain.turns]).toEqual([true, 0, 0]);
+    ring.add(8);
+    expect(handled).toEqual([8]);
+  });
+
+  it('looks by itself while records come, and sleeps again when none did', () => {
+    const { ring, handled, drain } = bench();
+    drain.start();
+    ring.add(8);
+    ring.add(16);
+    expect([handled, ring.armed]).toEqual([[8], false]);
+    vi.advanceTimersByTime(PAUSE_MS);
+    expect([handled, ring.armed]).toEqual([[8, 16], false]);
+    vi.advanceTimersByTime(PAUSE_MS);
+    expect([ring.armed, vi.getTimerCount(), drain.turns]).toEqual([true, 0, 3]);
+    ring.add(24);
+    expect(handled).toEqual([8, 16, 24]);
+  });
+
+  it('looks again when a record comes just before it falls asleep', () => {
+    const { ring, handled, drain } = bench();
+    ring.waiting.push(8);
+    drain.start();
+    expect([ring.armed, handled]).toEqual([false, []]);
+    vi.advanceTimersByTime(PAUSE_MS);
+    expect(handled).toEqual([8]);
+  });
+
+  it('gives space back only after the records were handled, also when there were none', () => {
+    const { ring, drain } = bench();
+    drain.start();
+    ring.add(8);
+    vi.advanceTimersByTime(PAUSE_MS);
+    expect(ring.calls).toEqual(['collect 1', 'handle', 'release', 'collect 0', 'release']);
+  });
+
+  it('does not pause while much is waiting, but lets others have their turn', () => {
+    const { ring, handled, drain } = bench();
+    drain.start();
+    ring.add(...numbers(10_000));
+    expect(handled).toHaveLength(4096);
+    vi.advanceTimersByTime(0);
+    expect(handled).toHaveLength(8192);
+    vi.advanceTimersByTime(1);
+    expect(handled).toEqual(numbers(10_000));
+  });
+
+  it('pauses when little is waiting', () => {
+    const { ring, handled, drain } = bench();
+    ring.bytesPerRecord = 1;
+    drain.start();
+    ring.add(...numbers(4096 + RING_BYTES / 16));
+    vi.advanceTimersByTime(PAUSE_MS - 1);
+    expect(handled).toHaveLength(4096);
+    vi.advanceTimersByTime(1);
+    expect(handled).toHaveLength(8192);
+  });
+
+  it('leaves records in the ring while the output is congested', () => {
+    const { ring, handled, state, drain } = bench();
+    drain.start();
+    state.mayContinue = false;
+    ring.add(8);
+    vi.advanceTimersByTime(10 * PAUSE_MS);
+    expect([handled, ring.waiting, ring.armed]).toEqual([[], [8], false]);
+    expect(drain.turns).toBe(11);
+    state.mayContinue = true;
+    vi.advanceTimersByTime(PAUSE_MS);
+    expect(handled).toEqual([8]);
+  });
+
+  it('handles everything at once when it is asked to, also when the output is congested', () => {
+    const { ring, handled, state, drain } = bench();
+    state.mayContinue = false;
+    ring.waiting.push(...numbers(10_000));
+    drain.drainNow();
+    expect(handled).toEqual(numbers(10_000));
+    expect(ring.released).toBe(10_000);
+  });
+
+  it.each([
+    ['asleep', (ring: Ring) => ring.armed],
+    ['between two looks', (ring: Ring) => ring.add(8)],
+    ['in a hurry', (ring: Ring) => ring.add(...numbers(10_000))],
+  ])('stops for good when it is %s', (_what, prepare) => {
+    const { ring, handled, drain } = bench();
+    drain.start();
+    prepare(ring);
+    const before = handled.length;
+    drain.stop();
+    ring.add(8);
+    vi.advanceTimersByTime(10 * PAUSE_MS);
+    expect([handled.length, vi.getTimerCount()]).toEqual([before, 0]);
+  });
+});
