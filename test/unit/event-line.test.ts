@@ -7,6 +7,7 @@ import { PathResolver } from '../../src/deletion/resolved-path.js';
 import { MountTable } from '../../src/enrich/mount-table.js';
 import { prettyLine } from '../../src/output/pretty-line.js';
 import {
+  DELETION_ALLOCATION_KNOWN,
   DELETION_FS_ROOT,
   DELETION_HAS_VICTIM,
   DELETION_IO_URING,
@@ -31,7 +32,12 @@ const OPTIONS: EventLineOptions = {
   userName: (uid) => (uid === 0 ? 'root' : undefined),
 };
 const BOOT_OFFSET = Float64Array.from([1_795_350_000, 0, 0]);
-const FOUND = DELETION_HAS_VICTIM | DELETION_PATH_COMPLETE | DELETION_RESULT_KNOWN | DELETION_OPEN_KNOWN;
+const FOUND =
+  DELETION_HAS_VICTIM |
+  DELETION_ALLOCATION_KNOWN |
+  DELETION_PATH_COMPLETE |
+  DELETION_RESULT_KNOWN |
+  DELETION_OPEN_KNOWN;
 const FILE = {
   time_seconds: 896,
   time_nanoseconds: 789_012_345,
@@ -184,6 +190,11 @@ describe('EventLine', () => {
   it.each([
     ['the last link', {}, { last_link: true, still_open: false, freed_bytes: 8192 }],
     ['an open file', { flags: FOUND | DELETION_STILL_OPEN }, { last_link: true, still_open: true }],
+    [
+      'a file of a filesystem that does not tell',
+      { flags: FOUND & ~DELETION_ALLOCATION_KNOWN },
+      { last_link: true, still_open: false },
+    ],
     ['one of two links', { link_count: 2 }, { last_link: false, still_open: false }],
     ['a file of which nobody knows whether it is open', { flags: FOUND & ~DELETION_OPEN_KNOWN }, { last_link: true }],
     ['a directory', { mode: 0o040755, link_count: 2, flags: FOUND & ~DELETION_OPEN_KNOWN }, { last_link: true }],
@@ -194,6 +205,10 @@ describe('EventLine', () => {
       freed_bytes: undefined,
       ...expected,
     });
+  });
+
+  it('tells no size of a directory', () => {
+    expect(lineOf({ members: { mode: 0o040755 } }).file).not.toHaveProperty('size');
   });
 
   it('leaves out the file members that the kernel did not have', () => {
@@ -278,7 +293,7 @@ it(`carries any bytes, seed ${SEED}`, () => {
     (base64 === undefined ? Buffer.from(value) : Buffer.from(base64, 'base64')).toString('latin1');
 
   const mountPoint = `/mnt/${bytes(40)}`;
-  const mounts = new MountTable([{ device: FILE.device, root: '', mountPoint }]);
+  const mounts = new MountTable([{ id: 1, device: FILE.device, root: '', mountPoint }]);
   const line = new EventLine(OPTIONS);
   const paths = new PathResolver();
   const processes = new ProcessTable({ processArgs: true, forgetInKernel: () => {} });
@@ -303,7 +318,7 @@ it(`carries any bytes, seed ${SEED}`, () => {
       ),
     );
     const written = line.write(record, {
-      path: paths.resolve(record, mounts),
+      path: paths.resolve(record, mounts, true),
       outcome: 'success',
       process: processes.get(record.processId),
       ruleJson: '["all"]',

@@ -3,8 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { MountTable, parseMountInfo, readMountTable } from '../../src/enrich/mount-table.js';
 
 /** A line of mountinfo. */
-function line(device: string, root: string, mountPoint: string, optional = 'shared:1 - ext4 /dev/sda1 rw'): string {
-  return `36 35 ${device} ${root} ${mountPoint} rw,noatime ${optional}\n`;
+function line(
+  device: string,
+  root: string,
+  mountPoint: string,
+  optional = 'shared:1 - ext4 /dev/sda1 rw',
+  id = 36,
+): string {
+  return `${id} 35 ${device} ${root} ${mountPoint} rw,noatime ${optional}\n`;
 }
 
 function table(...lines: string[]): MountTable {
@@ -18,8 +24,8 @@ describe('parseMountInfo', () => {
     expect(
       parseMountInfo(line('8:1', '/', '/') + line('0:1048575', '/sub/vol', '/srv/data', '- tmpfs none rw')),
     ).toEqual([
-      { device: SDA1, root: '', mountPoint: '' },
-      { device: 1_048_575, root: '/sub/vol', mountPoint: '/srv/data' },
+      { id: 36, device: SDA1, root: '', mountPoint: '' },
+      { id: 36, device: 1_048_575, root: '/sub/vol', mountPoint: '/srv/data' },
     ]);
   });
 
@@ -29,7 +35,7 @@ describe('parseMountInfo', () => {
 
   it('undoes the escapes of the kernel, once', () => {
     const [mount] = parseMountInfo(line('8:1', '/a\\040b\\011c\\012d', '/e\\134040f'));
-    expect(mount).toEqual({ device: SDA1, root: '/a b\tc\nd', mountPoint: '/e\\040f' });
+    expect(mount).toEqual({ id: 36, device: SDA1, root: '/a b\tc\nd', mountPoint: '/e\\040f' });
   });
 
   it('keeps bytes that are not UTF-8', () => {
@@ -115,5 +121,23 @@ describe('MountTable', () => {
     const mounts = table(line('8:1', '/etc/app.conf', '/run/app.conf'));
     expect(mounts.hostPath(SDA1, '/etc/app.conf')).toBe('/run/app.conf');
     expect(mounts.hostPath(SDA1, '/etc/app.conf.d/x')).toBeUndefined();
+  });
+});
+
+describe('agrees', () => {
+  const before = table(line('8:1', '/', '/', undefined, 1), line('0:30', '/', '/srv', undefined, 2));
+
+  it('holds while the mounts of the device are the same', () => {
+    const after = table(line('0:30', '/', '/srv', undefined, 2), line('8:1', '/', '/', undefined, 1));
+    expect([before.agrees(30, after), before.agrees(99, after)]).toEqual([true, true]);
+  });
+
+  it.each([
+    ['gone', []],
+    ['another one', [line('0:30', '/', '/srv', undefined, 7)]],
+    ['one of several', [line('0:30', '/', '/srv', undefined, 2), line('0:30', '/', '/mnt', undefined, 7)]],
+  ])('does not hold when the mount is %s', (_what, lines) => {
+    const after = table(...lines);
+    expect([before.agrees(30, after), after.agrees(30, before)]).toEqual([false, false]);
   });
 });

@@ -9,6 +9,7 @@ import { MountTable } from '../../src/enrich/mount-table.js';
 import { DelayHistogram } from '../../src/metrics/delay-histogram.js';
 import { WatchCells } from '../../src/metrics/watch-cells.js';
 import {
+  DELETION_ALLOCATION_KNOWN,
   DELETION_FS_ROOT,
   DELETION_HAS_VICTIM,
   DELETION_HOST_NAMESPACE,
@@ -29,7 +30,12 @@ const EFAULT = 14;
 const UPTIME = 900;
 /** What the kernel says of most files on the host. */
 const FOUND =
-  DELETION_HAS_VICTIM | DELETION_PATH_COMPLETE | DELETION_RESULT_KNOWN | DELETION_OPEN_KNOWN | DELETION_HOST_NAMESPACE;
+  DELETION_HAS_VICTIM |
+  DELETION_ALLOCATION_KNOWN |
+  DELETION_PATH_COMPLETE |
+  DELETION_RESULT_KNOWN |
+  DELETION_OPEN_KNOWN |
+  DELETION_HOST_NAMESPACE;
 const FILE = {
   flags: FOUND,
   mode: 0o100644,
@@ -81,6 +87,7 @@ class Bench {
         this.askedDevices.push(device);
         return this.newestMounts;
       },
+      mountsNow: () => this.newestMounts,
       onOwnDeletion: (deletion) => this.own.push(deletion),
     });
   }
@@ -290,7 +297,7 @@ describe('a reload', () => {
 
 describe('paths of other mount namespaces', () => {
   const FOREIGN = { flags: (FOUND & ~DELETION_HOST_NAMESPACE) | DELETION_FS_ROOT, device: 5 };
-  const mounted = (mountPoint: string) => new MountTable([{ device: 5, root: '', mountPoint }]);
+  const mounted = (mountPoint: string) => new MountTable([{ id: 1, device: 5, root: '', mountPoint }]);
 
   /** Made in a container, whose root is the root of the filesystem on device 5. */
   function inContainer(path: string, members: object = {}): Buffer {
@@ -325,6 +332,14 @@ describe('paths of other mount namespaces', () => {
     bench.handle(inContainer('/f', { generation: 1 }), inContainer('/f', { generation: 2 }));
     expect(bench.lines.map(({ rmwatch }) => rmwatch.host_path)).toEqual(['/new/f', '/second/f']);
     expect(bench.askedDevices).toEqual([5]);
+  });
+
+  it('are left out when the mount went away meanwhile, but still seen by watches', () => {
+    const bench = new Bench();
+    bench.use(1, [watch('srv', { include: ['/srv/**'] })], mounted('/srv'));
+    bench.newestMounts = new MountTable([]);
+    bench.handle(inContainer('/f'));
+    expect(bench.lines.map(({ rule, rmwatch }) => [rule.name, rmwatch.host_path])).toEqual([[['srv'], undefined]]);
   });
 
   it('stay as they are when the device is mounted nowhere on the host', () => {

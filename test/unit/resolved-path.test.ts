@@ -18,13 +18,13 @@ function fileOf(path: ResolvedPath): unknown {
 }
 
 function resolveFound(path: string, flags = DELETION_HAS_VICTIM | DELETION_PATH_COMPLETE): ResolvedPath {
-  return new PathResolver().resolve(viewOf(deletionRecord({ flags }, { path, typed: 'x' })), undefined);
+  return new PathResolver().resolve(viewOf(deletionRecord({ flags }, { path, typed: 'x' })), undefined, false);
 }
 
 function resolveTyped(base: string, typed: string | undefined, result = 0, complete = DELETION_PATH_COMPLETE) {
   const texts = { path: base, ...(typed !== undefined && { typed }) };
   const record = deletionRecord({ flags: DELETION_PATH_IS_BASE | complete, result }, texts);
-  return new PathResolver().resolve(viewOf(record), undefined);
+  return new PathResolver().resolve(viewOf(record), undefined, false);
 }
 
 describe('a file that the kernel found', () => {
@@ -75,7 +75,11 @@ describe('a file that the kernel found', () => {
     const resolver = new PathResolver();
     const paths = ['/aa/x', '/aa/y', '/ab/x', '/aa/b/x', '/aa/x', '/x', '/\xff/x', '/aa/x', '/aab', '/aa/', '/a\n/x'];
     for (const path of paths) {
-      const resolved = resolver.resolve(viewOf(deletionRecord({ flags: DELETION_HAS_VICTIM }, { path })), undefined);
+      const resolved = resolver.resolve(
+        viewOf(deletionRecord({ flags: DELETION_HAS_VICTIM }, { path })),
+        undefined,
+        false,
+      );
       const slash = path.lastIndexOf('/');
       expect([resolved.directory, resolved.name]).toEqual([path.slice(0, slash), path.slice(slash + 1)]);
       expect(fileOf(resolved)).toMatchObject({ path: Buffer.from(path, 'latin1').toString() });
@@ -122,22 +126,28 @@ describe('a name that was only typed', () => {
 describe('a file in another mount namespace', () => {
   const MERGED = '/var/lib/docker/overlay2/abc/merged';
   const mounts = new MountTable([
-    { device: 1, root: '', mountPoint: '' },
-    { device: 2, root: '', mountPoint: '/srv/volumes' },
-    { device: 3, root: '', mountPoint: MERGED },
-    { device: 4, root: '', mountPoint: '/mnt/\xff' },
+    { id: 1, device: 1, root: '', mountPoint: '' },
+    { id: 2, device: 2, root: '', mountPoint: '/srv/volumes' },
+    { id: 3, device: 3, root: '', mountPoint: MERGED },
+    { id: 4, device: 4, root: '', mountPoint: '/mnt/\xff' },
   ]);
   const FOREIGN = DELETION_HAS_VICTIM | DELETION_PATH_COMPLETE | DELETION_FS_ROOT;
 
   function onHost(device: number, path: string, below: string, fsRoot: string[] = [], flags = FOREIGN): ResolvedPath {
     const record = deletionRecord({ flags, device }, { path, typed: 'f', fsRoot, belowMount: below.length });
-    return new PathResolver().resolve(viewOf(record), mounts);
+    return new PathResolver().resolve(viewOf(record), mounts, true);
   }
 
   it('is found below the root of its container', () => {
     const resolved = onHost(3, '/tmp/f', '/tmp/f');
     expect(JSON.parse(resolved.hostJson!)).toBe(`${MERGED}/tmp/f`);
     expect(resolved).toMatchObject({ directory: '/tmp', name: 'f', hostDirectory: `${MERGED}/tmp`, hostName: 'f' });
+  });
+
+  it('is placed for the watches only when the place is not certain', () => {
+    const record = deletionRecord({ flags: FOREIGN, device: 3 }, { path: '/tmp/f', typed: 'f', belowMount: 6 });
+    const resolved = new PathResolver().resolve(viewOf(record), mounts, false);
+    expect(resolved).toMatchObject({ hostJson: undefined, hostBytes: undefined, hostDirectory: `${MERGED}/tmp` });
   });
 
   it('is found in its volume, which begins below the root of the filesystem', () => {

@@ -4,6 +4,8 @@ import { RingDrain } from '../../src/probe/ring-drain.js';
 
 const RING_BYTES = 1 << 16;
 const PAUSE_MS = 20;
+/** Records handled at once. */
+const BATCH = 1024;
 
 /** The ring as the drain sees it: records wait, are collected, and keep their space until they are released. */
 class Ring {
@@ -54,6 +56,7 @@ function bench() {
   const state = { mayContinue: true };
   const drain = new RingDrain(
     ring.probe,
+    RING_BYTES,
     (_record, offsets, count) => {
       ring.calls.push('handle');
       handled.push(...offsets.subarray(0, count));
@@ -115,23 +118,23 @@ describe('RingDrain', () => {
   it('does not pause while much is waiting, but lets others have their turn', () => {
     const { ring, handled, drain } = bench();
     drain.start();
-    ring.add(...numbers(10_000));
-    expect(handled).toHaveLength(4096);
+    ring.add(...numbers(2_700));
+    expect(handled).toHaveLength(BATCH);
     vi.advanceTimersByTime(0);
-    expect(handled).toHaveLength(8192);
+    expect(handled).toHaveLength(2 * BATCH);
     vi.advanceTimersByTime(1);
-    expect(handled).toEqual(numbers(10_000));
+    expect(handled).toEqual(numbers(2_700));
   });
 
   it('pauses when little is waiting', () => {
     const { ring, handled, drain } = bench();
     ring.bytesPerRecord = 1;
     drain.start();
-    ring.add(...numbers(4096 + RING_BYTES / 16));
+    ring.add(...numbers(BATCH + RING_BYTES / 16));
     vi.advanceTimersByTime(PAUSE_MS - 1);
-    expect(handled).toHaveLength(4096);
+    expect(handled).toHaveLength(BATCH);
     vi.advanceTimersByTime(1);
-    expect(handled).toHaveLength(8192);
+    expect(handled).toHaveLength(2 * BATCH);
   });
 
   it('leaves records in the ring while the output is congested', () => {
@@ -150,16 +153,16 @@ describe('RingDrain', () => {
   it('handles everything at once when it is asked to, also when the output is congested', () => {
     const { ring, handled, state, drain } = bench();
     state.mayContinue = false;
-    ring.waiting.push(...numbers(10_000));
+    ring.waiting.push(...numbers(2_700));
     drain.drainNow();
-    expect(handled).toEqual(numbers(10_000));
-    expect(ring.released).toBe(10_000);
+    expect(handled).toEqual(numbers(2_700));
+    expect(ring.released).toBe(2_700);
   });
 
   it.each([
     ['asleep', (ring: Ring) => ring.armed],
     ['between two looks', (ring: Ring) => ring.add(8)],
-    ['in a hurry', (ring: Ring) => ring.add(...numbers(10_000))],
+    ['in a hurry', (ring: Ring) => ring.add(...numbers(2_700))],
   ])('stops for good when it is %s', (_what, prepare) => {
     const { ring, handled, drain } = bench();
     drain.start();
