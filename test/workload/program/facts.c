@@ -51,21 +51,26 @@ char *facts_fd_path(int fd)
 
 dev_t facts_device(int directory, dev_t seen)
 {
+	/* What lies outside of a changed root is only in the second. */
+	static const char *const tables[] = { "thread-self/mountinfo", "1/mountinfo" };
 	unsigned int id, device_major, device_minor;
 	struct statx status;
 	dev_t device = seen;
 	size_t length;
-	char *text;
 
 	/* A disk has one number for everyone. */
 	if (major(seen) || statx(directory, "", AT_EMPTY_PATH, STATX_MNT_ID, &status) || !(status.stx_mask & STATX_MNT_ID))
 		return seen;
-	text = read_text(proc_fd, "thread-self/mountinfo", &length);
-	for (char *line = text; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
-		if (sscanf(line, "%u %*u %u:%u", &id, &device_major, &device_minor) == 3 && id == status.stx_mnt_id)
-			device = makedev(device_major, device_minor);
+	for (int table = 0; table < 2; table++) {
+		char *text = read_text(proc_fd, tables[table], &length);
+
+		for (char *line = text; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+			if (sscanf(line, "%u %*u %u:%u", &id, &device_major, &device_minor) == 3 &&
+			    id == status.stx_mnt_id)
+				device = makedev(device_major, device_minor);
+		}
+		free(text);
 	}
-	free(text);
 	return device;
 }
 
