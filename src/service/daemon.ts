@@ -22,6 +22,8 @@ import { WatchState } from './watch-state.js';
 
 const HOUSEKEEPING_MS = 1_000;
 const FLUSH_DEADLINE_MS = 5_000;
+/** Until a self-test passes for the first time systemd waits, and so the next one should not be far. */
+const SELF_TEST_RETRY_MS = 2_000;
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -55,6 +57,9 @@ export class Daemon {
   private lastCounters: KernelCounters | undefined;
   private lastMissed = 0;
   private watchdogTurns = -1;
+  /** systemd has been told that the service is ready. */
+  private announced = false;
+  private announcement: NodeJS.Timeout | undefined;
   /** Attempts whose end the kernel left out. */
   private abandoned = 0;
   private reloading = false;
@@ -110,7 +115,7 @@ export class Daemon {
     await this.runSelfTest();
     this.scheduleSelfTest();
     this.systemd.startWatchdog(() => this.alive());
-    this.systemd.ready(this.statusText());
+    this.announce();
     diagnostics.info({ watches: this.config.watches.length }, 'watching for deletions');
   }
 
@@ -131,7 +136,7 @@ export class Daemon {
 
   private async reloadOnce(): Promise<void> {
     const { diagnostics } = this.options;
-    this.systemd.reloading();
+    if (this.announced) this.systemd.reloading();
     let successful = false;
     try {
       this.output?.writer.reopen();
@@ -154,7 +159,7 @@ export class Daemon {
     }
     const { lastSuccessSeconds } = this.reloadState;
     this.reloadState = { successful, lastSuccessSeconds: successful ? Date.now() / 1000 : lastSuccessSeconds };
-    if (this.stopping === undefined) this.systemd.ready(this.statusText());
+    if (this.announced && this.stopping === undefined) this.systemd.ready(this.statusText());
   }
 
   /** Detaches, drains, flushes. Returns the exit code; may be called again while it runs. */
@@ -264,6 +269,18 @@ export class Daemon {
     if (wasOk !== undefined && wasOk !== this.lastSelfTest.ok) this.systemd.status(this.statusText());
   }
 
+  /** Tells systemd that the service is ready, or, while no self-test has passed, tries again until one does. */
+  private announce(): void {
+    if (this.stopping !== undefined) return;
+    if (this.lastSelfTest?.ok === true) {
+      this.announced = true;
+      this.systemd.ready(this.statusText());
+      return;
+    }
+    this.systemd.status(this.statusText());
+    this.announcement = setTimeout(() => void this.runSelfTest().then(() => this.announce()), SELF_TEST_RETRY_MS);
+  }
+
   private scheduleSelfTest(): void {
     clearInterval(this.selfTestTimer);
     const { intervalMs } = this.config.selfTest;
@@ -312,6 +329,7 @@ export class Daemon {
     await step('systemd', () => this.systemd.stopping());
     clearInterval(this.housekeeping);
     clearInterval(this.selfTestTimer);
+    clearTimeout(this.announcement);
     await step('detach', () => {
       this.missed();
       this.opened?.probe.detach();

@@ -32,6 +32,19 @@ export class DaemonProcess {
 
   /** Resolves when the daemon is ready. */
   async start(...options: string[]): Promise<void> {
+    this.spawn(options);
+    await waitUntil(
+      'the daemon is ready',
+      async () => {
+        if (this.child!.exitCode !== null) throw new Error(`the daemon has ended: ${this.stderr}`);
+        return (await this.get('/-/ready').catch(() => undefined))?.status === 200;
+      },
+      20_000,
+    );
+  }
+
+  /** Starts the daemon and does not wait. */
+  spawn(options: readonly string[], environment: NodeJS.ProcessEnv = process.env): void {
     if (!existsSync(this.configFile)) this.configure();
     const args = [
       program,
@@ -44,19 +57,11 @@ export class DaemonProcess {
       this.eventsFile,
       ...options,
     ];
-    this.child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'], env: environment });
     this.exited = new Promise((resolve) => this.child!.once('exit', (code, signal) => resolve(code ?? signal!)));
     this.child.stderr!.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text;
     });
-    await waitUntil(
-      'the daemon is ready',
-      async () => {
-        if (this.child!.exitCode !== null) throw new Error(`the daemon has ended: ${this.stderr}`);
-        return (await this.get('/-/ready').catch(() => undefined))?.status === 200;
-      },
-      20_000,
-    );
   }
 
   get pid(): number {

@@ -1,0 +1,62 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { DaemonProcess } from '../support/daemon-process.js';
+import { NotifyListener } from '../support/notify-listener.js';
+import { waitUntil } from '../support/wait-until.js';
+
+/** What the daemon tells systemd; what systemd makes of it is tested in a guest. */
+let daemon: DaemonProcess;
+let listener: NotifyListener;
+
+beforeEach(async () => {
+  daemon = new DaemonProcess();
+  listener = new NotifyListener(join(daemon.directory, 'notify.sock'));
+  await listener.listening();
+});
+
+afterEach(async () => {
+  await daemon.dispose();
+  listener.close();
+});
+
+const told = (line: string) => listener.messages().filter((message) => message.includes(line));
+const hears = (line: string) => waitUntil(line, () => told(line).length > 0, 20_000);
+
+test('readiness waits for a self-test that passes; then watchdog, reload and end are told', async () => {
+  const selfTests = join(daemon.directory, 'later');
+  daemon.spawn([], {
+    ...process.env,
+    NOTIFY_SOCKET: listener.path,
+    RUNTIME_DIRECTORY: selfTests,
+    WATCHDOG_USEC: '400000',
+  });
+  await waitUntil(
+    'a status',
+    () =>
+      listener
+        .messages()
+        .flat()
+        .some((line) => line.startsWith('STATUS=SELF-TEST FAILING')),
+    20_000,
+  );
+  // A reload now must not look like the end of the start either.
+  daemon.signal('SIGHUP');
+  await waitUntil('the reload', () => daemon.diagnostics.includes('configuration reloaded'), 10_000);
+  expect(told('READY=1')).toEqual([]);
+  expect((await daemon.get('/-/ready')).status).toBe(503);
+
+  mkdirSync(selfTests);
+  await hears('READY=1');
+  expect(told('READY=1')).toEqual([['READY=1', expect.stringMatching(/^STATUS=watching: 1 watches, /)]]);
+  await hears('WATCHDOG=1');
+
+  daemon.signal('SIGHUP');
+  await hears('RELOADING=1');
+  expect(told('RELOADING=1')).toEqual([['RELOADING=1', expect.stringMatching(/^MONOTONIC_USEC=\d+$/)]]);
+  await waitUntil('ready again', () => told('READY=1').length === 2, 10_000);
+
+  expect(await daemon.stop()).toBe(0);
+  await hears('STOPPING=1');
+  expect(listener.messages().at(-1)).toEqual(['STOPPING=1']);
+});
