@@ -11,17 +11,18 @@ const ADDON = 'build/Release/rmwatch.node';
 /** As many directories deep as the modules that look for package.json and the addon from where they lie. */
 const PROGRAM = 'dist/bundle/main.js';
 
-/** Files and directories that go as they are; what is optional is left out while the checkout does not have it. */
+/** Files and directories that go as they are. */
 const COPIES = [
   { from: ADDON, to: `${HOME}/${ADDON}` },
   { from: 'config/rmwatch.example.yaml', to: 'etc/rmwatch/rmwatch.yaml' },
   { from: 'config/rmwatch.schema.json', to: 'usr/share/rmwatch/rmwatch.schema.json' },
   { from: 'config/event.schema.json', to: 'usr/share/rmwatch/event.schema.json' },
   { from: 'LICENSE', to: 'usr/share/doc/rmwatch/copyright' },
-  { from: 'systemd/rmwatch.service', to: 'usr/lib/systemd/system/rmwatch.service', optional: true },
-  { from: 'systemd/rmwatch.sysusers', to: 'usr/lib/sysusers.d/rmwatch.conf', optional: true },
-  { from: 'systemd/rmwatch.tmpfiles', to: 'usr/lib/tmpfiles.d/rmwatch.conf', optional: true },
-  { from: 'systemd/rmwatch.logrotate', to: 'etc/logrotate.d/rmwatch', optional: true },
+  { from: 'systemd/rmwatch.service', to: 'usr/lib/systemd/system/rmwatch.service' },
+  { from: 'systemd/rmwatch.sysusers', to: 'usr/lib/sysusers.d/rmwatch.conf' },
+  { from: 'systemd/rmwatch.logrotate', to: 'etc/logrotate.d/rmwatch' },
+  { from: 'systemd/kprobe.conf', to: `${HOME}/systemd/kprobe.conf` },
+  { from: 'systemd/root.conf', to: `${HOME}/systemd/root.conf` },
   { from: 'config/prometheus', to: 'usr/share/rmwatch/prometheus' },
   { from: 'config/grafana', to: 'usr/share/rmwatch/grafana' },
   { from: 'config/man/rmwatch.8', to: 'usr/share/man/man8/rmwatch.8' },
@@ -129,10 +130,7 @@ async function stage(argument) {
   const epoch = sourceDateEpoch();
   const target = openTarget(argument);
   const wrapper = path.join(target, 'usr/bin/rmwatch');
-  for (const { from, to, optional } of COPIES) {
-    const source = path.join(root, from);
-    if (!optional || fs.existsSync(source)) copy(source, path.join(target, to));
-  }
+  for (const { from, to } of COPIES) copy(path.join(root, from), path.join(target, to));
   writePackageJson(target);
   const licenses = await bundle(path.join(root, 'dist/main.js'), path.join(target, HOME, PROGRAM));
   write(path.join(target, 'usr/share/doc/rmwatch/npm-packages'), licenses);
