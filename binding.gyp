@@ -35,15 +35,16 @@
       "include_dirs": ["<(bpf_objects)"],
       "defines": [
         "NAPI_VERSION=8",
+        "_FORTIFY_SOURCE=2",
         "RMWATCH_PROBE_OBJECT=\"<(bpf_objects)/rmwatch.bpf.o\"",
         "RMWATCH_PROBE_LOOP_OBJECT=\"<(bpf_objects)/rmwatch.loop.bpf.o\""
       ],
       "cflags_cc": ["-std=c++17", "-Wall", "-Wextra", "-Wno-missing-field-initializers", "-Wno-cast-function-type"],
-      "cflags": ["-fvisibility=hidden"],
+      "cflags": ["-fvisibility=hidden", "-fstack-protector-strong"],
       "libraries": ["-lbpf"],
       # Old dtags: the libraries beside the addon have to find one another there, too.
       "ldflags": [
-        "-Wl,-z,origin",
+        "-Wl,-z,origin,-z,relro,-z,now",
         "-Wl,-rpath,'$$ORIGIN/lib'",
         "-Wl,--disable-new-dtags",
         "-static-libstdc++",
