@@ -71,11 +71,14 @@ if [ -z "${CLANG:-}" ]; then
   fi
 fi
 
-# The style of native/ and bpf/ is that of one version of clang-format. Guest kernels come from Debian's archive, their
+# The style of native/ and bpf/ is that of one version of clang-format, packages are checked by lintian and the service by
+# systemd-analyze; where apt has them not, tests say what they skip. Guest kernels come from Debian's archive, their
 # filesystems are made here.
-need_format=
+optional=
 if [ "${1:-}" = --tests ]; then
-  command -v clang-format-19 >/dev/null || need_format=1
+  command -v clang-format-19 >/dev/null || optional=clang-format-19
+  command -v lintian >/dev/null || optional="$optional lintian"
+  command -v systemd-analyze >/dev/null || optional="$optional systemd"
   [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || miss debian-archive-keyring
   for filesystem in ext4:e2fsprogs btrfs:btrfs-progs xfs:xfsprogs; do
     PATH=$PATH:/usr/sbin:/sbin command -v "mkfs.${filesystem%:*}" >/dev/null || miss "${filesystem#*:}"
@@ -94,7 +97,7 @@ if [ -n "$missing$need_clang" ]; then
     exit 4
   fi
 fi
-if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && [ -n "$missing$need_clang$need_format" ]; then
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && [ -n "$missing$need_clang$optional" ]; then
   export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
   if [ -n "$missing$need_clang" ] || [ -z "$(candidate make)" ]; then
     say 'updating the package lists of apt'
@@ -110,7 +113,9 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && [ -n "$missing$need_cl
     0.* | *:0.*)
       has_libbpf || die "needs libbpf 1.0 or newer; this system has $(candidate libbpf-dev). Debian 12, Ubuntu 24.04 and newer will do" ;;
   esac
-  if [ -n "$need_format" ] && installable clang-format-19; then miss clang-format-19; fi
+  for package in $optional; do
+    if installable "$package"; then miss "$package"; fi
+  done
   if [ -n "$missing" ]; then
     say "installing system packages: $missing"
     # shellcheck disable=SC2086 # a list of names

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundle } from './bundle.mjs';
+import { commonLicences, copyrightText, libraryLicence, npmPackageLicence } from './licences.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const HOME = 'usr/lib/rmwatch';
@@ -17,7 +18,6 @@ const COPIES = [
   { from: 'config/rmwatch.example.yaml', to: 'etc/rmwatch/rmwatch.yaml' },
   { from: 'config/rmwatch.schema.json', to: 'usr/share/rmwatch/rmwatch.schema.json' },
   { from: 'config/event.schema.json', to: 'usr/share/rmwatch/event.schema.json' },
-  { from: 'LICENSE', to: 'usr/share/doc/rmwatch/copyright' },
   { from: 'systemd/rmwatch.service', to: 'usr/lib/systemd/system/rmwatch.service' },
   { from: 'systemd/rmwatch.sysusers', to: 'usr/lib/sysusers.d/rmwatch.conf' },
   { from: 'systemd/rmwatch.logrotate', to: 'etc/logrotate.d/rmwatch' },
@@ -41,6 +41,8 @@ elif ! node=$(command -v node); then
 fi
 exec "$node" "$home/${PROGRAM}" "$@"
 `;
+
+const DOCUMENTATION = 'usr/share/doc/rmwatch';
 
 const COMPLETIONS = [
   { shell: 'bash', to: 'usr/share/bash-completion/completions/rmwatch' },
@@ -84,15 +86,28 @@ function resolveLibraries(addon) {
   return libraries;
 }
 
+/** Copies the shared libraries that the addon needs. Returns their licences. */
 function copyLibraries(target) {
+  const licences = [];
   const addon = path.join(target, HOME, ADDON);
   const directory = path.join(path.dirname(addon), 'lib');
   for (const [name, file] of resolveLibraries(addon)) {
     if (file === undefined || file === 'not found') throw new Error(`the addon needs ${name}, which is not here`);
     copy(file, path.join(directory, name));
+    licences.push(libraryLicence(file, `/${path.relative(target, directory)}/${name}`));
   }
   for (const [name, file] of resolveLibraries(addon)) {
     if (file !== path.join(directory, name)) throw new Error(`${name} would be taken from ${file} instead of the tree`);
+  }
+  return licences;
+}
+
+/** The texts that Debian keeps in one place go along, for targets that have no such place. */
+function writeLicences(target, works) {
+  const text = copyrightText(fs.readFileSync(path.join(root, 'LICENSE'), 'utf8'), works);
+  write(path.join(target, DOCUMENTATION, 'copyright'), text);
+  for (const [name, licence] of commonLicences(text)) {
+    write(path.join(target, DOCUMENTATION, 'common-licenses', name), licence);
   }
 }
 
@@ -132,9 +147,9 @@ async function stage(argument) {
   const wrapper = path.join(target, 'usr/bin/rmwatch');
   for (const { from, to } of COPIES) copy(path.join(root, from), path.join(target, to));
   writePackageJson(target);
-  const licenses = await bundle(path.join(root, 'dist/main.js'), path.join(target, HOME, PROGRAM));
-  write(path.join(target, 'usr/share/doc/rmwatch/npm-packages'), licenses);
-  copyLibraries(target);
+  const packages = await bundle(path.join(root, 'dist/main.js'), path.join(target, HOME, PROGRAM));
+  const licences = packages.map((directory) => npmPackageLicence(directory, `/${HOME}/${PROGRAM}`));
+  writeLicences(target, [...licences, ...copyLibraries(target)]);
   write(wrapper, WRAPPER, 0o755);
   writeCompletions(target);
   normalize(target, epoch, wrapper);
