@@ -8,6 +8,7 @@ export default defineConfig({
     projects: [
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/workload/**/*.test.ts'] } },
       { test: { name: 'addon', include: ['test/addon/**/*.test.ts'], ...slow } },
+      { test: { name: 'service', include: ['test/service/**/*.test.ts'], ...slow } },
       { test: { name: 'kernel', include: ['test/kernel/**/*.test.ts'], ...slow } },
     ],
   },

@@ -1,0 +1,281 @@
+/**
+ * Runs in a guest with systemd, by the Node.js that the package under test has installed: the service as an administrator
+ * meets it, from the first start to the purge. Reports one JSON line for each check: { check, ok, problems, seconds }.
+ * Arguments: the first package has been installed by the caller; the second one is the upgrade.
+ */
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import { deletions, journal, metrics, rmwatchLines } from './daemon-view.mjs';
+import { poll, run, runOk, sleep, systemd, unit } from './machine.mjs';
+
+const [UPGRADE] = process.argv.slice(2);
+const CONFIG = '/etc/rmwatch/rmwatch.yaml';
+const DROP_INS = '/etc/systemd/system/rmwatch.service.d';
+const SHIPPED_DROP_INS = '/usr/lib/rmwatch/systemd';
+const LOG = '/var/log/rmwatch/events.json';
+/** CAP_PERFMON and CAP_BPF by their numbers. */
+const TWO_CAPABILITIES = (1n << 38n) | (1n << 39n);
+const THRESHOLD = 30;
+
+/** A service of somebody else, with a /tmp of its own. */
+const PRIVATE_UNIT = `[Service]
+Type=oneshot
+User=alice
+PrivateTmp=yes
+ExecStart=/bin/sh -c 'touch /tmp/private && rm /tmp/private'
+`;
+
+const results = fs.openSync(process.env.RMWATCH_RESULTS, 'a');
+let failed = 0;
+
+/** Runs one check; what it returns, beside problems, is told. A check that throws does not keep the next from running. */
+async function check(name, body) {
+  const began = Date.now();
+  const problems = [];
+  const expect = (what, actual, wanted) => {
+    const matches = wanted instanceof RegExp ? wanted.test(String(actual)) : actual === wanted;
+    if (!matches) problems.push(`${what}: ${JSON.stringify(actual)?.slice(0, 500)} instead of ${wanted}`);
+  };
+  let facts;
+  try {
+    facts = await body(expect);
+  } catch (error) {
+    problems.push(String(error.stack));
+  }
+  if (problems.length > 0) {
+    failed += 1;
+    console.log(journal().slice(-4_000));
+  }
+  const seconds = (Date.now() - began) / 1000;
+  fs.writeSync(results, `${JSON.stringify({ check: name, ok: problems.length === 0, problems, seconds, ...facts })}\n`);
+}
+
+/** JSON is YAML. To load programs takes most of the time here: `attach` saves those of the modes that are not meant. */
+function configure(watch, { output = 'stdout', attach = 'auto' } = {}) {
+  const watches = [{ name: watch, include: ['/srv/**', '/home/**', '/tmp/**'] }];
+  fs.writeFileSync(CONFIG, JSON.stringify({ watches, log: { output }, probe: { attach } }));
+}
+
+function dropIn(name, text) {
+  fs.mkdirSync(DROP_INS, { recursive: true });
+  if (text === undefined) fs.rmSync(`${DROP_INS}/${name}`, { force: true });
+  else fs.writeFileSync(`${DROP_INS}/${name}`, text);
+  systemd('daemon-reload');
+}
+
+/** Deletes a file below /srv by rm, as root, and waits until the daemon counts one more for `watch`. */
+async function deletionIsCounted(watch, expect) {
+  const name = `rmwatch_deletions_total{watch="${watch}",operation="unlink"}`;
+  const before = metrics()[name];
+  fs.writeFileSync('/srv/counted', '');
+  runOk('rm', '/srv/counted');
+  await poll('the deletion is counted', () => metrics()[name] > before);
+  expect('counted', metrics()[name], before + 1);
+}
+
+await check('installed, not started', (expect) => {
+  expect('enabled', run('systemctl', 'is-enabled', 'rmwatch').stdout.trim(), 'disabled');
+  expect('active', unit().ActiveState, 'inactive');
+  expect('user', run('getent', 'passwd', 'rmwatch').stdout, /^rmwatch:x:\d+:\d+:[^:]*:\/:\/usr\/sbin\/nologin$/m);
+  expect('configuration', run('rmwatch', 'validate').stdout, `${CONFIG} is valid: 1 watch\n`);
+  expect('node of the host', run('sh', '-c', 'command -v node').status, 127);
+});
+
+await check('READY only after the first self-test', async (expect) => {
+  configure('first');
+  // A directory that is not there yet: self-tests fail until it is.
+  dropIn('test.conf', '[Service]\nEnvironment=RUNTIME_DIRECTORY=/run/rmwatch/later\nWatchdogSec=15s\n');
+  systemd('enable', '--now', '--no-block', 'rmwatch');
+  await poll('the status', () => unit().StatusText.startsWith('SELF-TEST FAILING'));
+  await sleep(3_000);
+  expect('state', unit().ActiveState, 'activating');
+  expect('not ready', run('curl', '-s', 'http://127.0.0.1:29293/-/ready').stdout, /^self-test/);
+  runOk('install', '-d', '-o', 'rmwatch', '-g', 'rmwatch', '/run/rmwatch/later');
+  await poll('the unit is active', () => unit().ActiveState === 'active');
+  expect('status', unit().StatusText, /^watching: 1 watches, fentry on do_unlinkat$/);
+  expect(
+    'ready',
+    run('curl', '-s', '-o', '/dev/null', '-w', '%{http_code}', 'http://127.0.0.1:29293/-/ready').stdout,
+    '200',
+  );
+  dropIn('test.conf', '[Service]\nWatchdogSec=15s\n');
+  return { paranoid: Number(fs.readFileSync('/proc/sys/kernel/perf_event_paranoid', 'utf8')) };
+});
+
+await check('has two capabilities and is confined', (expect) => {
+  const status = fs.readFileSync(`/proc/${unit().MainPID}/status`, 'utf8');
+  const field = (name) => new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(status)?.[1];
+  for (const set of ['CapEff', 'CapPrm', 'CapBnd', 'CapAmb']) {
+    expect(set, field(set), TWO_CAPABILITIES.toString(16).padStart(16, '0'));
+  }
+  const uid = run('id', '-u', 'rmwatch').stdout.trim();
+  expect('uid', field('Uid'), [uid, uid, uid, uid].join('\t'));
+  expect('NoNewPrivs', field('NoNewPrivs'), '1');
+  expect('Seccomp', field('Seccomp'), '2');
+  const own = fs.readlinkSync(`/proc/${unit().MainPID}/ns/mnt`);
+  expect('a mount namespace of its own', own !== fs.readlinkSync('/proc/1/ns/mnt'), true);
+  const analysis = run('systemd-analyze', 'security', '--no-pager', `--threshold=${THRESHOLD}`, 'rmwatch.service');
+  expect('systemd-analyze security', analysis.status, 0);
+  return { score: /exposure level for rmwatch\.service: ([\d.]+)/.exec(analysis.stdout)?.[1] };
+});
+
+await check('deletions of other users, namespaces and units are told right', async (expect) => {
+  runOk('useradd', '--create-home', 'alice');
+  runOk('runuser', '-u', 'alice', '--', 'sh', '-c', 'cd && touch letter && rm letter');
+  // Another mount namespace.
+  fs.writeFileSync('/run/systemd/system/private.service', PRIVATE_UNIT);
+  systemd('start', 'private');
+  // A filesystem that was mounted after the daemon had started, seen at another place in another namespace.
+  runOk('mkdir', '-p', '/srv/late', '/mnt/elsewhere');
+  runOk('mount', '-t', 'tmpfs', 'late', '/srv/late');
+  fs.writeFileSync('/srv/late/file', '');
+  runOk('unshare', '--mount', 'sh', '-c', 'mount --bind /srv/late /mnt/elsewhere && rm /mnt/elsewhere/file');
+  fs.writeFileSync('/etc/unwatched', '');
+  fs.rmSync('/etc/unwatched');
+  const wanted = ['letter', 'private', 'file'];
+  const named = (name) => deletions(rmwatchLines()).find(({ file }) => file.name === name);
+  await poll('the events', () => wanted.every(named));
+  const letter = named('letter');
+  expect('letter', letter.file.path, '/home/alice/letter');
+  expect('who', letter.user.name, 'alice');
+  expect('program', letter.process.executable, '/usr/bin/rm');
+  expect('arguments', letter.process.command_line, 'rm letter');
+  expect('directory', letter.process.working_directory, '/home/alice');
+  expect('inode', typeof letter.file.inode, 'string');
+  expect('host path of what has the same there', letter.rmwatch.host_path, undefined);
+  expect('private', named('private').file.path, '/tmp/private');
+  expect('private on the host', named('private').rmwatch.host_path, /^\/tmp\/systemd-private-[^/]+\/tmp\/private$/);
+  expect('its unit', named('private').rmwatch.cgroup, '/system.slice/private.service');
+  expect('late', named('file').file.path, '/mnt/elsewhere/file');
+  expect('late on the host', named('file').rmwatch.host_path, '/srv/late/file');
+  expect('unwatched', named('unwatched'), undefined);
+  const self = deletions(rmwatchLines()).filter(({ file }) => file.path.startsWith('/run/rmwatch'));
+  expect('self-tests', self.length, 0);
+  runOk('umount', '/srv/late');
+});
+
+await check('the journal has every line as JSON, and a warning of none', (expect) => {
+  const lines = rmwatchLines();
+  expect('lines', lines.length > 3, true);
+  const complaints = lines.filter(({ level }) => ['warn', 'error', 'fatal'].includes(level));
+  // The self-test that was made to fail.
+  const others = complaints.filter(({ message, msg }) => !/^self-test failed/.test(message ?? msg));
+  expect('complaints', JSON.stringify(others), '[]');
+});
+
+await check('reload takes over a good configuration and refuses a bad one', async (expect) => {
+  const { MainPID } = unit();
+  configure('second');
+  systemd('reload', 'rmwatch');
+  await poll('the new watch', () => 'rmwatch_deletions_total{watch="second",operation="unlink"}' in metrics());
+  await deletionIsCounted('second', expect);
+  fs.writeFileSync(CONFIG, 'watches: [{ name: third }]\n');
+  const refused = run('systemctl', 'reload', 'rmwatch');
+  expect('exit code of a bad reload', refused.status !== 0, true);
+  expect('the reason is in the journal', /rmwatch\.yaml:1:\d+: watches\[0\]\.include/.test(journal()), true);
+  await deletionIsCounted('second', expect);
+  expect('state', unit().ActiveState, 'active');
+  expect('the same process', unit().MainPID, MainPID);
+});
+
+await check('stops in order', (expect) => {
+  const { MainPID } = unit();
+  systemd('stop', 'rmwatch');
+  const { ActiveState, Result, ExecMainStatus } = unit();
+  expect('result', `${ActiveState} ${Result} ${ExecMainStatus}`, 'inactive success 0');
+  expect('process', fs.existsSync(`/proc/${MainPID}`), false);
+  expect('runtime directory', fs.existsSync('/run/rmwatch'), false);
+  const stopped = rmwatchLines().findLast((line) => (line.message ?? line.msg) === 'stopped');
+  expect('lost', JSON.stringify(Object.values(stopped?.lost ?? { none: 1 }).filter(Boolean)), '[]');
+});
+
+await check('the kprobe drop-in lets it attach by kprobes', async (expect) => {
+  configure('files', { output: LOG });
+  runOk('install', '-Dm644', '-t', DROP_INS, `${SHIPPED_DROP_INS}/kprobe.conf`);
+  systemd('daemon-reload');
+  systemd('start', 'rmwatch');
+  expect('status', unit().StatusText, 'watching: 1 watches, kprobe on do_unlinkat');
+  await deletionIsCounted('files', expect);
+  await poll('the line', () => deletions(rmwatchLines(LOG)).length === 1);
+  expect('attach', deletions(rmwatchLines(LOG))[0]?.rmwatch.attach, 'kprobe');
+});
+
+await check('logrotate moves the log away and nothing is lost', async (expect) => {
+  const rotate = () => runOk('logrotate', '--force', '/etc/logrotate.d/rmwatch');
+  const count = (file) => deletions(rmwatchLines(file)).length;
+  rotate();
+  await poll('a new log', () => fs.existsSync(LOG));
+  await deletionIsCounted('files', expect);
+  await poll('its line', () => count(LOG) === 1);
+  const { mode, uid } = fs.statSync(LOG);
+  expect('mode', (mode & 0o777).toString(8), '640');
+  expect('owner', String(uid), run('id', '-u', 'rmwatch').stdout.trim());
+  rotate();
+  await poll('another new log', () => fs.existsSync(LOG));
+  runOk('gzip', '-d', '--keep', `${LOG}.2.gz`);
+  const files = [`${LOG}.2`, `${LOG}.1`, LOG];
+  const sequence = files.flatMap((file) => deletions(rmwatchLines(file)).map(({ event }) => event.sequence));
+  expect('event.sequence', sequence.join(), '1,2');
+  fs.rmSync(`${LOG}.2`);
+});
+
+await check('the root drop-in runs it as root', async (expect) => {
+  fs.rmSync(`${DROP_INS}/kprobe.conf`);
+  runOk('install', '-Dm644', '-t', DROP_INS, `${SHIPPED_DROP_INS}/root.conf`);
+  systemd('daemon-reload');
+  systemd('restart', 'rmwatch');
+  expect('status', unit().StatusText, 'watching: 1 watches, kprobe on do_unlinkat');
+  expect('uid', /^Uid:\t(\d+)/m.exec(fs.readFileSync(`/proc/${unit().MainPID}/status`, 'utf8'))?.[1], '0');
+  await deletionIsCounted('files', expect);
+});
+
+await check('the watchdog ends a daemon that stands still, and it is started again', async (expect) => {
+  dropIn('root.conf');
+  configure('files', { output: LOG, attach: 'fentry' });
+  const { MainPID } = unit();
+  process.kill(Number(MainPID), 'SIGSTOP');
+  await poll('another process', () => unit().MainPID !== MainPID && unit().ActiveState === 'active');
+  expect('status, without the drop-in', unit().StatusText, 'watching: 1 watches, fentry on do_unlinkat');
+  expect('restarts', unit().NRestarts, '1');
+  expect('the reason is in the journal', journal().includes('Watchdog timeout'), true);
+  await deletionIsCounted('files', expect);
+});
+
+await check('an upgrade keeps the edited configuration and goes on', async (expect) => {
+  const { MainPID } = unit();
+  const edited = fs.readFileSync(CONFIG, 'utf8');
+  runOk('apt-get', 'install', '-qq', '-y', UPGRADE);
+  expect('version', run('dpkg-query', '--show', 'rmwatch-bundled').stdout, /-2$/m);
+  expect('configuration', fs.readFileSync(CONFIG, 'utf8'), edited);
+  await poll('another process', () => unit().MainPID !== MainPID && unit().ActiveState === 'active');
+  expect('enabled', run('systemctl', 'is-enabled', 'rmwatch').stdout.trim(), 'enabled');
+  await deletionIsCounted('files', expect);
+});
+
+await check('removal stops it and keeps configuration and log', async (expect) => {
+  const { MainPID } = unit();
+  expect('state before', unit().ActiveState, 'active');
+  runOk('apt-get', 'remove', '-qq', '-y', 'rmwatch-bundled');
+  expect('process', fs.existsSync(`/proc/${MainPID}`), false);
+  expect('unit', unit().LoadState, 'not-found');
+  expect('program', fs.existsSync('/usr/bin/rmwatch') || fs.existsSync('/usr/lib/rmwatch'), false);
+  expect('configuration', fs.existsSync(CONFIG), true);
+  expect('log', fs.existsSync(LOG), true);
+});
+
+await check('purge leaves nothing but the user', (expect) => {
+  fs.rmSync(DROP_INS, { recursive: true });
+  runOk('apt-get', 'purge', '-qq', '-y', 'rmwatch-bundled');
+  const { stdout } = spawnSync('find', ['/etc', '/usr', '/var', '/run', '-xdev', '-name', '*rmwatch*'], {
+    encoding: 'utf8',
+  });
+  // The guest itself has units of that name.
+  const left = stdout
+    .split('\n')
+    .filter((file) => file !== '' && !/rmwatch-guest|\.target\.wants|\/opt\//.test(file));
+  expect('left', left.join(' '), '');
+  expect('enabled', fs.existsSync('/etc/systemd/system/multi-user.target.wants/rmwatch.service'), false);
+  expect('conffiles', fs.existsSync('/etc/logrotate.d/rmwatch'), false);
+});
+
+process.exitCode = failed === 0 ? 0 : 1;
