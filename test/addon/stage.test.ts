@@ -48,13 +48,18 @@ afterAll(() => fs.rmSync(scratch, { recursive: true, force: true }));
 describe('the staged tree', () => {
   it('has the files of a package', () => {
     const files = [
+      'etc/logrotate.d/rmwatch',
       'etc/rmwatch/rmwatch.yaml',
       'usr/bin/rmwatch',
       'usr/lib/rmwatch/build/Release/rmwatch.node',
       'usr/lib/rmwatch/build/Release/lib/libbpf.so.1',
       'usr/lib/rmwatch/dist/bundle/main.js',
       'usr/lib/rmwatch/package.json',
+      'usr/lib/rmwatch/systemd/kprobe.conf',
+      'usr/lib/systemd/system/rmwatch.service',
+      'usr/lib/sysusers.d/rmwatch.conf',
       'usr/share/bash-completion/completions/rmwatch',
+      'usr/share/doc/rmwatch/copyright',
       'usr/share/rmwatch/rmwatch.schema.json',
       'usr/share/zsh/vendor-completions/_rmwatch',
     ];

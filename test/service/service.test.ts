@@ -66,7 +66,7 @@ beforeAll(async () => {
     },
     command: `apt-get install -qq -y ${PACKAGES}/first.deb &&
       /usr/lib/rmwatch/node /opt/guest/service.mjs ${PACKAGES}/second.deb`,
-    timeoutSeconds: 900,
+    timeoutSeconds: 1_500,
   })) as GuestResult;
   console.log(`the service on Linux ${KERNEL}: ${result.seconds} s, see ${result.runDir}`);
   for (const { check, ok, seconds, problems: _, ...facts } of result.results) {
