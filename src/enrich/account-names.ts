@@ -36,7 +36,14 @@ export class AccountNames {
     const name = this.names.get(id);
     if (name !== undefined) return name;
     const known = this.lookedUp.get(id);
-    if (known === undefined || Date.now() - known.at > LOOKED_UP_FOR_MS) this.lookUp(id);
+    const isBelieved = known !== undefined && Date.now() - known.at <= LOOKED_UP_FOR_MS;
+    if (!isBelieved && !this.pending.has(id)) {
+      // Users who were added a moment ago are in the file already.
+      this.refresh();
+      const added = this.names.get(id);
+      if (added !== undefined) return added;
+      this.lookUp(id);
+    }
     return known?.name;
   }
 
@@ -61,7 +68,7 @@ export class AccountNames {
   }
 
   private lookUp(id: number): void {
-    if (this.pending.has(id) || this.pending.size > 16) return;
+    if (this.pending.size > 16) return;
     this.pending.add(id);
     execFile('getent', [this.database, String(id)], { timeout: LOOKUP_TIMEOUT_MS }, (_error, stdout) => {
       this.pending.delete(id);

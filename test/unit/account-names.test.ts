@@ -59,6 +59,12 @@ describe('AccountNames', () => {
     },
   );
 
+  it('names a user who was added a moment ago', () => {
+    const names = accounts(ROOT);
+    writeFileSync(file, `${ROOT}alice:x:${NOBODY_HAS}:100::/home/alice:/bin/sh\n`);
+    expect(names.nameOf(NOBODY_HAS)).toBe('alice');
+  });
+
   it('sees a file that was replaced, as useradd does', () => {
     const names = accounts(ROOT);
     writeFileSync(`${file}.new`, `${ROOT}new:x:1000:1000::/:\n`);
