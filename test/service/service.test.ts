@@ -72,7 +72,7 @@ beforeAll(async () => {
   for (const { check, ok, seconds, problems: _, ...facts } of result.results) {
     console.log(`  ${ok ? 'ok' : 'NOT OK'} ${check}: ${seconds} s ${JSON.stringify(facts)}`);
   }
-}, 1_800_000);
+}, 2_400_000);
 
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
