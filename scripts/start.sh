@@ -7,4 +7,5 @@ if [ "$(id -u)" != 0 ]; then
   exit 4
 fi
 "$here/setup.sh"
-exec node "$here/../dist/main.js" run "$@"
+# The same memory limit as in the staged command.
+exec node --max-semi-space-size=4 "$here/../dist/main.js" run "$@"

@@ -67,9 +67,9 @@ describe('the staged tree', () => {
   });
 
   it('tells the licence of every package that it contains', () => {
-    const text = fs.readFileSync(path.join(tree, 'usr/share/doc/rmwatch/npm-packages'), 'utf8');
+    const text = fs.readFileSync(path.join(tree, 'usr/share/doc/rmwatch/copyright'), 'utf8');
     const { dependencies } = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
-    for (const name of Object.keys(dependencies)) expect(text).toMatch(new RegExp(`^${name} \\d+\\..* \\(`, 'm'));
+    for (const name of Object.keys(dependencies)) expect(text).toMatch(new RegExp(`^${name} \\d+\\..*, from the npm registry`, 'm'));
   });
 
   it('has nothing of the checkout', () => {
@@ -118,7 +118,7 @@ describe('the staged tree', () => {
     fs.writeFileSync(own, '#!/bin/sh\necho "own node: $*"\n', { mode: 0o755 });
     try {
       const { stdout } = run(path.join(tree, 'usr/bin/rmwatch'), ['version']);
-      expect(stdout).toBe(`own node: ${tree}/usr/lib/rmwatch/dist/bundle/main.js version\n`);
+      expect(stdout).toBe(`own node: --max-semi-space-size=4 ${tree}/usr/lib/rmwatch/dist/bundle/main.js version\n`);
     } finally {
       fs.rmSync(own);
     }
