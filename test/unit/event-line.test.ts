@@ -68,7 +68,7 @@ const TEXTS = { path: '/var/lib/app/a.db', typed: 'a.db', comm: 'rm' };
 function lineOf({ members, texts, outcome = 'success', options }: Case): any {
   const record = viewOf(deletionRecord({ ...FILE, flags: FOUND, ...members }, { ...TEXTS, ...texts }));
   const line = new EventLine({ ...OPTIONS, ...options }).write(record, {
-    path: new PathResolver().resolve(record, undefined),
+    path: new PathResolver().resolve(record, undefined, false),
     outcome,
     process: undefined,
     ruleJson: '["app-data","all"]',
@@ -225,7 +225,7 @@ describe('EventLine', () => {
     const record = { flags: DELETION_PATH_IS_BASE | DELETION_RESULT_KNOWN, result: -14 };
     const view = viewOf(deletionRecord({ ...FILE, ...record }, { path: '/srv', comm: 'bad' }));
     const context = { outcome: 'failure' as const, process: undefined, ruleJson: '["all"]', sequence: 1 };
-    const path = new PathResolver().resolve(view, undefined);
+    const path = new PathResolver().resolve(view, undefined, false);
     const event = parsed(new EventLine(OPTIONS).write(view, { ...context, path, bootOffset: BOOT_OFFSET }));
     expect(event.message).toBe('unlink (unknown path) by bad[4242] (root): EFAULT');
     expect(event).not.toHaveProperty('file');
@@ -255,7 +255,7 @@ describe('EventLine', () => {
     let name: string | undefined;
     const line = new EventLine({ ...OPTIONS, userName: () => name });
     const record = viewOf(deletionRecord({ ...FILE, uid: 7, flags: FOUND }, TEXTS));
-    const path = new PathResolver().resolve(record, undefined);
+    const path = new PathResolver().resolve(record, undefined, false);
     const context = { path, outcome: 'success' as const, process: undefined, ruleJson: '["all"]', sequence: 1 };
     const users = [undefined, 'first', 'second', undefined].map((now) => {
       name = now;

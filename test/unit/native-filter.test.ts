@@ -22,7 +22,7 @@ function watch(include: string[], changes: Partial<WatchConfig> = {}): WatchConf
 }
 
 function mountsAt(...mountPoints: string[]): MountTable {
-  return new MountTable(mountPoints.map((mountPoint, device) => ({ device, root: '', mountPoint })));
+  return new MountTable(mountPoints.map((mountPoint, device) => ({ id: device, device, root: '', mountPoint })));
 }
 
 /** The wanted bits of each device. */
@@ -65,7 +65,7 @@ describe('what the kernel is told to look for', () => {
   });
 
   it('keeps large device numbers', () => {
-    const mounts = new MountTable([{ device: 2 ** 32 - 1, root: '', mountPoint: '' }]);
+    const mounts = new MountTable([{ id: 1, device: 2 ** 32 - 1, root: '', mountPoint: '' }]);
     expect(nativeFilterOf([watch(['/**'])], mounts).devices).toEqual([[2 ** 32 - 1, 7]]);
   });
 });
@@ -87,8 +87,8 @@ describe('what is wanted on a device', () => {
 
   it('is the sum over all mounts of it and all watches', () => {
     const mounts = new MountTable([
-      { device: 9, root: '', mountPoint: '/a' },
-      { device: 9, root: '/x', mountPoint: '/b' },
+      { id: 1, device: 9, root: '', mountPoint: '/a' },
+      { id: 2, device: 9, root: '/x', mountPoint: '/b' },
     ]);
     const watches = [
       watch(['/a/**'], { operations: ['unlink'] }),

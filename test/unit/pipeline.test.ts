@@ -65,6 +65,8 @@ class Bench {
   readonly lines: any[] = [];
   readonly own: OwnDeletion[] = [];
   readonly askedDevices: number[] = [];
+  /** How often the mounts of the moment were asked for. */
+  askedNow = 0;
   readonly delay = new DelayHistogram();
   readonly cells = new WatchCells();
   /** What the host's newest mounts are when the pipeline asks. */
@@ -87,7 +89,10 @@ class Bench {
         this.askedDevices.push(device);
         return this.newestMounts;
       },
-      mountsNow: () => this.newestMounts,
+      mountsNow: () => {
+        this.askedNow += 1;
+        return this.newestMounts;
+      },
       onOwnDeletion: (deletion) => this.own.push(deletion),
     });
   }
@@ -340,6 +345,20 @@ describe('paths of other mount namespaces', () => {
     bench.newestMounts = new MountTable([]);
     bench.handle(inContainer('/f'));
     expect(bench.lines.map(({ rule, rmwatch }) => [rule.name, rmwatch.host_path])).toEqual([[['srv'], undefined]]);
+  });
+
+  it('are compared with the mounts of the moment once for each batch, those of the host never', () => {
+    const bench = new Bench();
+    bench.use(1, [watch('all')], mounted('/srv'));
+    bench.handle(deletion('/a'), deletion('/b'));
+    expect(bench.askedNow).toBe(0);
+    bench.handle(inContainer('/f'), inContainer('/g'));
+    expect(bench.askedNow).toBe(1);
+    bench.newestMounts = new MountTable([{ id: 2, device: 5, root: '', mountPoint: '/srv' }]);
+    bench.handle(inContainer('/h'), inContainer('/i'));
+    expect(bench.askedNow).toBe(2);
+    const hostPaths = bench.lines.map(({ rmwatch }) => rmwatch.host_path);
+    expect(hostPaths).toEqual([undefined, undefined, '/srv/f', '/srv/g', undefined, undefined]);
   });
 
   it('stay as they are when the device is mounted nowhere on the host', () => {
