@@ -77,20 +77,20 @@ describe.each(FLAVOURS)('the package $name', ({ flavour, name }) => {
 
   test('names the licence of everything that it ships', () => {
     const text = fs.readFileSync(path.join(tree, `usr/share/doc/${name}/copyright`), 'utf8');
-    const modules = path.join(tree, 'usr/lib/rmwatch/node_modules');
-    const packages = fs
-      .readdirSync(modules)
-      .flatMap((each) =>
-        each.startsWith('@') ? fs.readdirSync(path.join(modules, each)).map((inner) => `${each}/${inner}`) : each,
-      );
+    const program = fs.readFileSync(path.join(tree, 'usr/lib/rmwatch/dist/bundle/main.js'), 'utf8');
+    // The bundler marks where each module begins.
+    const modules = program.matchAll(/^\s*\/\/ node_modules\/((?:@[^/]+\/)?[^/]+)/gm);
+    const packages = [...new Set([...modules].map(([, each]) => each!))];
     const libraries = fs.readdirSync(path.join(tree, 'usr/lib/rmwatch/build/Release/lib'));
     const places = [
-      ...packages.map((each) => `/usr/lib/rmwatch/node_modules/${each}`),
       ...libraries.map((each) => `/usr/lib/rmwatch/build/Release/lib/${each}`),
       ...(flavour === 'bundled' ? ['/usr/lib/rmwatch/node'] : []),
     ];
     expect(packages.length).toBeGreaterThan(10);
     expect(libraries.length).toBeGreaterThanOrEqual(3);
+    expect(packages.filter((each) => !new RegExp(`^${each} \\d+\\..*, from the npm registry`, 'm').test(text))).toEqual(
+      [],
+    );
     expect(places.filter((place) => !text.includes(`\n${place}\n`))).toEqual([]);
   });
 

@@ -69,7 +69,8 @@ describe('the staged tree', () => {
   it('tells the licence of every package that it contains', () => {
     const text = fs.readFileSync(path.join(tree, 'usr/share/doc/rmwatch/copyright'), 'utf8');
     const { dependencies } = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
-    for (const name of Object.keys(dependencies)) expect(text).toMatch(new RegExp(`^${name} \\d+\\..*, from the npm registry`, 'm'));
+    for (const name of Object.keys(dependencies))
+      expect(text).toMatch(new RegExp(`^${name} \\d+\\..*, from the npm registry`, 'm'));
   });
 
   it('has nothing of the checkout', () => {

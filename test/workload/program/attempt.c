@@ -157,7 +157,7 @@ static void write_release(struct json *json, const struct attempt *attempt, cons
 		json_number(json, "freed_bytes", -1);
 	else if (attempt->open == OPEN_UNJUDGED)
 		json_null(json, "freed_bytes");
-	else if (victim->magic == XFS_SUPER_MAGIC && !facts_has_module_types("xfs"))
+	else if (victim->magic == XFS_SUPER_MAGIC && !facts_has_xfs_types())
 		json_number(json, "freed_bytes", -1);
 	else
 		json_number(json, "freed_bytes", status->st_blocks * 512LL);

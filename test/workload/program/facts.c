@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 int proc_fd = -1;
+static int xfs_types = -1;
 struct environment environment;
 
 #define NO_LOGIN 4294967295u
@@ -23,6 +24,7 @@ void facts_open_proc(void)
 	proc_fd = fcntl(fd, F_DUPFD, 200);
 	MUST(proc_fd >= 0);
 	close(fd);
+	facts_has_xfs_types();
 }
 
 char *facts_link(const char *entry)
@@ -74,10 +76,12 @@ dev_t facts_device(int directory, dev_t seen)
 	return device;
 }
 
-bool facts_has_module_types(const char *module)
+bool facts_has_xfs_types(void)
 {
-	/* Whatever the root directory of the caller is. */
-	return faccessat(proc_fd, format("1/root/sys/kernel/btf/%s", module), F_OK, 0) == 0;
+	/* Asked first by root, and whatever the root directory of the caller is. */
+	if (xfs_types < 0)
+		xfs_types = faccessat(proc_fd, "1/root/sys/kernel/btf/xfs", F_OK, 0) == 0;
+	return xfs_types;
 }
 
 unsigned long facts_mount_namespace(const char *entry)
