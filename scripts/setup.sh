@@ -2,6 +2,7 @@
 # Makes a fresh Debian or Ubuntu ready: system packages, npm packages, build. What is there already is left alone.
 #   setup.sh            what building and running needs
 #   setup.sh --tests    and what the checks and tests need
+#   setup.sh --bench    and what the bench compares with, and builds its own programs with
 # Everything is said on stderr, because stdout belongs to what is started afterwards.
 set -eu
 cd "$(dirname -- "$0")/.."
@@ -83,6 +84,16 @@ if [ "${1:-}" = --tests ]; then
   for filesystem in ext4:e2fsprogs btrfs:btrfs-progs xfs:xfsprogs; do
     PATH=$PATH:/usr/sbin:/sbin command -v "mkfs.${filesystem%:*}" >/dev/null || miss "${filesystem#*:}"
   done
+fi
+
+# auditd is not among them: it is measured in a guest only, because it takes over the rules of a whole machine.
+if [ "${1:-}" = --bench ]; then
+  command -v bpftrace >/dev/null || miss bpftrace
+  command -v inotifywait >/dev/null || miss inotify-tools
+  command -v fatrace >/dev/null || miss fatrace
+  command -v mkfs.ext4 >/dev/null || [ -x /sbin/mkfs.ext4 ] || miss e2fsprogs
+  { [ -e /usr/lib/x86_64-linux-gnu/libelf.a ] && [ -e /usr/lib/x86_64-linux-gnu/libz.a ]; } || miss libelf-dev zlib1g-dev
+  [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || miss debian-archive-keyring
 fi
 
 candidate() { LC_ALL=C apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: //p' | grep -v '(none)'; }

@@ -1,0 +1,49 @@
+/** The command line of the bench. */
+import { parseArgs } from 'node:util';
+
+export const USAGE = `usage: npm run bench -- [--quick] [--only host|guest] [--rounds N] [--listeners NAME,...] [--json FILE]
+  --quick           few files and rounds: to see that it works, not to judge by
+  --only            host: only this machine; guest: only the kernel in QEMU (default: both)
+  --rounds N        how often each listener has its turn
+  --listeners       only those whose name begins with one of these; nobody is always measured
+  --workloads       only those whose name begins with one of these
+  --kernel NAME     kernel of the guest, of test/guest/kernels.json (default 6.12)
+  --files N         files of each workload, whatever the size of the run
+  --skip PART,...   leave out: rounds, kernel, idle, memory
+  --json FILE       writes all samples there`;
+
+const list = (text) => (text === undefined ? undefined : text.split(',').filter(Boolean));
+
+/** Throws with a message for the user when the arguments are wrong. */
+export function parseOptions(args) {
+  const { values } = parseArgs({
+    args,
+    options: {
+      quick: { type: 'boolean', default: false },
+      only: { type: 'string' },
+      rounds: { type: 'string' },
+      listeners: { type: 'string' },
+      workloads: { type: 'string' },
+      kernel: { type: 'string', default: '6.12' },
+      files: { type: 'string' },
+      skip: { type: 'string', default: '' },
+      json: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const positive = (name) => {
+    if (values[name] === undefined) return undefined;
+    const number = Number(values[name]);
+    if (!Number.isInteger(number) || number < 1) throw new Error(`--${name}: a whole number above 0`);
+    return number;
+  };
+  if (values.only !== undefined && !['host', 'guest'].includes(values.only)) throw new Error('--only: host or guest');
+  return {
+    ...values,
+    rounds: positive('rounds'),
+    files: positive('files'),
+    listeners: list(values.listeners),
+    workloads: list(values.workloads),
+    skip: list(values.skip),
+  };
+}

@@ -1,0 +1,104 @@
+/** The tables, in Markdown. */
+import { largestMemory, summarizeWorkload } from './summary.mjs';
+
+const whole = (number) => Math.round(number).toLocaleString('en-US');
+const megabytes = (bytes) => `${(bytes / 1e6).toFixed(0)} MB`;
+const range = (figures, show) =>
+  figures === undefined ? '-' : `${show(figures.median)} (${show(figures.lowest)}-${show(figures.highest)})`;
+const micro = (number) => number.toFixed(2);
+const ratio = (number) => (number === undefined ? '-' : number.toFixed(3));
+
+function table(head, rows) {
+  const line = (cells) => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map((_, index) => (index === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n');
+}
+
+function toldText({ told, lost, invalid, rounds, name }) {
+  const share = told === undefined ? '-' : `${(told * 100).toFixed(told > 0.999 && told < 1 ? 2 : 0)} %`;
+  const lostText = lost > 0 ? `, lost ${whole(lost)}` : '';
+  const validity = name.startsWith('rmwatch') && invalid > 0 ? `, **not valid** in ${invalid} of ${rounds}` : '';
+  return `${share}${lostText}${validity}`;
+}
+
+const WORKLOAD_HEAD = [
+  'who listens',
+  'CPU ns per deletion',
+  'added',
+  "of bpftrace's",
+  'wall ns per deletion',
+  'added',
+  "of bpftrace's",
+  'told',
+  "listener's CPU us per line",
+];
+
+function workloadTable(results, workload) {
+  const rows = summarizeWorkload(results, workload).map((row) => {
+    const alone = row.name === 'nobody';
+    return [
+      row.name,
+      range(row.cpuNs, whole),
+      alone ? '-' : whole(row.addedCpuNs),
+      ratio(row.ratioCpu),
+      range(row.wallNs, whole),
+      alone ? '-' : whole(row.addedWallNs),
+      ratio(row.ratioWall),
+      toldText(row),
+      range(row.cpuUsPerLine, micro),
+    ];
+  });
+  return table(WORKLOAD_HEAD, rows);
+}
+
+function memoryTable(results) {
+  const rows = results.flatMap((result) => {
+    const memory = largestMemory(result);
+    return memory === undefined ? [] : [[result.name, megabytes(memory.peakBytes), megabytes(memory.anonymousBytes)]];
+  });
+  return table(['who listens', 'peak RSS', 'of it anonymous, at the end'], rows);
+}
+
+function kernelTable({ listeners }) {
+  const head = ['who listens', 'BPF program', 'runs', 'ns per run', 'ns per deletion', 'instructions', 'native bytes'];
+  const rows = listeners.flatMap(({ name, programs }) =>
+    programs.map(({ name: program, runs, ns, deletions, instructions, nativeBytes }) => [
+      ...[name, `\`${program}\``, whole(runs), whole(ns / runs), whole(ns / deletions)],
+      ...[whole(instructions), whole(nativeBytes)],
+    ]),
+  );
+  return table(head, rows);
+}
+
+function idleText({ mode, seconds, cpuSeconds, wakeUpsPerSecond, residentBytes }) {
+  const cpu = `${(cpuSeconds * 1000).toFixed(0)} ms of CPU in ${seconds.toFixed(0)} s`;
+  return `Idle, ${mode}: ${cpu}, ${wakeUpsPerSecond.toFixed(1)} wake-ups a second, ${megabytes(residentBytes)} resident.`;
+}
+
+function longRunTable({ series }) {
+  const rows = series.map(({ events, residentBytes, peakBytes, anonymousBytes }) => [
+    ...[whole(events), megabytes(residentBytes), megabytes(peakBytes), megabytes(anonymousBytes)],
+  ]);
+  return table(['events so far', 'RSS', 'peak RSS', 'anonymous'], rows);
+}
+
+/** Everything that was measured in one place. */
+export function reportText({ title, machine, plan, results, kernel, idle = [], longRun, reasons = {} }) {
+  const parts = [`## ${title}`, `${machine}. ${plan.rounds} rounds, medians (lowest-highest).`];
+  for (const workload of plan.workloads) {
+    const missing = reasons[workload.filesystem];
+    const heading = `### ${workload.title}, ${whole(workload.files)} files`;
+    parts.push(heading, missing === undefined ? workloadTable(results, workload) : `Not measured: ${missing}`);
+  }
+  const refused = new Map(
+    results.filter(({ reason }) => reason).map(({ name, mode, reason }) => [mode ? `rmwatch ${mode}` : name, reason]),
+  );
+  if (refused.size > 0) {
+    parts.push('### Not measured here', [...refused].map(([name, reason]) => `- ${name}: ${reason}`).join('\n'));
+  }
+  if (results.some(({ memory }) => memory.length > 0)) parts.push('### Memory', memoryTable(results));
+  if (kernel?.reason) parts.push(`BPF statistics of the kernel cannot be had: ${kernel.reason}`);
+  else if (kernel?.listeners.length > 0) parts.push('### BPF programs, by the kernel', kernelTable(kernel));
+  if (idle.length > 0) parts.push('### Idle', idle.map(idleText).join('\n'));
+  if (longRun) parts.push(`### Memory over ${whole(longRun.deletions)} events, ${longRun.mode}`, longRunTable(longRun));
+  return parts.join('\n\n');
+}
