@@ -45,8 +45,8 @@ export class ListenerProcess {
     this.messagesFile = path.join(outputs, `${name}.err`);
     // Appending, so that the file can be emptied while it is written.
     const fds = [fs.openSync(discard ? '/dev/null' : stdout, 'a'), fs.openSync(this.messagesFile, 'a')];
-    const [program, ...args] = command;
-    this.child = spawn(program, args, { stdio: ['ignore', ...fds] });
+    // It ends with the bench, however that ends.
+    this.child = spawn('setpriv', ['--pdeathsig', 'TERM', '--', ...command], { stdio: ['ignore', ...fds] });
     for (const fd of fds) fs.closeSync(fd);
     this.exited = new Promise((resolve) => {
       this.child.once('exit', resolve);

@@ -22,11 +22,16 @@ const floorAttach = (modes) => (modes.preferred === 'tracepoint' ? 'tracepoint' 
  * @returns {Promise<object>} plain data, for reportText and goalLines
  */
 export async function measure({ plan: wanted, programs, program, ext4, say }) {
-  const places = openPlaces(ext4);
+  const places = openPlaces(wanted.workloads, ext4);
   const { roots, outputs, reasons } = places;
   const plan = { ...wanted, workloads: wanted.workloads.filter(({ filesystem }) => roots[filesystem] !== undefined) };
   const context = { plan, programs, program, roots, outputs, say };
   const wants = (part) => !plan.skip.includes(part);
+  const giveUp = () => {
+    places.dispose();
+    process.exit(1);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, giveUp);
   try {
     const modes = attachModes(program);
     const all = [
@@ -53,5 +58,6 @@ export async function measure({ plan: wanted, programs, program, ext4, say }) {
     };
   } finally {
     places.dispose();
+    for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, giveUp);
   }
 }

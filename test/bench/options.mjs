@@ -1,12 +1,12 @@
 /** The command line of the bench. */
 import { parseArgs } from 'node:util';
 
-export const USAGE = `usage: npm run bench -- [--quick] [--only host|guest] [--rounds N] [--listeners NAME,...] [--json FILE]
+export const USAGE = `usage: npm run bench -- [--quick] [--only host|guest] [--rounds N] [--json FILE] ...
   --quick           few files and rounds: to see that it works, not to judge by
   --only            host: only this machine; guest: only the kernel in QEMU (default: both)
   --rounds N        how often each listener has its turn
-  --listeners       only those whose name begins with one of these; nobody is always measured
-  --workloads       only those whose name begins with one of these
+  --listeners A,... only those whose name contains one of these; nobody is always measured
+  --workloads A,... only those whose name contains one of these
   --kernel NAME     kernel of the guest, of test/guest/kernels.json (default 6.12)
   --files N         files of each workload, whatever the size of the run
   --skip PART,...   leave out: rounds, kernel, idle, memory

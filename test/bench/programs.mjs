@@ -19,8 +19,15 @@ const PROGRAMS = {
   floor: { source: 'floor.c', libraries: ['-lbpf', '-lelf', '-lz'] },
 };
 
-function compile(command, args, source, output) {
-  execFileSync(command, [...args, '-o', output, path.join(sourceDir, source)], { stdio: 'inherit' });
+function compileProgram({ source, libraries = [] }, output) {
+  const compiler = process.env.CC ?? 'gcc';
+  const args = [...C_FLAGS, '-o', output, path.join(sourceDir, source), ...libraries];
+  try {
+    execFileSync(compiler, args, { stdio: 'ignore' });
+  } catch {
+    // Some distributions build libelf so that it needs one library more.
+    execFileSync(compiler, libraries.length > 0 ? [...args, '-lzstd'] : args, { stdio: 'inherit' });
+  }
 }
 
 /** The newest clang there is; bpf/build.sh takes the same. */
@@ -49,13 +56,9 @@ export function buildPrograms() {
   );
   const stamp = path.join(outputDir, 'built');
   if (fs.existsSync(stamp) && fs.statSync(stamp).mtimeMs > newest) return outputDir;
-  for (const [name, { source, libraries = [] }] of Object.entries(PROGRAMS)) {
-    const output = path.join(outputDir, name);
-    execFileSync(process.env.CC ?? 'gcc', [...C_FLAGS, '-o', output, path.join(sourceDir, source), ...libraries], {
-      stdio: 'inherit',
-    });
-  }
-  compile(clang(), BPF_FLAGS, 'floor.bpf.c', path.join(outputDir, 'floor.bpf.o'));
+  for (const [name, program] of Object.entries(PROGRAMS)) compileProgram(program, path.join(outputDir, name));
+  const object = path.join(outputDir, 'floor.bpf.o');
+  execFileSync(clang(), [...BPF_FLAGS, '-o', object, path.join(sourceDir, 'floor.bpf.c')], { stdio: 'inherit' });
   fs.writeFileSync(stamp, '');
   return outputDir;
 }

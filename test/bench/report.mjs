@@ -13,10 +13,10 @@ function table(head, rows) {
   return [line(head), line(head.map((_, index) => (index === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n');
 }
 
-function toldText({ told, lost, invalid, rounds, name }) {
+function toldText({ told, lost, invalid, rounds }) {
   const share = told === undefined ? '-' : `${(told * 100).toFixed(told > 0.999 && told < 1 ? 2 : 0)} %`;
   const lostText = lost > 0 ? `, lost ${whole(lost)}` : '';
-  const validity = name.startsWith('rmwatch') && invalid > 0 ? `, **not valid** in ${invalid} of ${rounds}` : '';
+  const validity = invalid > 0 ? `, **not valid** in ${invalid} of ${rounds}` : '';
   return `${share}${lostText}${validity}`;
 }
 

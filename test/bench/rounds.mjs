@@ -12,6 +12,7 @@ async function turn(listener, { plan, programs, roots, outputs, say }) {
   const samples = {};
   try {
     for (const workload of plan.workloads) {
+      if (listener.filesystems?.includes(workload.filesystem) === false) continue;
       const run = await runWorkload(workload, { programs, roots }, () => running.begin());
       const told = await running.end(run);
       samples[workload.name] = { ...run, ...told };

@@ -29,10 +29,11 @@ const ofPids = (pids) => {
 };
 
 /** A listener that is one process and writes one line for each deletion that it tells. */
-function lineTool({ name, reason, command, isReady, isMine, outputFile, prepare }) {
+function lineTool({ name, reason, filesystems, command, isReady, isMine, outputFile, prepare }) {
   return {
     name,
     reason,
+    filesystems,
     async start({ outputs, quietMs }) {
       await prepare?.(outputs);
       const listener = new ListenerProcess({
@@ -48,7 +49,8 @@ function lineTool({ name, reason, command, isReady, isMine, outputFile, prepare 
         begin: () => listener.begin(),
         async end(run) {
           const cpu = await listener.settle();
-          return { told: listener.countLines(isMine(run)), cpuSeconds: cpu };
+          const told = listener.countLines(isMine(run));
+          return { told, cpuSeconds: cpu, invalid: told === 0 ? 'it told nothing' : undefined };
         },
         memory: () => listener.memory(),
         stop: () => listener.stop(),
@@ -95,7 +97,9 @@ function fatrace(roots) {
   return lineTool({
     name: 'fatrace',
     reason: missing('fatrace', 'fatrace'),
-    command: () => ['fatrace', '--filter=D'],
+    // By itself it leaves tmpfs out, and it can be told one mount only.
+    filesystems: ['tmpfs'],
+    command: () => ['sh', '-c', 'cd "$1" && exec fatrace --current-mount --filter=D', 'sh', roots.tmpfs],
     // It says nothing when it is ready: the first deletion that it tells does.
     isReady: (listener) => {
       const probe = path.join(roots.tmpfs, 'probe');

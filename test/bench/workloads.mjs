@@ -20,21 +20,23 @@ function mountExt4(scratch) {
     const quiet = { stdio: ['ignore', 'ignore', 'pipe'] };
     execFileSync('mkfs.ext4', ['-q', '-F', '-i', String(EXT4_BYTES_PER_INODE), image], quiet);
     execFileSync('mount', ['-o', 'loop', image, directory], quiet);
-    return { directory, unmount: () => execFileSync('umount', [directory]) };
+    return { directory, unmount: () => execFileSync('umount', ['--lazy', directory]) };
   } catch (error) {
     return { reason: `no ext4 behind a loop device: ${String(error.stderr ?? error.message).trim()}` };
   }
 }
 
 /**
- * A directory on tmpfs and one on ext4.
+ * A directory on tmpfs and, when a workload wants it, one on ext4.
+ * @param {{filesystem: string}[]} workloads
  * @param {string} [ext4] a directory that lies on ext4 already
  * @returns {{roots: Record<string, string>, reasons: Record<string, string>, outputs: string, dispose: () => void}}
  */
-export function openPlaces(ext4) {
+export function openPlaces(workloads, ext4) {
   const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'rmwatch-bench-'));
   const shared = fs.mkdtempSync('/dev/shm/rmwatch-bench-');
-  const mounted = ext4 === undefined ? mountExt4(scratch) : { directory: ext4 };
+  const wantsExt4 = workloads.some(({ filesystem }) => filesystem === 'ext4');
+  const mounted = wantsExt4 && ext4 === undefined ? mountExt4(scratch) : { directory: ext4 };
   const roots = { tmpfs: path.join(shared, 'work') };
   if (mounted.directory) roots.ext4 = path.join(mounted.directory, 'work');
   for (const root of Object.values(roots)) fs.mkdirSync(root, { recursive: true });

@@ -7,7 +7,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runGuest } from '../guest/guest.mjs';
-import { findProgram, sharedLibrariesOf } from '../guest/initramfs.mjs';
+import { hostNode } from '../guest/host-node.mjs';
+import { findProgram } from '../guest/initramfs.mjs';
 import { ensureDebianRoot } from '../guest/systemd-root.mjs';
 import { match } from './match.mjs';
 import { attemptsOf } from './strace.mjs';
@@ -15,21 +16,6 @@ import { attemptsOf } from './strace.mjs';
 const TESTS = fileURLToPath(new URL('..', import.meta.url));
 const OUTPUT = '/var/tmp/differential';
 const TIMEOUT_SECONDS = 900;
-
-/** This machine's node with its own loader and libraries: the root's C library may be an older one. */
-function hostNode() {
-  const libraries = sharedLibrariesOf(process.execPath);
-  const loader = libraries.find((file) => /\/ld-linux[^/]*$/.test(file));
-  if (loader === undefined) throw new Error(`${process.execPath} has no loader among ${libraries}`);
-  const wrapper = `#!/bin/sh\nexec /opt/node/lib/${path.basename(loader)} --library-path /opt/node/lib /opt/node/node "$@"\n`;
-  return {
-    files: Object.fromEntries([
-      [process.execPath, '/opt/node/node'],
-      ...libraries.map((file) => [file, `/opt/node/lib/${path.basename(file)}`]),
-    ]),
-    texts: { '/opt/node/wrapper': wrapper },
-  };
-}
 
 /** npm's directory when it holds everything npm needs (Debian's own npm is spread over many). */
 function hostNpm() {

@@ -1,0 +1,55 @@
+/** The same measurement on a real kernel in QEMU, where the attach modes can be tried that the machine itself refuses. */
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { runGuest } from '../guest/guest.mjs';
+import { hostNode } from '../guest/host-node.mjs';
+import { ensureDebianRoot } from '../guest/systemd-root.mjs';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const PACKAGES = ['bpftrace', 'inotify-tools', 'fatrace', 'auditd'];
+const TIMEOUT_SECONDS = 7_200;
+const PLAN_FILE = '/opt/bench/plan.json';
+
+function stageProduct() {
+  const parent = fs.mkdtempSync(path.join(os.tmpdir(), 'rmwatch-stage-'));
+  const directory = path.join(parent, 'stage');
+  execFileSync('node', [path.join(root, 'scripts/stage.mjs'), directory], { stdio: ['ignore', 'ignore', 'inherit'] });
+  return { directory, dispose: () => fs.rmSync(parent, { recursive: true, force: true }) };
+}
+
+/** Boots the kernel once and measures everything in it. @returns {Promise<object>} what measure() gives, and `release` */
+export async function measureGuest({ kernel, plan, programs, say }) {
+  const stage = stageProduct();
+  const node = hostNode();
+  say(`in a guest with kernel ${kernel}: this takes a while`);
+  try {
+    const guest = await runGuest({
+      kernel,
+      label: 'bench',
+      root: await ensureDebianRoot({ packages: PACKAGES, mode: 'command' }),
+      initrdFiles: {
+        ...node.files,
+        [stage.directory]: '/stage',
+        [programs]: '/opt/bench/programs',
+        [path.join(root, 'test/bench')]: '/opt/test/bench',
+        [path.join(root, 'test/kernel/guest')]: '/opt/test/kernel/guest',
+      },
+      texts: { ...node.texts, [PLAN_FILE]: JSON.stringify(plan) },
+      command: `chmod 755 /opt/node/wrapper && ln -s /opt/node/wrapper /usr/local/bin/node &&
+        node /opt/test/bench/in-guest.mjs ${PLAN_FILE} /opt/bench/programs`,
+      memoryMiB: 4_096,
+      timeoutSeconds: TIMEOUT_SECONDS,
+    });
+    const measured = guest.results.at(-1);
+    if (guest.exitCode !== 0 || measured === undefined) {
+      throw new Error(`the guest failed, exit ${guest.exitCode}: see ${guest.runDir}`);
+    }
+    for (const splat of guest.splats) say(`the guest's kernel said: ${splat}`);
+    return { ...measured, release: guest.release };
+  } finally {
+    stage.dispose();
+  }
+}

@@ -1,0 +1,21 @@
+import path from 'node:path';
+import { sharedLibrariesOf } from './initramfs.mjs';
+
+/**
+ * This machine's node with its own loader and libraries, for a guest with a Debian root, whose C library may be an older
+ * one. The guest makes /opt/node/wrapper executable and calls that.
+ * @returns {{files: Record<string, string>, texts: Record<string, string>}} as runGuest takes them
+ */
+export function hostNode() {
+  const libraries = sharedLibrariesOf(process.execPath);
+  const loader = libraries.find((file) => /\/ld-linux[^/]*$/.test(file));
+  if (loader === undefined) throw new Error(`${process.execPath} has no loader among ${libraries}`);
+  const wrapper = `#!/bin/sh\nexec /opt/node/lib/${path.basename(loader)} --library-path /opt/node/lib /opt/node/node "$@"\n`;
+  return {
+    files: Object.fromEntries([
+      [process.execPath, '/opt/node/node'],
+      ...libraries.map((file) => [file, `/opt/node/lib/${path.basename(file)}`]),
+    ]),
+    texts: { '/opt/node/wrapper': wrapper },
+  };
+}
