@@ -9,6 +9,7 @@ const START_TIMEOUT_MS = 240_000;
 const STOP_TIMEOUT_MS = 60_000;
 const SETTLE_TIMEOUT_MS = 600_000;
 const POLL_MS = 30;
+const RESTING_CPU_SHARE = 0.1;
 const CHUNK_BYTES = 4 << 20;
 
 /** Calls `onLine` for every finished line of a file that may be larger than memory. */
@@ -88,21 +89,23 @@ export class ListenerProcess {
     return fs.existsSync(this.outputFile) ? fs.statSync(this.outputFile).size : 0;
   }
 
-  /** Waits until it neither writes nor works any more, and returns the CPU seconds since `begin`. */
+  /**
+   * Waits until it writes nothing and hardly works any more (some look for events all the time), and returns the CPU
+   * seconds since `begin`.
+   */
   async settle(quietMs = this.quietMs) {
     const deadline = Date.now() + SETTLE_TIMEOUT_MS;
-    const state = () => `${this.outputBytes()} ${cpuSeconds(this.pid)}`;
-    let last = state();
-    let since = Date.now();
-    while (Date.now() - since < quietMs) {
-      if (this.child.exitCode !== null) throw new Error(`${this.name} has ended: ${this.messages()}`);
-      if (Date.now() > deadline) throw new Error(`${this.name} does not come to rest`);
+    const state = () => ({ at: Date.now(), bytes: this.outputBytes(), cpu: cpuSeconds(this.pid) });
+    let since = state();
+    for (;;) {
       await sleep(POLL_MS);
+      if (this.child.exitCode !== null) throw new Error(`${this.name} has ended: ${this.messages()}`);
       const now = state();
-      if (now !== last) since = Date.now();
-      last = now;
+      if (now.at > deadline) throw new Error(`${this.name} does not come to rest`);
+      const busy = now.cpu - since.cpu > (quietMs / 1000) * RESTING_CPU_SHARE;
+      if (now.bytes !== since.bytes || busy) since = now;
+      else if (now.at - since.at >= quietMs) return now.cpu - this.cpuAtBegin;
     }
-    return cpuSeconds(this.pid) - this.cpuAtBegin;
   }
 
   /** Lines of its output since `begin` that `isMine` accepts. */
