@@ -2,62 +2,19 @@
  * What rmwatch is compared with. A listener has a name, the reason when it cannot work here, and start(), which resolves
  * once it listens to: begin(), end(run) => what it told of a run, memory(), stop().
  */
-import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { ListenerProcess } from './listener-process.mjs';
+import { auditd } from './auditd.mjs';
+import { lineTool, missing } from './line-tool.mjs';
 
 const BPFTRACE_PROGRAM =
   'tracepoint:syscalls:sys_enter_unlink, tracepoint:syscalls:sys_enter_unlinkat ' +
   '{ printf("%d %s %s\\n", pid, comm, str(args->pathname)); }';
 
-export function isInstalled(program) {
-  try {
-    execFileSync('sh', ['-c', `PATH="$PATH:/usr/sbin:/sbin" command -v ${program}`], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-const missing = (program, debianPackage) =>
-  isInstalled(program) ? undefined : `${program} is not installed: scripts/setup.sh --bench (${debianPackage})`;
-
 const ofPids = (pids) => {
   const beginnings = pids.map((pid) => `${pid} `);
   return (line) => beginnings.some((beginning) => line.startsWith(beginning));
 };
-
-/** A listener that is one process and writes one line for each deletion that it tells. */
-function lineTool({ name, reason, filesystems, command, isReady, isMine, outputFile, prepare }) {
-  return {
-    name,
-    reason,
-    filesystems,
-    async start({ outputs, quietMs }) {
-      await prepare?.(outputs);
-      const listener = new ListenerProcess({
-        name,
-        command: command(outputs),
-        outputs,
-        quietMs,
-        outputFile: outputFile?.(outputs),
-      });
-      await listener.ready(() => isReady(listener));
-      return {
-        pid: listener.pid,
-        begin: () => listener.begin(),
-        async end(run) {
-          const cpu = await listener.settle();
-          const told = listener.countLines(isMine(run));
-          return { told, cpuSeconds: cpu, invalid: told === 0 ? 'it told nothing' : undefined };
-        },
-        memory: () => listener.memory(),
-        stop: () => listener.stop(),
-      };
-    },
-  };
-}
 
 const saysOnStderr = (text) => (listener) => listener.messages().includes(text);
 const saysOnStdout = (text) => (listener) => fs.readFileSync(listener.outputFile, 'utf8').includes(text);
@@ -108,40 +65,6 @@ function fatrace(roots) {
       return saysOnStdout(roots.tmpfs)(listener);
     },
     isMine: () => (line) => Object.values(roots).some((root) => line.includes(root)),
-  });
-}
-
-function auditd(roots) {
-  const log = (outputs) => path.join(outputs, 'audit.log');
-  return lineTool({
-    name: 'auditd',
-    reason: process.env.RMWATCH_GUEST
-      ? missing('auditd', 'auditd')
-      : 'in a guest only: it has the rules of a whole machine',
-    prepare(outputs) {
-      const settings = ['log_file', 'max_log_file_action'];
-      const lines = fs.readFileSync('/etc/audit/auditd.conf', 'utf8').split('\n');
-      const kept = lines.filter((line) => !settings.some((setting) => line.startsWith(`${setting} `)));
-      fs.mkdirSync(path.join(outputs, 'audit'), { recursive: true, mode: 0o700 });
-      fs.cpSync('/etc/audit', path.join(outputs, 'audit'), { recursive: true });
-      const own = [...kept, `log_file = ${log(outputs)}`, 'max_log_file_action = IGNORE', ''];
-      fs.writeFileSync(path.join(outputs, 'audit/auditd.conf'), own.join('\n'));
-      execFileSync('auditctl', ['-D'], { stdio: 'ignore' });
-      for (const root of Object.values(roots)) {
-        const calls = ['-S', 'unlink', '-S', 'unlinkat', '-S', 'rmdir'];
-        execFileSync(
-          'auditctl',
-          ['-a', 'always,exit', '-F', 'arch=b64', ...calls, '-F', `dir=${root}`, '-k', 'bench'],
-          {
-            stdio: 'ignore',
-          },
-        );
-      }
-    },
-    command: (outputs) => ['auditd', '-n', '-c', path.join(outputs, 'audit')],
-    outputFile: log,
-    isReady: (listener) => fs.existsSync(listener.outputFile) && listener.outputBytes() > 0,
-    isMine: () => (line) => line.includes('type=SYSCALL') && line.includes('bench'),
   });
 }
 
