@@ -1,14 +1,14 @@
 /** Nanoseconds per run of each BPF program, as the kernel itself measures them. */
-import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import readline from 'node:readline';
+import { spawnChild } from './children.mjs';
 import { bpfProgramsOf } from './process-usage.mjs';
 import { prepareWorkload, runWorkload } from './workloads.mjs';
 
 /** Has the kernel measure until close(); snapshot() reads what it has counted, by program id. */
 async function startMeasuring(programs) {
-  const child = spawn(path.join(programs, 'bpf_statistics'), { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawnChild([path.join(programs, 'bpf_statistics')], { stdio: ['pipe', 'pipe', 'pipe'] });
   const lines = readline.createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   let message = '';
   child.stderr.on('data', (data) => (message += data));

@@ -1,8 +1,8 @@
 /** A program that listens, run with its output in a file on tmpfs. */
-import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { spawnChild } from './children.mjs';
 import { cpuSeconds, memoryOf } from './process-usage.mjs';
 
 const START_TIMEOUT_MS = 240_000;
@@ -46,8 +46,7 @@ export class ListenerProcess {
     this.messagesFile = path.join(outputs, `${name}.err`);
     // Appending, so that the file can be emptied while it is written.
     const fds = [fs.openSync(discard ? '/dev/null' : stdout, 'a'), fs.openSync(this.messagesFile, 'a')];
-    // It ends with the bench, however that ends.
-    this.child = spawn('setpriv', ['--pdeathsig', 'TERM', '--', ...command], { stdio: ['ignore', ...fds] });
+    this.child = spawnChild(command, { stdio: ['ignore', ...fds] });
     for (const fd of fds) fs.closeSync(fd);
     this.exited = new Promise((resolve) => {
       this.child.once('exit', resolve);

@@ -1,4 +1,5 @@
 /** Everything that is measured in one place: on this machine, or in a guest, where this is the program that runs. */
+import { endChildren } from './children.mjs';
 import { measureIdle } from './idle.mjs';
 import { measureKernelStatistics } from './kernel-statistics.mjs';
 import { measureLongRun } from './long-run.mjs';
@@ -28,6 +29,7 @@ export async function measure({ plan: wanted, programs, program, ext4, say }) {
   const context = { plan, programs, program, roots, outputs, say };
   const wants = (part) => !plan.skip.includes(part);
   const giveUp = () => {
+    endChildren();
     places.dispose();
     process.exit(1);
   };

@@ -1,11 +1,14 @@
 /** Places for the files that are deleted, and the runs of the program that deletes them. */
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import readline from 'node:readline';
+import { spawnChild } from './children.mjs';
 
 const EXT4_IMAGE_MIB = 1_024;
+/** Processes that were just killed may still be at work there. */
+const REMOVE = { recursive: true, force: true, maxRetries: 10, retryDelay: 100 };
 /** The default number of inodes would not do for many empty files. */
 const EXT4_BYTES_PER_INODE = 4_096;
 
@@ -47,8 +50,7 @@ export function openPlaces(workloads, ext4) {
     outputs: path.join(shared, 'outputs'),
     dispose() {
       mounted.unmount?.();
-      fs.rmSync(shared, { recursive: true, force: true });
-      fs.rmSync(scratch, { recursive: true, force: true });
+      for (const directory of [shared, scratch]) fs.rmSync(directory, REMOVE);
     },
   };
 }
@@ -71,8 +73,9 @@ export function prepareWorkload(workload, roots) {
  * @returns {Promise<{deletions: number, pids: number[], wallNs: number, cpuNs: number}>}
  */
 export async function runWorkload(workload, { programs, roots }, whenReady = () => {}) {
+  const program = path.join(programs, 'deletions');
   const args = [workload.kind, directoryOf(workload, roots), String(workload.files), String(workload.last)];
-  const child = spawn(path.join(programs, 'deletions'), args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawnChild([program, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
   const exited = new Promise((resolve) => child.once('exit', resolve));
   const lines = readline.createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   if ((await lines.next()).value !== 'ready') throw new Error(`${workload.name}: the files could not be made`);
