@@ -46,6 +46,8 @@ export function planFor(options, where) {
     workloads: workloads({ files, ext4Files }).filter(({ name }) => containsOneOf(name, options.workloads)),
     listeners: options.listeners,
     skip: options.skip,
+    // Tracepoints can be had on every machine itself.
+    modes: where === 'guest' ? ['kprobe', 'fentry'] : undefined,
     // In emulation a listener may sit still for long and yet not be done.
     quietMs: where === 'guest' ? 2_000 : 300,
   };

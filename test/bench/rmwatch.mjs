@@ -141,11 +141,11 @@ export function attachModes(program) {
   };
 }
 
-/** One listener for each attach mode and set of watches. */
+/** One listener for each attach mode that the plan wants and each set of watches. */
 export function rmwatchListeners({ program, modes, roots, plan }) {
-  return Object.entries(modes.reasons).flatMap(([mode, reason]) =>
-    VARIANTS.map((variant) => listener({ variant, mode, program, roots, plan, reason })),
-  );
+  return Object.entries(modes.reasons)
+    .filter(([mode]) => plan.modes === undefined || plan.modes.includes(mode))
+    .flatMap(([mode, reason]) => VARIANTS.map((variant) => listener({ variant, mode, program, roots, plan, reason })));
 }
 
 export const oneMatchingWatch = (roots) => [matching(roots)];
