@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { spawnChild } from './children.mjs';
-import { cpuSeconds, memoryOf } from './process-usage.mjs';
+import { cpuSeconds, isRunnable, memoryOf } from './process-usage.mjs';
 
 const START_TIMEOUT_MS = 240_000;
 const STOP_TIMEOUT_MS = 60_000;
@@ -89,21 +89,31 @@ export class ListenerProcess {
   }
 
   /**
-   * Waits until it writes nothing and hardly works any more (some look for events all the time), and returns the CPU
-   * seconds since `begin`.
+   * Waits until it writes nothing and hardly works any more (some look for events all the time), nor waits for a CPU,
+   * and returns the CPU seconds since `begin`.
    */
   async settle(quietMs = this.quietMs) {
     const deadline = Date.now() + SETTLE_TIMEOUT_MS;
-    const state = () => ({ at: Date.now(), bytes: this.outputBytes(), cpu: cpuSeconds(this.pid) });
+    const state = () => ({
+      at: Date.now(),
+      bytes: this.outputBytes(),
+      cpu: cpuSeconds(this.pid),
+      polls: 0,
+      runnable: 0,
+    });
     let since = state();
     for (;;) {
       await sleep(POLL_MS);
+      since.polls += 1;
+      if (isRunnable(this.pid)) since.runnable += 1;
       if (this.child.exitCode !== null) throw new Error(`${this.name} has ended: ${this.messages()}`);
       const now = state();
       if (now.at > deadline) throw new Error(`${this.name} does not come to rest`);
       const busy = now.cpu - since.cpu > (quietMs / 1000) * RESTING_CPU_SHARE;
       if (now.bytes !== since.bytes || busy) since = now;
-      else if (now.at - since.at >= quietMs) return now.cpu - this.cpuAtBegin;
+      else if (now.at - since.at < quietMs) continue;
+      else if (since.runnable > since.polls / 2) since = now;
+      else return now.cpu - this.cpuAtBegin;
     }
   }
 

@@ -27,12 +27,12 @@ export async function measureLongRun(mode, { program, programs, plan, roots, out
       await daemon.settle();
       if (done % Math.ceil(batches / SAMPLES) === 0) series.push({ events: done * batch, ...memoryOf(daemon.pid) });
     }
-    const metrics = await daemon.metrics();
+    const { cpuSeconds, metrics } = await daemon.drained();
     return {
       mode,
       deletions: batches * batch,
       delivered: metrics.rmwatch_events_delivered_total,
-      cpuSeconds: await daemon.settle(),
+      cpuSeconds,
       series,
     };
   } finally {

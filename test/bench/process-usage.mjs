@@ -26,6 +26,18 @@ export function cpuSeconds(pid) {
   return secondsOf(Number(fields[11]) + Number(fields[12]));
 }
 
+/** Whether a thread of a process runs, or would if it had a CPU. */
+export function isRunnable(pid) {
+  return fs.readdirSync(`/proc/${pid}/task`).some((thread) => {
+    try {
+      const stat = fs.readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8');
+      return stat[stat.lastIndexOf(')') + 2] === 'R';
+    } catch {
+      return false;
+    }
+  });
+}
+
 /** @returns {{peakBytes: number, residentBytes: number, anonymousBytes: number}} */
 export function memoryOf(pid) {
   const fields = statusFields(`/proc/${pid}/status`);

@@ -62,6 +62,15 @@ export class RmwatchProcess extends ListenerProcess {
   async metrics() {
     return parseMetrics((await get(this.socket, '/metrics')).body);
   }
+
+  /** Like settle(), but on a busy machine a daemon that gets no CPU looks settled: nothing may be left in its ring. */
+  async drained() {
+    for (;;) {
+      const cpuSeconds = await this.settle();
+      const metrics = await this.metrics();
+      if (metrics.rmwatch_ring_buffer_used_bytes === 0) return { cpuSeconds, metrics };
+    }
+  }
 }
 
 /** What a run changed in the daemon's own counters. */
@@ -110,9 +119,9 @@ function listener({ variant, mode, program, roots, plan, reason }) {
           daemon.begin();
         },
         async end({ deletions }) {
-          const cpuSeconds = await daemon.settle();
+          const { cpuSeconds, metrics } = await daemon.drained();
           const told = daemon.countLines((line) => line.includes('"dataset":"rmwatch.deletion"'));
-          const counts = { told, ...account(before, await daemon.metrics()) };
+          const counts = { told, ...account(before, metrics) };
           return { ...counts, cpuSeconds, invalid: invalidity(variant.tells, counts, deletions) };
         },
         memory: () => daemon.memory(),
