@@ -13,6 +13,8 @@ const QUICK = { rounds: 3, files: 20_000, ext4Files: 10_000, idleSeconds: 5, lon
 const GUEST = { rounds: 5, files: 10_000, ext4Files: 5_000, idleSeconds: 10, longRunFiles: 0, watches: 10_000 };
 const GUEST_QUICK = { rounds: 1, files: 2_000, ext4Files: 1_000, idleSeconds: 2, longRunFiles: 0, watches: 1_000 };
 
+/** Deleted before anything is measured: a daemon in JavaScript, and all of a guest, is compiled while it runs. */
+const WARM_UP_FILES = 20_000;
 const TREE_FILES_PER_DIRECTORY = 1_000;
 
 function workloads({ files, ext4Files }) {
@@ -42,6 +44,14 @@ export function planFor(options, where) {
   const ext4Files = options.files ?? sizes.ext4Files;
   return {
     ...sizes,
+    warmUp: {
+      name: 'warm-up',
+      title: 'warm-up',
+      filesystem: 'tmpfs',
+      kind: 'loop',
+      files: Math.min(files, WARM_UP_FILES),
+      last: 1,
+    },
     rounds: options.rounds ?? sizes.rounds,
     workloads: workloads({ files, ext4Files }).filter(({ name }) => containsOneOf(name, options.workloads)),
     listeners: options.listeners,

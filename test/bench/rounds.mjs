@@ -7,10 +7,11 @@ import { prepareWorkload, runWorkload } from './workloads.mjs';
 
 /** One turn of one listener: all workloads. */
 async function turn(listener, { plan, programs, roots, outputs, say }) {
-  for (const workload of plan.workloads) prepareWorkload(workload, roots);
+  for (const workload of [plan.warmUp, ...plan.workloads]) prepareWorkload(workload, roots);
   const running = await listener.start({ outputs, quietMs: plan.quietMs });
   const samples = {};
   try {
+    await running.end(await runWorkload(plan.warmUp, { programs, roots }, () => running.begin()));
     for (const workload of plan.workloads) {
       if (listener.filesystems?.includes(workload.filesystem) === false) continue;
       const run = await runWorkload(workload, { programs, roots }, () => running.begin());
