@@ -42,10 +42,13 @@ static __always_inline void attempt__deliver_unresolved(struct in_flight_attempt
 	attempt__renew_generation(attempt);
 	slot->record.operation = attempt->operation;
 	slot->record.generation = attempt->generation;
-	if (slot__filter_joined(index, attempt->generation) & outcome || attempt->self)
+	if (slot__filter_joined(index, attempt->generation) & outcome || attempt->self) {
+		slot__fill_namespace(slot);
+		slot__fill_caller(slot);
 		slot__deliver(index);
-	else
+	} else {
 		COUNT(filtered);
+	}
 }
 
 /* The call returned `result`, or, when `known` is 0, the thread is seen doing something else. */
@@ -168,7 +171,7 @@ GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, __u32 own_in
 	}
 	__builtin_memset(&slot->record, 0, sizeof(slot->record));
 	attempt__renew_generation(attempt);
-	slot__fill_caller(slot);
+	slot__fill_namespace(slot);
 	slot->record.operation = attempt->operation;
 	slot->record.generation = attempt->generation;
 	slot->record.device = BPF_CORE_READ(inode, i_sb, s_dev);
@@ -189,6 +192,7 @@ GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, __u32 own_in
 		return 0;
 	}
 	attempt->state = ATTEMPT_CAPTURED;
+	slot__fill_caller(slot);
 	slot->record.below_mount_length = slot->below_mount ? TEXT_PATH_END - slot->below_mount : 0;
 	slot__fill_file(slot, inode, dentry, own_inode_references);
 	attempt__read_typed(attempt, slot);

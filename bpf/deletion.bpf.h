@@ -33,7 +33,18 @@ static __always_inline void slot__read_typed(struct slot *slot, __u64 text, bool
 	slot->record.flags |= DELETION_HAS_TYPED;
 }
 
-/* Who calls, and from which mount namespace. */
+/* From which mount namespace the call comes: what the filter needs to know of the caller. */
+static __always_inline void slot__fill_namespace(struct slot *slot)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct deletion_record *record = &slot->record;
+
+	record->mount_namespace = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
+	if (!settings.host_mount_namespace || record->mount_namespace == settings.host_mount_namespace)
+		record->flags |= DELETION_HOST_NAMESPACE;
+}
+
+/* Who calls. */
 static __always_inline void slot__fill_caller(struct slot *slot)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
@@ -45,13 +56,10 @@ static __always_inline void slot__fill_caller(struct slot *slot)
 	record->tid = (__u32)pid_tgid;
 	record->uid = (__u32)uid_gid;
 	record->gid = uid_gid >> 32;
-	record->mount_namespace = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
 	/* Workers of io_uring have names of their own; the process is the group leader. */
 	BPF_CORE_READ_INTO(&record->comm, task, group_leader, comm);
 	if (BPF_CORE_READ(task, flags) & PF_IO_WORKER)
 		record->flags |= DELETION_IO_URING;
-	if (!settings.host_mount_namespace || record->mount_namespace == settings.host_mount_namespace)
-		record->flags |= DELETION_HOST_NAMESPACE;
 }
 
 /* Filesystems that live in the directory cache hold one reference to every entry themselves (simple_unlink()). */
@@ -110,7 +118,6 @@ GLOBAL_FUNCTION int slot__write_base(__u32 index, int dfd)
 
 	if (!slot)
 		return 0;
-	slot__fill_caller(slot);
 	slot->start = TEXT_PATH_END;
 	slot->record.flags |= DELETION_PATH_IS_BASE;
 	if (slot->record.flags & DELETION_HAS_TYPED && slot->text[TEXT_PATH_END + 1] == '/') {

@@ -291,6 +291,8 @@ static __always_inline void removal_call__exit(struct pt_regs___kernel *regs, lo
 	slot__read_typed(slot, call.name, true);
 	slot__write_base(index, call.dfd);
 	if (slot__filter_joined(index, generation) & outcome || self) {
+		slot__fill_namespace(slot);
+		slot__fill_caller(slot);
 		slot->record.operation = call.operation;
 		slot->record.generation = generation;
 		slot->record.result = result;

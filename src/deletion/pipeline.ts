@@ -39,6 +39,8 @@ export interface PipelineParts {
   /** The mounts of the host at this moment; asked at most once for each batch. */
   mountsNow(): MountTable | undefined;
   onOwnDeletion(deletion: OwnDeletion): void;
+  /** A record could not be handled; it is counted as lost. */
+  onDefect(error: Error): void;
 }
 
 /**
@@ -90,26 +92,38 @@ export class Pipeline {
 
   /** Handles the records at the first `count` offsets and hands on the lines. */
   handleBatch(record: RecordView, offsets: Uint32Array, count: number): void {
-    const { processes, lines, readClocks } = this.parts;
-    readClocks(this.clocks);
+    this.parts.readClocks(this.clocks);
     this.mountsNow = null;
     for (let i = 0; i < count; i++) {
       record.moveTo(offsets[i]!);
-      switch (record.kind) {
-        case RECORD_DELETION:
-          this.handleDeletion(record);
-          break;
-        case RECORD_PROCESS_TEXT:
-          processes.addText(record);
-          break;
-        case RECORD_PROCESS:
-          processes.add(record, this.clocks);
-          break;
-        default:
-          this.undecodable += 1;
+      const { filtered, handled } = this;
+      try {
+        this.handleRecord(record);
+      } catch (error) {
+        // One bad record costs neither its batch nor the ledger.
+        this.filtered = filtered;
+        this.handled = handled;
+        if (record.kind === RECORD_DELETION && (record.flags & DELETION_SELF) === 0) this.undecodable += 1;
+        this.parts.onDefect(error as Error);
       }
     }
-    lines.flush();
+    this.parts.lines.flush();
+  }
+
+  private handleRecord(record: RecordView): void {
+    switch (record.kind) {
+      case RECORD_DELETION:
+        this.handleDeletion(record);
+        break;
+      case RECORD_PROCESS_TEXT:
+        this.parts.processes.addText(record);
+        break;
+      case RECORD_PROCESS:
+        this.parts.processes.add(record, this.clocks);
+        break;
+      default:
+        this.undecodable += 1;
+    }
   }
 
   private handleDeletion(record: RecordView): void {

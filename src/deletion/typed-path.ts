@@ -1,3 +1,6 @@
+/** An empty name, "." or "..", or a slash at the end. */
+const NEEDS_CARE = /\/(?:\.{0,2}(?:\/|$))/;
+
 /** What a base directory and a typed name mean by their text alone. */
 export interface JoinedPath {
   /** Absolute, without "//", "." and ".."; latin1 view. */
@@ -11,10 +14,10 @@ export interface JoinedPath {
  * for the root; for an absolute name it is the root directory of the process.
  */
 export function joinTyped(base: string, typed: string): JoinedPath {
-  // By far most names: one component.
-  if (!typed.includes('/') && typed !== '.' && typed !== '..') {
-    return { path: typed === '' ? base || '/' : `${base}/${typed}`, hasParents: false };
-  }
+  if (typed === '') return { path: base || '/', hasParents: false };
+  const below = typed.startsWith('/') ? typed : `/${typed}`;
+  // By far most names: the text is the path already.
+  if (!NEEDS_CARE.test(below)) return { path: base + below, hasParents: below.lastIndexOf('/') > 0 };
   const rootLength = typed.startsWith('/') ? base.length : 0;
   const names = base.slice(rootLength).split('/').filter(Boolean);
   const typedNames = typed.split('/').filter((name) => name !== '' && name !== '.');

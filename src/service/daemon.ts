@@ -57,6 +57,7 @@ export class Daemon {
   private lastCounters: KernelCounters | undefined;
   private lastMissed = 0;
   private watchdogTurns = -1;
+  private readonly defects = new Set<string>();
   /** systemd has been told that the service is ready. */
   private announced = false;
   private announcement: NodeJS.Timeout | undefined;
@@ -193,6 +194,7 @@ export class Daemon {
       mountsFor: (device) => this.watches.mountsFor(device),
       mountsNow: () => this.watches.mountsNow(),
       onOwnDeletion: (deletion) => this.selfTest?.observe(deletion),
+      onDefect: (error) => this.reportDefect(error),
     });
     this.losses = new LossReporter(
       () => this.counts().lost,
@@ -203,6 +205,13 @@ export class Daemon {
       line.host,
     );
     this.watches.bind(probe, this.pipeline);
+  }
+
+  /** Each kind once: the loss that comes with it is told anyway. */
+  private reportDefect(error: Error): void {
+    if (this.defects.has(error.message) || this.defects.size >= 16) return;
+    this.defects.add(error.message);
+    this.options.diagnostics.error({ error }, 'a record could not be handled');
   }
 
   private createMetrics() {

@@ -28,6 +28,8 @@ import { deletionRecord, processRecord, processTextRecord, ringOf } from '../sup
 const ENOENT = 2;
 const EFAULT = 14;
 const UPTIME = 900;
+/** A device at which the stand-in of the mount table throws. */
+const UNREADABLE = 99;
 /** What the kernel says of most files on the host. */
 const FOUND =
   DELETION_HAS_VICTIM |
@@ -65,6 +67,7 @@ class Bench {
   readonly lines: any[] = [];
   readonly own: OwnDeletion[] = [];
   readonly askedDevices: number[] = [];
+  readonly defects: string[] = [];
   /** How often the mounts of the moment were asked for. */
   askedNow = 0;
   readonly delay = new DelayHistogram();
@@ -86,6 +89,7 @@ class Bench {
       delay: this.delay,
       readClocks: (out) => out.set([0, 0, UPTIME]),
       mountsFor: (device) => {
+        if (device === UNREADABLE) throw new Error('the mounts cannot be read');
         this.askedDevices.push(device);
         return this.newestMounts;
       },
@@ -94,6 +98,7 @@ class Bench {
         return this.newestMounts;
       },
       onOwnDeletion: (deletion) => this.own.push(deletion),
+      onDefect: (error) => this.defects.push(error.message),
     });
   }
 
@@ -297,6 +302,17 @@ describe('a reload', () => {
     bench.handle(deletion('/37', { generation: 1 }));
     expect(bench.paths().at(-1)).toBe('/37');
     expect(bench.ledger()).toEqual([2, 4, 0]);
+  });
+});
+
+describe('a record that cannot be handled', () => {
+  it('costs neither the others of its batch nor the ledger', () => {
+    const bench = new Bench();
+    bench.use(1, [watch('all')]);
+    const cannot = deletion('/tmp/b', { flags: FOUND & ~DELETION_HOST_NAMESPACE, device: UNREADABLE });
+    bench.handle(deletion('/tmp/a'), cannot, deletion('/tmp/c'));
+    expect(bench.paths()).toEqual(['/tmp/a', '/tmp/c']);
+    expect([bench.ledger(), bench.defects]).toEqual([[0, 2, 1], ['the mounts cannot be read']]);
   });
 });
 
