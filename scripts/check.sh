@@ -16,6 +16,7 @@ if [ "${1:-}" = --write ]; then
 else
   node_modules/.bin/biome check --error-on-warnings || failed=1
   node_modules/.bin/tsc --noEmit || failed=1
+  node_modules/.bin/tsc -p test || failed=1
   set -- --dry-run --Werror
 fi
 if [ -n "$clang_format" ]; then

@@ -1,3 +1,4 @@
+import { getPriority, setPriority } from 'node:os';
 import { resolve } from 'node:path';
 import type { Config } from '../config/config.js';
 import { loadConfig } from '../config/load.js';
@@ -10,6 +11,9 @@ import type { RunOptions } from './dispatch.js';
 import { EXIT } from './exit-codes.js';
 import type { CommandIo } from './io.js';
 import { programVersion } from './version.js';
+
+/** The same as Nice= in systemd/rmwatch.service. */
+const PRIORITY = -10;
 
 /** Runs the daemon until it is told to stop. */
 export async function run(options: RunOptions, io: CommandIo): Promise<number> {
@@ -28,6 +32,7 @@ export async function run(options: RunOptions, io: CommandIo): Promise<number> {
     readConfig: () => readAgain(options, diagnostics),
   });
   const stopped = stopOnSignals(daemon, diagnostics);
+  raisePriority(diagnostics);
   try {
     await daemon.start();
   } catch (error) {
@@ -56,6 +61,20 @@ async function readAgain(options: RunOptions, diagnostics: Diagnostics): Promise
   const problems = loaded.problems.map(formatProblem);
   diagnostics.error({ problems }, 'the configuration is bad, the old one stays');
   return undefined;
+}
+
+/**
+ * Lets the daemon run before those whose deletions it reports, as auditd does: several of them at once would otherwise
+ * leave it too little of the processors, and events would be lost. Where that is not permitted (the service has it from
+ * systemd) it stays as it is.
+ */
+function raisePriority(diagnostics: Diagnostics): void {
+  if (getPriority() <= PRIORITY) return;
+  try {
+    setPriority(PRIORITY);
+  } catch (error) {
+    diagnostics.debug({ error }, 'the priority stays as it is');
+  }
 }
 
 /** Resolves to the exit code when the daemon has been stopped by a signal. */

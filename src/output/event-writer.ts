@@ -13,7 +13,8 @@ export interface EventWriterOptions extends OutputHealthCallbacks {
   readonly retryMs?: number;
 }
 
-const DEFAULT_QUEUE_BYTES = 64 * 1024 * 1024;
+/** With a ring of 16 MiB, what a fast deleter makes in about two seconds: so long may a reader of the log pause. */
+const DEFAULT_QUEUE_BYTES = 192 * 1024 * 1024;
 /** With more than this waiting, events had better stay in the ring, whose memory is there anyway and holds more of them. */
 const CONGESTED_BYTES = 8 * 1024 * 1024;
 const DEFAULT_STALL_MS = 5_000;

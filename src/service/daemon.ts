@@ -101,7 +101,8 @@ export class Daemon {
       opened.probe,
       ringBufferBytes,
       (record, offsets, count) => this.pipeline!.handleBatch(record, offsets, count),
-      () => !this.output!.writer.congested,
+      // A ring that fills up loses events; lines may wait in memory instead, up to a limit.
+      () => !this.output!.writer.congested || opened.probe.usedBytes() > ringBufferBytes / 2,
     );
     this.drain.start();
     this.watches.follow(binding);

@@ -1,5 +1,4 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-// @ts-expect-error plain JavaScript
 import { differential, summaryLines } from '../differential/differential.mjs';
 import { stagedProduct } from './kernels.js';
 
@@ -10,6 +9,9 @@ const PROGRAMS = ['rm', 'git', 'rsync', 'perl', 'node'];
 interface Difference {
   readonly ok: boolean;
   readonly calls: number;
+  readonly events: number;
+  readonly seconds: number;
+  readonly skips: readonly unknown[];
   readonly mismatches: readonly unknown[];
   readonly programs: readonly { program: string; calls: number; replacing: number }[];
   readonly runDir: string;

@@ -1,8 +1,6 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-// @ts-expect-error plain JavaScript
 import { runGuest } from '../guest/guest.mjs';
-// @ts-expect-error plain JavaScript
 import { buildWorkload } from '../workload/build.mjs';
 import { kernels, root, stagedProduct, staticProgram } from './kernels.js';
 

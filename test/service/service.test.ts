@@ -3,9 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-// @ts-expect-error plain JavaScript
 import { runGuest } from '../guest/guest.mjs';
-// @ts-expect-error plain JavaScript
 import { ensureDebianRoot } from '../guest/systemd-root.mjs';
 import { makePackage } from '../support/packages.js';
 

@@ -3,6 +3,7 @@
  *
  *   deleter basic DIR          one deletion by each way to name a file; a JSON line for each
  *   deleter burst DIR COUNT    COUNT files DIR/f0, f1, ...; one JSON line with its pid and how long the deletions took
+ *   deleter paced DIR RATE SECONDS   makes and deletes RATE files a second; one JSON line with its pid and their number
  *   deleter each DIR COUNT     COUNT processes that delete one file each
  *   deleter frozen DIR COUNT   the same at once, all of them asleep inside the call for a while: the filesystem is frozen
  */
@@ -85,6 +86,30 @@ static void burst(const char *dir, long count)
 	       (end.tv_sec - begin.tv_sec) * 1000000000ll + end.tv_nsec - begin.tv_nsec);
 }
 
+static void paced(const char *dir, long rate, long seconds)
+{
+	struct timespec next;
+	long done = 0;
+
+	if (chdir(dir))
+		err(1, "%s", dir);
+	clock_gettime(CLOCK_MONOTONIC, &next);
+	for (long tick = 1; tick <= seconds * 1000; tick++) {
+		for (; done < rate * tick / 1000; done++) {
+			make_file("paced");
+			if (unlink("paced"))
+				err(1, "paced");
+		}
+		next.tv_nsec += 1000000;
+		if (next.tv_nsec >= 1000000000) {
+			next.tv_nsec -= 1000000000;
+			next.tv_sec++;
+		}
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL);
+	}
+	printf("{\"pid\":%d,\"count\":%ld}\n", getpid(), done);
+}
+
 static void each(const char *dir, long count)
 {
 	char name[64];
@@ -144,11 +169,13 @@ int main(int argc, char **argv)
 		basic(argv[2]);
 	else if (argc >= 4 && !strcmp(argv[1], "burst"))
 		burst(argv[2], atol(argv[3]));
+	else if (argc >= 5 && !strcmp(argv[1], "paced"))
+		paced(argv[2], atol(argv[3]), atol(argv[4]));
 	else if (argc >= 4 && !strcmp(argv[1], "each"))
 		each(argv[2], atol(argv[3]));
 	else if (argc >= 4 && !strcmp(argv[1], "frozen"))
 		frozen(argv[2], atol(argv[3]));
 	else
-		errx(2, "usage: deleter basic|burst|each|frozen DIR [COUNT]");
+		errx(2, "usage: deleter basic|burst|paced|each|frozen DIR [COUNT|RATE SECONDS]");
 	return 0;
 }

@@ -1,0 +1,150 @@
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { root, staticProgram } from '../kernel/kernels.js';
+import { DaemonProcess } from '../support/daemon-process.js';
+import { makeFifo } from '../support/fifo.js';
+
+let program: string | undefined;
+
+/** Runs test/kernel/guest/deleter.c; resolves to the last line that it prints. */
+export function deleter(...args: (string | number)[]): Promise<{ pid: number; count: number }> {
+  program ??= staticProgram(join(root, 'test/kernel/guest/deleter.c'));
+  const file = program;
+  return new Promise((resolve, reject) => {
+    execFile(file, args.map(String), { maxBuffer: 1 << 28 }, (error, stdout) => {
+      if (error) reject(error);
+      else resolve(JSON.parse(stdout.trimEnd().split('\n').at(-1)!));
+    });
+  });
+}
+
+/** A tmpfs with room for any number of files. */
+export function mountTmpfs(directory: string): void {
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16g,nr_inodes=0', 'tmpfs', directory]);
+}
+
+export function unmount(directory: string): void {
+  execFileSync('umount', ['--lazy', directory]);
+}
+
+/** A log of which only the lines are counted: a FIFO, read by another process. */
+export class CountedLog {
+  private readonly reader: ChildProcess;
+  private readonly counted: Promise<number>;
+
+  constructor(readonly path: string) {
+    makeFifo(path);
+    this.reader = spawn('sh', ['-c', 'exec wc -l < "$1"', 'sh', path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.counted = new Promise((resolve) => {
+      let text = '';
+      this.reader.stdout!.setEncoding('utf8').on('data', (part: string) => {
+        text += part;
+      });
+      this.reader.stdout!.on('end', () => resolve(Number(text)));
+    });
+  }
+
+  pause(): void {
+    this.reader.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.reader.kill('SIGCONT');
+  }
+
+  /** The number of lines, when the writer is gone. */
+  lines(): Promise<number> {
+    return this.counted;
+  }
+
+  close(): void {
+    this.reader.kill('SIGKILL');
+  }
+}
+
+/** A member of /proc/PID/status in bytes. */
+export function memoryOf(pid: number, member: 'VmRSS' | 'VmHWM'): number {
+  const [, kilobytes] = new RegExp(`^${member}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))!;
+  return Number(kilobytes) * 1024;
+}
+
+export function descriptorsOf(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).length;
+}
+
+/** Least squares: by how much `values` grow from one to the next. */
+export function slope(values: readonly number[]): number {
+  const middle = (values.length - 1) / 2;
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  let above = 0;
+  let below = 0;
+  for (const [at, value] of values.entries()) {
+    above += (at - middle) * (value - mean);
+    below += (at - middle) ** 2;
+  }
+  return above / below;
+}
+
+/** Upper bounds of the buckets that hold these fractions of rmwatch_event_delay_seconds. */
+export function delayQuantiles(metrics: ReadonlyMap<string, number>, fractions: readonly number[]): number[] {
+  const buckets = [...metrics].flatMap(([name, count]) => {
+    const [, bound] = /^rmwatch_event_delay_seconds_bucket\{le="(.+)"\}$/.exec(name) ?? [];
+    return bound === undefined ? [] : [{ bound: bound === '+Inf' ? Number.POSITIVE_INFINITY : Number(bound), count }];
+  });
+  const all = metrics.get('rmwatch_event_delay_seconds_count')!;
+  return fractions.map((fraction) => buckets.find(({ count }) => count >= fraction * all)!.bound);
+}
+
+/** Does `act` again and again, `periodMs` apart, until the returned function is called, which waits for the last. */
+export function every(periodMs: number, act: () => unknown): () => Promise<void> {
+  let going = true;
+  const loop = (async () => {
+    while (going) {
+      await act();
+      await new Promise((resolve) => setTimeout(resolve, periodMs));
+    }
+  })();
+  return () => {
+    going = false;
+    return loop;
+  };
+}
+
+/** A daemon on a work directory that is a tmpfs of its own. */
+export class FloodDaemon extends DaemonProcess {
+  constructor() {
+    super();
+    mountTmpfs(this.work);
+  }
+
+  /** A directory below the work directory. */
+  subdirectory(name: string): string {
+    const directory = join(this.work, name);
+    mkdirSync(directory);
+    return directory;
+  }
+
+  override async dispose(): Promise<void> {
+    unmount(this.work);
+    await super.dispose();
+  }
+
+  /** Bytes and removes what was rotated away. */
+  removeRotated(): number {
+    let bytes = 0;
+    for (const name of readdirSync(this.directory)) {
+      if (!name.startsWith('events.json.')) continue;
+      bytes += statSync(join(this.directory, name)).size;
+      rmSync(join(this.directory, name));
+    }
+    return bytes;
+  }
+}
+
+/** Lost events, all reasons together. */
+export function lostOf(metrics: ReadonlyMap<string, number>): number {
+  let sum = 0;
+  for (const [name, value] of metrics) if (name.startsWith('rmwatch_events_lost_total')) sum += value;
+  return sum;
+}

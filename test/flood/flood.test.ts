@@ -1,0 +1,144 @@
+import { rmSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ledgerGap } from '../support/daemon-process.js';
+import { waitUntil } from '../support/wait-until.js';
+import { CountedLog, deleter, every, FloodDaemon, lostOf, memoryOf } from './flood-bench.js';
+
+/** With the configuration as it comes, on this machine's own kernel in whatever mode it allows. */
+const DELETED = 'rmwatch_deletions_total{watch="work",operation="unlink"}';
+const FLOOD = 2_000_000;
+const MINUTES = 60_000;
+/** A reader that stands still: all that may wait for it, and what the daemon needs anyway. */
+const MEMORY_LIMIT = 450 * 1024 * 1024;
+
+let daemon: FloodDaemon;
+let log: CountedLog;
+
+beforeEach(async () => {
+  daemon = new FloodDaemon();
+  log = new CountedLog(daemon.eventsFile);
+  await daemon.start();
+});
+
+afterEach(async () => {
+  log.close();
+  await daemon.dispose();
+});
+
+/** Nothing is lost, all is counted, and every event was a line. */
+async function expectAll(count: number): Promise<void> {
+  const metrics = await daemon.settle();
+  expect([lostOf(metrics), ledgerGap(metrics), metrics.get(DELETED)]).toEqual([0, 0, count]);
+  expect(await daemon.stop()).toBe(0);
+  expect(await log.lines()).toBe(count);
+}
+
+describe('nothing is lost', () => {
+  test(
+    `when one process deletes ${FLOOD} files at full speed, under scrapes and reloads`,
+    async () => {
+      const stopScrapes = every(100, () => daemon.metrics());
+      const stopReloads = every(1_000, () => daemon.signal('SIGHUP'));
+      await deleter('burst', daemon.work, FLOOD);
+      await Promise.all([stopScrapes(), stopReloads()]);
+      const peak = memoryOf(daemon.pid, 'VmHWM');
+      console.log(`${FLOOD} deletions: peak memory ${Math.round(peak / 1e6)} MB`);
+      await expectAll(FLOOD);
+    },
+    5 * MINUTES,
+  );
+
+  test(
+    'when 8 processes delete 100,000 files each',
+    async () => {
+      const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
+      await Promise.all(names.map((name) => deleter('burst', daemon.subdirectory(name), 100_000)));
+      await expectAll(800_000);
+    },
+    5 * MINUTES,
+  );
+
+  test(
+    'when 20,000 short-lived processes delete one file each',
+    async () => {
+      await deleter('each', daemon.work, 20_000);
+      await expectAll(20_000);
+    },
+    5 * MINUTES,
+  );
+
+  test(
+    'while the daemon is stopped and goes on (SIGSTOP, SIGCONT), as long as the ring has room',
+    async () => {
+      daemon.signal('SIGSTOP');
+      await deleter('burst', daemon.work, 30_000);
+      daemon.signal('SIGCONT');
+      await expectAll(30_000);
+    },
+    5 * MINUTES,
+  );
+
+  test(
+    'when the reader of the log pauses for 2 s in the middle of a burst',
+    async () => {
+      const done = deleter('burst', daemon.work, 300_000);
+      await waitUntil('the deletions have begun', async () => (await daemon.metrics()).get(DELETED)! > 0, MINUTES);
+      log.pause();
+      await new Promise((resolve) => setTimeout(resolve, 2_000));
+      log.resume();
+      await done;
+      await expectAll(300_000);
+    },
+    5 * MINUTES,
+  );
+});
+
+test(
+  'a flood without a reader for 30 s: memory is bounded, scrapes are answered, all is counted',
+  async () => {
+    log.pause();
+    const slowest = { milliseconds: 0 };
+    const stopScrapes = every(500, async () => {
+      const begin = performance.now();
+      await daemon.metrics();
+      slowest.milliseconds = Math.max(slowest.milliseconds, performance.now() - begin);
+    });
+    const end = performance.now() + 30_000;
+    let count = 0;
+    while (performance.now() < end) count += (await deleter('burst', daemon.work, 100_000)).count;
+    await stopScrapes();
+    const peak = memoryOf(daemon.pid, 'VmHWM');
+    log.resume();
+    const metrics = await daemon.settle();
+    const lost = lostOf(metrics);
+    console.log(
+      `${count} deletions, ${lost} shed, peak memory ${Math.round(peak / 1e6)} MB, slowest scrape ${Math.round(slowest.milliseconds)} ms`,
+    );
+    expect(peak).toBeLessThan(MEMORY_LIMIT);
+    expect(slowest.milliseconds).toBeLessThan(1_000);
+    expect([metrics.get('rmwatch_events_seen_total'), ledgerGap(metrics)]).toEqual([count, 0]);
+    expect(lost).toBeGreaterThan(0);
+    expect(daemon.diagnostics).toContain('events were lost');
+    expect(await daemon.stop()).toBe(0);
+  },
+  5 * MINUTES,
+);
+
+test(
+  'SIGKILL in the middle of a flood: the next one starts at once and sees what follows',
+  async () => {
+    const flood = deleter('burst', daemon.work, 200_000);
+    await waitUntil('the deletions have begun', async () => (await daemon.metrics()).get(DELETED)! > 0, MINUTES);
+    expect(await daemon.stop('SIGKILL')).toBe('SIGKILL');
+    log.close();
+    // What a dead reader leaves behind is a pipe without one.
+    rmSync(daemon.eventsFile);
+    await daemon.start();
+    await flood;
+    const before = (await daemon.settle()).get(DELETED)!;
+    await deleter('burst', daemon.work, 1_000);
+    const metrics = await daemon.settle();
+    expect([metrics.get(DELETED)! - before, lostOf(metrics), ledgerGap(metrics)]).toEqual([1_000, 0, 0]);
+  },
+  5 * MINUTES,
+);

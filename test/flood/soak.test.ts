@@ -1,0 +1,57 @@
+import { renameSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { ledgerGap } from '../support/daemon-process.js';
+import { delayQuantiles, deleter, descriptorsOf, every, FloodDaemon, lostOf, memoryOf, slope } from './flood-bench.js';
+
+/** RMWATCH_SOAK_SECONDS=600 for the long one. */
+const SECONDS = Number(process.env['RMWATCH_SOAK_SECONDS'] ?? 60);
+const RATE = 20_000;
+const ROTATION_MS = 5_000;
+/** Until the compiler and the caches have what they need. */
+const WARM_SECONDS = 20;
+/** Most that memory may grow in the whole run, as the line through all samples says. */
+const GROWTH_LIMIT = 30 * 1024 * 1024;
+
+test(
+  `${SECONDS} s at ${RATE} deletions a second, with rotations and scrapes`,
+  async () => {
+    const daemon = new FloodDaemon();
+    try {
+      await daemon.start();
+      const memory: number[] = [];
+      const descriptors: number[] = [];
+      let rotations = 0;
+      const stopScrapes = every(1_000, async () => {
+        await daemon.metrics();
+        memory.push(memoryOf(daemon.pid, 'VmRSS'));
+        descriptors.push(descriptorsOf(daemon.pid));
+      });
+      const stopRotations = every(ROTATION_MS, () => {
+        daemon.removeRotated();
+        rotations += 1;
+        renameSync(daemon.eventsFile, `${daemon.eventsFile}.${rotations}`);
+        daemon.signal('SIGHUP');
+      });
+      const { count } = await deleter('paced', daemon.work, RATE, SECONDS);
+      await Promise.all([stopScrapes(), stopRotations()]);
+      const metrics = await daemon.settle();
+      const growth = slope(memory.slice(WARM_SECONDS));
+      const [p50, p99, most] = delayQuantiles(metrics, [0.5, 0.99, 1]);
+      const peak = Math.round(memoryOf(daemon.pid, 'VmHWM') / 1e6);
+      console.log(
+        `${count} deletions, ${rotations} rotations, peak memory ${peak} MB, growth ${Math.round(growth / 1024)} KiB/s,` +
+          ` descriptors ${Math.min(...descriptors)} to ${Math.max(...descriptors)},` +
+          ` delay p50 <= ${p50} s, p99 <= ${p99} s, max <= ${most} s`,
+      );
+      expect([lostOf(metrics), ledgerGap(metrics)]).toEqual([0, 0]);
+      expect(metrics.get('rmwatch_deletions_total{watch="work",operation="unlink"}')).toBe(count);
+      expect(growth * SECONDS).toBeLessThan(GROWTH_LIMIT);
+      // One more for a moment: the scrape's own connection, a file that is being opened anew.
+      expect(Math.max(...descriptors) - Math.min(...descriptors)).toBeLessThan(4);
+      expect(await daemon.stop()).toBe(0);
+    } finally {
+      await daemon.dispose();
+    }
+  },
+  (SECONDS + 120) * 1_000,
+);
