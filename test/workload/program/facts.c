@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 int proc_fd = -1;
-static int xfs_types = -1;
+int xfs_types = -1;
 struct environment environment;
 
 #define NO_LOGIN 4294967295u

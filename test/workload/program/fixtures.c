@@ -242,6 +242,7 @@ void exec_step(const char *file, const char *step, char *const *arguments)
 		format("WORKLOAD_HOST_ROOT=%s", environment.host_root ? environment.host_root : ""),
 		format("WORKLOAD_HOST_VOLUME=%s", environment.host_volume ? environment.host_volume : ""),
 		format("WORKLOAD_ID_OFFSET=%u", environment.id_offset),
+		format("WORKLOAD_XFS_TYPES=%d", facts_has_xfs_types()),
 		NULL,
 	};
 

@@ -66,6 +66,7 @@ static int continue_case(const char *name)
 	if (!*environment.host_root)
 		environment.host_root = NULL;
 	environment.host_volume = getenv("WORKLOAD_HOST_VOLUME");
+	xfs_types = atoi(getenv("WORKLOAD_XFS_TYPES"));
 	environment.id_offset = (uint32_t)strtoul(getenv("WORKLOAD_ID_OFFSET"), NULL, 10);
 	for (size_t group = 0; group < COUNT_OF(step_groups); group++) {
 		for (const struct step *step = step_groups[group]; step->name; step++) {

@@ -155,7 +155,8 @@ char *facts_link(const char *entry);
 char *facts_fd_path(int fd);
 /* The number in mountinfo of the filesystem that holds `directory`; `seen` is what stat() says, some say others. */
 dev_t facts_device(int directory, dev_t seen);
-/* The kernel tells the types of xfs. */
+/* The kernel tells the types of xfs; -1 while nobody asked. */
+extern int xfs_types;
 bool facts_has_xfs_types(void);
 /* `entry`: a link of /proc such as "1/ns/mnt". 0: may not be seen. */
 unsigned long facts_mount_namespace(const char *entry);
