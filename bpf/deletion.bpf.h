@@ -98,10 +98,13 @@ static __always_inline void slot__fill_file(struct slot *slot, struct inode *ino
 		own_inode_references++;
 	if (filesystem__pins_entries(magic))
 		own_dentry_references++;
-	record->flags |= DELETION_OPEN_KNOWN;
-	if (dentry_references > own_dentry_references ||
-	    (record->link_count == 1 && inode_references > own_inode_references))
-		record->flags |= DELETION_STILL_OPEN;
+	if (dentry_references > own_dentry_references)
+		record->flags |= DELETION_OPEN_KNOWN | DELETION_STILL_OPEN;
+	else if (record->link_count != 1 || inode_references <= own_inode_references)
+		record->flags |= DELETION_OPEN_KNOWN;
+	/* btrfs itself holds inodes that it writes back, for a while after that too: it cannot be told. */
+	else if (magic != BTRFS_SUPER_MAGIC)
+		record->flags |= DELETION_OPEN_KNOWN | DELETION_STILL_OPEN;
 }
 
 /*

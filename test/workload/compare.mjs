@@ -317,10 +317,12 @@ function releaseMembers(attempt) {
     return { 'rmwatch.last_link': undefined, 'rmwatch.still_open': undefined, 'rmwatch.freed_bytes': undefined };
   }
   const members = { 'rmwatch.last_link': attempt.last_link };
-  if (attempt.still_open !== null) members['rmwatch.still_open'] = attempt.still_open;
+  const told = (value) => (attempt.open_uncertain ? optional(value) : value);
+  if (attempt.still_open !== null) members['rmwatch.still_open'] = told(attempt.still_open);
   const freed = attempt.freed_bytes;
   // -1: none was released. Of a file without any storage both are true.
-  if (freed !== null) members['rmwatch.freed_bytes'] = freed === -1 ? undefined : freed === 0 ? optional(0) : freed;
+  if (freed !== null)
+    members['rmwatch.freed_bytes'] = freed === -1 ? undefined : freed === 0 ? optional(0) : told(freed);
   return members;
 }
 

@@ -148,6 +148,8 @@ static void write_release(struct json *json, const struct attempt *attempt, cons
 
 	json_number(json, "links", (long long)status->st_nlink);
 	json_bool(json, "last_link", last);
+	/* It holds inodes itself, as if they were open. */
+	json_bool(json, "open_uncertain", victim->magic == BTRFS_SUPER_MAGIC);
 	if (directory || attempt->open == OPEN_UNJUDGED)
 		json_null(json, "still_open");
 	else
