@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, rmdirSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DaemonProcess, ledgerGap } from '../support/daemon-process.js';
@@ -56,6 +57,11 @@ test('every line is what config/event.schema.json says, and names the process', 
     user: { id: '0', name: 'root' },
     rmwatch: { requested_path: 'named' },
   });
+});
+
+test('runs before those whose deletions it reports', async () => {
+  await daemon.start();
+  expect(getPriority(daemon.pid)).toBe(-10);
 });
 
 test('hostile names stay one line, and keep their bytes', async () => {
