@@ -35,7 +35,10 @@ export class CountedLog {
 
   constructor(readonly path: string) {
     makeFifo(path);
-    this.reader = spawn('sh', ['-c', 'exec wc -l < "$1"', 'sh', path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    // As soon at work as the daemon: not the reader is tested.
+    this.reader = spawn('nice', ['-n', '-10', 'sh', '-c', 'exec wc -l < "$1"', 'sh', path], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     this.counted = new Promise((resolve) => {
       let text = '';
       this.reader.stdout!.setEncoding('utf8').on('data', (part: string) => {

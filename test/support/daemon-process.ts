@@ -47,6 +47,8 @@ export class DaemonProcess {
   spawn(options: readonly string[], environment: NodeJS.ProcessEnv = process.env): void {
     if (!existsSync(this.configFile)) this.configure();
     const args = [
+      // As the commands of package.json and of packages have it.
+      '--max-semi-space-size=4',
       program,
       'run',
       '--config',
