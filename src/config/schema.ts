@@ -99,7 +99,9 @@ const ignore = z.strictObject({
   ),
   users: optionalList(
     z
-      .union([z.string(), z.int().min(0)], { error: 'expected a user name or a user id' })
+      .union([z.string(), z.int().min(0, { error: 'a user id is not negative' })], {
+        error: 'expected a user name or a user id',
+      })
       .transform((user) => String(user))
       .transform(reading(userName)),
   ).describe('User names or user ids whose deletions this watch leaves out.'),
@@ -159,19 +161,21 @@ const log = z.strictObject({
 });
 
 /** `off` is a text in YAML 1.2, but tools that still write YAML 1.1 turn it into false. */
-const offOrText = z
-  .union([z.string(), z.literal(false)], { error: 'expected text or off' })
-  .transform((value) => (value === false ? 'off' : value));
+function offOr(what: string) {
+  return z
+    .union([z.string(), z.literal(false)], { error: `expected off or ${what}` })
+    .transform((value) => (value === false ? 'off' : value));
+}
 
 const http = z.strictObject({
-  listen: offOrText
+  listen: offOr('an address such as 127.0.0.1:29293')
     .prefault('127.0.0.1:29293')
     .transform(reading(parseListenAddress))
     .describe('Where metrics and health are served: "host:port", "[ipv6]:port", "unix:/path" or off.'),
 });
 
 const selfTest = z.strictObject({
-  interval: offOrText
+  interval: offOr('a duration such as 5m')
     .prefault('5m')
     .transform(reading(selfTestInterval))
     .describe('Time between test deletions, at least 1s; off to disable.'),

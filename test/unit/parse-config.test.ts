@@ -121,7 +121,7 @@ self_test: { interval: 10ms }
       'f.yaml:8:11: probe.attach: expected auto, kprobe, fentry, tracepoint, got "kprob", did you mean "kprobe"?',
       'f.yaml:9:16: probe.ring_buffer: must be a power of two from 64KiB to 1GiB; 100KiB is between 64KiB and 128KiB',
       'f.yaml:10:1: logs: unknown key, did you mean "log"?',
-      'f.yaml:11:17: http.listen: expected text or off',
+      'f.yaml:11:17: http.listen: expected off or an address such as 127.0.0.1:29293',
       'f.yaml:12:24: self_test.interval: must be off or from 1s to 596h, got 10ms',
     ]);
   });
@@ -139,6 +139,8 @@ self_test: { interval: 10ms }
       `${WATCH}    ignore: {users: [1.5]}`,
       'f.yaml:4:22: watches[0].ignore.users[0]: expected a user name or a user id',
     ],
+    [`${WATCH}    ignore: {users: [-1]}`, 'f.yaml:4:22: watches[0].ignore.users[0]: a user id is not negative'],
+    ['self_test: {interval: 5}', 'f.yaml:1:23: self_test.interval: expected off or a duration such as 5m'],
     [
       `${WATCH}    ignore: {users: [4294967295]}`,
       'f.yaml:4:22: watches[0].ignore.users[0]: a user id is at most 4294967294',
