@@ -167,8 +167,8 @@ export class EventWriter {
     this.endFlush();
   }
 
-  /** An inherited pipe whose reader is gone does not get another one, so nothing is kept for it. */
-  private get discards(): boolean {
+  /** An inherited pipe whose reader is gone hardly gets another one, so nothing is kept for it. */
+  get discards(): boolean {
     return this.failed && this.readerGone && !this.target.named;
   }
 

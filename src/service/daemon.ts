@@ -200,8 +200,12 @@ export class Daemon {
     this.losses = new LossReporter(
       () => this.counts().lost,
       (text) => {
-        this.output!.lines.add(text);
-        this.output!.lines.flush();
+        const { writer, lines } = this.output!;
+        // The line would be lost itself, be counted, and so ask for another one every second.
+        if (writer.discards) return false;
+        lines.add(text);
+        lines.flush();
+        return true;
       },
       line.host,
     );

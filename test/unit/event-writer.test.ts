@@ -309,6 +309,7 @@ describe('a reader that goes away', () => {
     // At most the rest of the line that was begun is kept, since the pipe still has its beginning.
     expect(writer.queuedLines).toBeLessThanOrEqual(1);
     expect(writer.lostLines).toBeGreaterThan(500);
+    expect(writer.discards).toBe(true);
     expect(accounted(writer)).toBe(3_000);
     write(writer, 3_000, 500);
     expect(accounted(writer)).toBe(3_500);
@@ -324,6 +325,7 @@ describe('a reader that goes away', () => {
     });
     while (second.read() > 0);
     expect(codes()).toEqual(['EPIPE']);
+    expect(writer.discards).toBe(false);
     expect(recoveries).toEqual([writer.lostLines]);
     // What the first reader left in the pipe was written, and comes out for the second.
     const got = numbersIn(reader.text + second.text);

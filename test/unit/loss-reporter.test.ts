@@ -9,11 +9,13 @@ function bench() {
   const losses = { ...NOTHING };
   // biome-ignore lint/suspicious/noExplicitAny: tests look at all of it
   const lines: any[] = [];
+  const reader = { gone: false };
   const report = (line: string) => {
     expect(line).not.toContain('\n');
-    lines.push(JSON.parse(line));
+    if (!reader.gone) lines.push(JSON.parse(line));
+    return !reader.gone;
   };
-  return { losses, lines, reporter: new LossReporter(() => losses, report, '{"name":"web-3"}') };
+  return { losses, lines, reader, reporter: new LossReporter(() => losses, report, '{"name":"web-3"}') };
 }
 
 describe('LossReporter', () => {
@@ -52,6 +54,17 @@ describe('LossReporter', () => {
     losses.state_full = 5;
     expect(reporter.check()).toEqual({ state_full: 5, decode: 2 });
     expect(lines.map(({ rmwatch }) => rmwatch.lost)).toEqual([{ decode: 1 }, { state_full: 5, decode: 2 }]);
+  });
+
+  it('keeps what nobody would read for the next reader', () => {
+    const { losses, lines, reader, reporter } = bench();
+    reader.gone = true;
+    losses.output = 3;
+    expect([reporter.check(), reporter.check()]).toEqual([{ output: 3 }, undefined]);
+    losses.output = 5;
+    reader.gone = false;
+    expect([reporter.check(), reporter.check()]).toEqual([{ output: 2 }, undefined]);
+    expect(lines.map(({ rmwatch }) => rmwatch.lost)).toEqual([{ output: 5 }]);
   });
 
   it('says between which two looks it happened', async () => {
