@@ -129,16 +129,23 @@ GLOBAL_FUNCTION int attempt__begin(int dfd, __u64 filename, int operation)
 	return 0;
 }
 
-static __always_inline __u32 attempt__filter(struct in_flight_attempt *attempt, struct slot *slot, bool complete)
+/* What is wanted of the victim by its path, and, in `elsewhere`, by other paths that lead to it on this host. */
+static __always_inline __u32 attempt__filter(struct in_flight_attempt *attempt, struct slot *slot,
+					     struct vfsmount *vfsmount, __u32 *elsewhere)
 {
-	__u32 wanted;
+	__u32 generation = attempt->generation;
+	struct mount *mount = mount__of(vfsmount);
 
-	if (!complete)
-		return filter__anything(attempt->generation);
-	wanted = filter__by_prefix(slot->text, slot->start, TEXT_PATH_END - slot->start, attempt->generation);
+	*elsewhere = filter__anything(generation);
+	if (!(slot->record.flags & DELETION_PATH_COMPLETE))
+		return *elsewhere;
 	if (!(slot->record.flags & DELETION_HOST_NAMESPACE))
-		wanted |= filter__by_device(slot->record.device, attempt->generation);
-	return wanted;
+		*elsewhere = filter__by_place(slot->record.device, generation);
+	else if (settings.mounts_known[generation % FILTER_GENERATIONS])
+		*elsewhere = filter__by_place(PLACE_MOUNT | (__u32)BPF_CORE_READ(mount, mnt_id), generation);
+	else
+		*elsewhere = 0;
+	return filter__by_prefix(slot->text, slot->start, TEXT_PATH_END - slot->start, generation);
 }
 
 /*
@@ -155,7 +162,7 @@ GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, __u32 own_in
 	struct dentry_link link = {};
 	struct vfsmount *mount;
 	struct slot *slot;
-	bool complete;
+	__u32 elsewhere;
 	__u64 start;
 
 	if (!attempt || !inode || attempt->state == ATTEMPT_LOST)
@@ -180,11 +187,10 @@ GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, __u32 own_in
 	dentry__link(dentry, &link);
 	start = text__prepend(slot->text, TEXT_PATH_END, link.name, link.length);
 	slot->start = start ? start : TEXT_PATH_END;
-	complete = slot__walk(attempt->slot, (__u64)BPF_CORE_READ(parent, dentry), (__u64)mount);
-	if (complete && start)
+	if (slot__walk(attempt->slot, (__u64)BPF_CORE_READ(parent, dentry), (__u64)mount) && start)
 		slot->record.flags |= DELETION_PATH_COMPLETE;
 
-	attempt->wanted = attempt__filter(attempt, slot, complete && start);
+	attempt->wanted = attempt__filter(attempt, slot, mount, &elsewhere) | elsewhere;
 	if (!(attempt->wanted & filter__outcome_bits(attempt->operation, false, 0)) && !attempt->self) {
 		attempt->state = ATTEMPT_UNWANTED;
 		slot__give_back(attempt->slot);
@@ -196,7 +202,8 @@ GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, __u32 own_in
 	slot->record.below_mount_length = slot->below_mount ? TEXT_PATH_END - slot->below_mount : 0;
 	slot__fill_file(slot, inode, dentry, own_inode_references);
 	attempt__read_typed(attempt, slot);
-	if (!(slot->record.flags & DELETION_HOST_NAMESPACE))
+	/* In another namespace the daemon tells the path on the host, whoever wants it. */
+	if ((elsewhere || !(slot->record.flags & DELETION_HOST_NAMESPACE)) && !(slot->record.flags & DELETION_FS_ROOT))
 		slot__write_fs_root(attempt->slot, (__u64)mount);
 	return 0;
 }

@@ -217,7 +217,7 @@ GLOBAL_FUNCTION int slot__filter_joined(__u32 index, __u32 generation)
 	return filter__by_prefix(slot->text, slot->start, length, generation);
 }
 
-/* Appends the names from the mount's root up to the filesystem's root, for the daemon's mount table. */
+/* Appends the names from the mount's root up to the filesystem's root, or as many as there is room for. */
 GLOBAL_FUNCTION int slot__write_fs_root(__u32 index, __u64 on)
 {
 	struct vfsmount *mount = (void *)on;
@@ -235,18 +235,18 @@ GLOBAL_FUNCTION int slot__write_fs_root(__u32 index, __u64 on)
 
 		dentry__link(dentry, &link);
 		if (link.parent == dentry) {
-			slot->record.fs_root_length = end - at;
 			slot->record.flags |= DELETION_FS_ROOT;
 			return 0;
 		}
 		length = link.length;
-		if (!BOUNDED(length, 0, 255) ||
-		    !BOUNDED(end, TEXT_PATH_END, TEXT_PATH_END + 1 + TYPED_BYTES + FS_ROOT_BYTES - 256))
+		if (!BOUNDED(length, 1, NAME_BYTES) ||
+		    !BOUNDED(end, TEXT_PATH_END, TEXT_PATH_END + 1 + TYPED_BYTES + FS_ROOT_BYTES - NAME_BYTES - 1))
 			return 0;
 		if (bpf_probe_read_kernel(slot->text + end, length, link.name))
 			return 0;
 		slot->text[end + length] = 0;
 		end += length + 1;
+		slot->record.fs_root_length = end - at;
 		dentry = link.parent;
 	}
 	return 0;

@@ -5,8 +5,9 @@
  *  - a path is compared with the fixed leading parts of all patterns, and every path that a pattern matches
  *    begins with that pattern's part, cut to FILTER_PREFIX_BYTES at the most;
  *  - a path that was cut, or is not reachable from the namespace's root, is wanted by whatever wants anything;
- *  - a path of another mount namespace says nothing about the host's paths: its device decides, unless the
- *    daemon does not know the device, then what is wanted anywhere is wanted there.
+ *  - a path of another mount namespace says nothing about the host's paths: its device decides;
+ *  - a path of the host's own may be one of several that lead to the file: its mount decides as well;
+ *  - of a device or mount that the daemon does not know, what is wanted anywhere is wanted.
  */
 #ifndef RMWATCH_FILTER_BPF_H
 #define RMWATCH_FILTER_BPF_H
@@ -39,15 +40,15 @@ static __always_inline __u32 filter__by_prefix(char *text, __u64 start, __u64 le
 	return wanted ? *wanted : 0;
 }
 
-static __always_inline __u32 filter__by_device(__u32 device, __u32 generation)
+static __always_inline __u32 filter__by_place(__u64 place, __u32 generation)
 {
 	__u32 at = generation % FILTER_GENERATIONS;
-	void *devices = bpf_map_lookup_elem(&device_filters, &at);
+	void *places = bpf_map_lookup_elem(&place_filters, &at);
 	__u32 *wanted;
 
-	if (!devices)
+	if (!places)
 		return filter__anything(generation);
-	wanted = bpf_map_lookup_elem(devices, &device);
+	wanted = bpf_map_lookup_elem(places, &place);
 	return wanted ? *wanted : filter__anything(generation);
 }
 

@@ -34,11 +34,16 @@
  * TEXT_PATH_START leave room for the fixed part of the record and for the key of the filter.
  */
 #define TEXT_PATH_START 512
-/* At least 4,096 bytes of path: a name of 255 bytes must fit before the last of them. */
-#define TEXT_PATH_END (TEXT_PATH_START + 4096 + 256)
+/*
+ * The longest name: of 255 UTF-16 units, as vfat, exfat and ntfs store them, with up to four bytes each. Names of other
+ * filesystems end at 255 bytes.
+ */
+#define NAME_BYTES 1023
+/* At least 4,096 bytes of path: the longest name must fit before the last of them. */
+#define TEXT_PATH_END (TEXT_PATH_START + 4096 + NAME_BYTES + 1)
 /* A typed name (PATH_MAX) or a process's arguments. */
 #define TYPED_BYTES 4096
-#define FS_ROOT_BYTES 1024
+#define FS_ROOT_BYTES 2048
 #define TEXT_FORWARD_BYTES (1 + TYPED_BYTES + FS_ROOT_BYTES + 7)
 #define RECORD_BYTES_MAX (TEXT_PATH_END + TEXT_FORWARD_BYTES)
 _Static_assert(RECORD_BYTES_MAX <= RECORD_BYTES_LIMIT, "records are longer than the daemon expects");
@@ -151,10 +156,10 @@ struct prefix_map {
 	__uint(value_size, sizeof(__u32));
 };
 
-struct device_map {
+struct place_map {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
-	__uint(key_size, sizeof(__u32));
+	__uint(key_size, sizeof(__u64));
 	__uint(value_size, sizeof(__u32));
 };
 
@@ -169,13 +174,16 @@ struct {
 	__array(values, struct prefix_map);
 } prefix_filters SEC(".maps");
 
-/* Devices that the host's mount table knows, and what is wanted on each by watches that speak of host paths. */
+/*
+ * Devices and mounts that the host's mount table knows, and what watches that speak of host paths want there: anywhere
+ * on the device, or of what the mount shows too, at other places of this host.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
 	__uint(max_entries, FILTER_GENERATIONS);
 	__type(key, __u32);
-	__array(values, struct device_map);
-} device_filters SEC(".maps");
+	__array(values, struct place_map);
+} place_filters SEC(".maps");
 
 struct probe_settings settings;
 

@@ -25,10 +25,10 @@ enum {
 	WALK_GOING = 0,
 	/* The top mount was passed. */
 	WALK_TOP = 1,
-	/* No room, or too many steps. */
+	/* No room, or too many steps; or a root that is not its filesystem's, as an exported file handle may have. */
 	WALK_CUT = 2,
-	/* A root that is no mount's root: unreachable, as after a lazy unmount or from an exported file handle. */
-	WALK_DISCONNECTED = 3,
+	/* The filesystem's root was reached, and its mount was not: what it showed was moved elsewhere. */
+	WALK_OUTSIDE = 3,
 };
 
 /*
@@ -67,7 +67,7 @@ static __always_inline void dentry__link(struct dentry *dentry, struct dentry_li
 /* Puts one name before what is there. Returns the new start, or 0 when there is no room. */
 static __always_inline __u64 text__prepend(char *text, __u64 start, const char *name, __u64 length)
 {
-	if (!BOUNDED(length, 0, 255) || !BOUNDED(start, TEXT_PATH_START + 256, TEXT_PATH_END))
+	if (!BOUNDED(length, 1, NAME_BYTES) || !BOUNDED(start, TEXT_PATH_START + NAME_BYTES + 1, TEXT_PATH_END))
 		return 0;
 	start -= length + 1;
 	text[start] = '/';
@@ -101,7 +101,10 @@ static __always_inline long path_walk__step(struct path_walk *walk)
 	}
 	dentry__link(walk->dentry, &link);
 	if (link.parent == walk->dentry || !link.parent) {
-		walk->state = WALK_DISCONNECTED;
+		/* A local variable for the accessors, as above. */
+		struct dentry *root = walk->dentry;
+
+		walk->state = BPF_CORE_READ(root, d_sb, s_root) == root ? WALK_OUTSIDE : WALK_CUT;
 		return 1;
 	}
 	start = text__prepend(slot->text, slot->start, link.name, link.length);
@@ -123,7 +126,8 @@ static long path_walk__round(__u32 round, struct path_walk *walk)
 
 /*
  * Writes the path of the struct dentry `entry` on the struct vfsmount `on` before what text[slot->start] begins.
- * Returns 1 when the namespace's root was reached.
+ * Returns 1 when the namespace's root was reached; sets DELETION_PATH_CUT when names are missing, and DELETION_FS_ROOT
+ * when all of the path lies below the root of the filesystem.
  */
 GLOBAL_FUNCTION int slot__walk(__u32 index, __u64 entry, __u64 on)
 {
@@ -145,6 +149,12 @@ GLOBAL_FUNCTION int slot__walk(__u32 index, __u64 entry, __u64 on)
 		if (path_walk__step(&walk))
 			break;
 #endif
+	if (walk.state == WALK_OUTSIDE) {
+		slot->below_mount = slot->start;
+		slot->record.flags |= DELETION_FS_ROOT;
+	} else if (walk.state != WALK_TOP) {
+		slot->record.flags |= DELETION_PATH_CUT;
+	}
 	/* A detached mount, or one of another namespace, ends at a root of its own. */
 	return walk.state == WALK_TOP && walk.mount == BPF_CORE_READ(task, nsproxy, mnt_ns, root);
 }

@@ -45,10 +45,12 @@ enum {
 	DELETION_SELF = 1u << 9,
 	/* The process lives in the host's mount namespace. */
 	DELETION_HOST_NAMESPACE = 1u << 10,
-	/* `fs_root` is present and reached the root of the filesystem. */
+	/* `fs_root` reached the root of the filesystem; without it, there are more names than it holds. */
 	DELETION_FS_ROOT = 1u << 11,
 	/* `allocated_bytes` is filled; not every filesystem tells. */
 	DELETION_ALLOCATION_KNOWN = 1u << 12,
+	/* Names before those of `path` are missing: there was no room for them. */
+	DELETION_PATH_CUT = 1u << 13,
 };
 
 /*
@@ -57,7 +59,7 @@ enum {
  *   '/'      one byte
  *   typed    typed_length bytes, as the caller wrote it
  *   fs_root  fs_root_length bytes: the names that lead from the mount's root up to the root of the filesystem,
- *            nearest first, each followed by a NUL
+ *            nearest first, each followed by a NUL; only where the path alone does not tell all places of the file
  */
 struct deletion_record {
 	__u32 kind;
@@ -186,6 +188,8 @@ struct probe_settings {
 	/* Operations (bit 1 << OPERATION_*) that any watch wants, by generation. */
 	__u32 success_operations[FILTER_GENERATIONS];
 	__u32 failure_operations[FILTER_GENERATIONS];
+	/* 1 when the filter's places hold every mount of this host. */
+	__u32 mounts_known[FILTER_GENERATIONS];
 };
 
 #define NO_SLOT 0xffffffffu
@@ -213,6 +217,9 @@ struct in_flight_attempt {
 	__u32 padding;
 };
 
+/* A key of a filter's places: the device number as it is, or this and the number of a mount. */
+#define PLACE_MOUNT (1ull << 32)
+
 /* In a filter's value: bit (1 << operation) wants successes, bit (1 << (operation + shift)) failures. */
 #define WANT_FAILURE_SHIFT 8
 
@@ -231,6 +238,6 @@ RMWATCH_STATIC_ASSERT(sizeof(struct process_record) == 64, "process_record: unex
 RMWATCH_STATIC_ASSERT(sizeof(struct process_text_record) == 24, "process_text_record: unexpected padding");
 RMWATCH_STATIC_ASSERT(sizeof(struct kernel_counters) == 56, "kernel_counters: unexpected padding");
 RMWATCH_STATIC_ASSERT(sizeof(struct in_flight_attempt) == 32, "in_flight_attempt: unexpected padding");
-RMWATCH_STATIC_ASSERT(sizeof(struct probe_settings) == 64, "probe_settings: unexpected padding");
+RMWATCH_STATIC_ASSERT(sizeof(struct probe_settings) == 80, "probe_settings: unexpected padding");
 
 #endif

@@ -128,8 +128,14 @@ Napi::Value Probe::SetFilter(const Napi::CallbackInfo& info) {
   });
   ForEachPair(argument, "devices", [&](const Napi::Value& key, uint32_t wanted) {
     if (!key.IsNumber()) throw Napi::TypeError::New(env, "devices: expected numbers");
-    filter.devices.push_back({key.As<Napi::Number>().Uint32Value(), wanted});
+    filter.places.push_back({key.As<Napi::Number>().Uint32Value(), wanted});
   });
+  ForEachPair(argument, "mounts", [&](const Napi::Value& key, uint32_t wanted) {
+    if (!key.IsNumber()) throw Napi::TypeError::New(env, "mounts: expected numbers");
+    filter.places.push_back({PLACE_MOUNT | key.As<Napi::Number>().Uint32Value(), wanted});
+  });
+  // The host has mounts: none at all means that they could not be read.
+  filter.mounts_known = argument.Get("mounts").As<Napi::Array>().Length() > 0;
   const uint32_t generation = WithJsErrors(env, [&] { return Session(env).SetFilter(filter); });
   return Napi::Number::New(env, generation);
 }

@@ -249,11 +249,11 @@ uint32_t ProbeSession::SetFilter(const Filter& filter) {
       bpf_map_create(BPF_MAP_TYPE_LPM_TRIE, "prefixes", sizeof(__u32) + FILTER_PREFIX_BYTES, sizeof(__u32),
                      std::max<__u32>(1, static_cast<__u32>(filter.prefixes.size())), &trie_options);
   if (prefixes < 0) throw ProbeError("create the prefix filter", -prefixes);
-  const int devices = bpf_map_create(BPF_MAP_TYPE_HASH, "devices", sizeof(__u32), sizeof(__u32),
-                                     std::max<__u32>(1, static_cast<__u32>(filter.devices.size())), nullptr);
-  if (devices < 0) {
+  const int places = bpf_map_create(BPF_MAP_TYPE_HASH, "places", sizeof(__u64), sizeof(__u32),
+                                    std::max<__u32>(1, static_cast<__u32>(filter.places.size())), nullptr);
+  if (places < 0) {
     close(prefixes);
-    throw ProbeError("create the device filter", -devices);
+    throw ProbeError("create the filter of places", -places);
   }
   int error = 0;
   for (const Filter::Prefix& prefix : filter.prefixes) {
@@ -266,17 +266,18 @@ uint32_t ProbeSession::SetFilter(const Filter& filter) {
     memcpy(key.bytes, prefix.bytes.data(), length);
     if (error == 0 && bpf_map_update_elem(prefixes, &key, &prefix.wanted, BPF_ANY) != 0) error = errno;
   }
-  for (const Filter::Device& device : filter.devices) {
-    if (error == 0 && bpf_map_update_elem(devices, &device.device, &device.wanted, BPF_ANY) != 0) error = errno;
+  for (const Filter::Place& place : filter.places) {
+    if (error == 0 && bpf_map_update_elem(places, &place.place, &place.wanted, BPF_ANY) != 0) error = errno;
   }
   if (error == 0 && bpf_map_update_elem(MapFd("prefix_filters"), &at, &prefixes, BPF_ANY) != 0) error = errno;
-  if (error == 0 && bpf_map_update_elem(MapFd("device_filters"), &at, &devices, BPF_ANY) != 0) error = errno;
+  if (error == 0 && bpf_map_update_elem(MapFd("place_filters"), &at, &places, BPF_ANY) != 0) error = errno;
   close(prefixes);
-  close(devices);
+  close(places);
   if (error != 0) throw ProbeError("fill the filter", error);
 
   settings_->success_operations[at] = filter.success_operations;
   settings_->failure_operations[at] = filter.failure_operations;
+  settings_->mounts_known[at] = filter.mounts_known ? 1 : 0;
   __atomic_store_n(&settings_->generation, generation, __ATOMIC_SEQ_CST);
   return generation;
 }

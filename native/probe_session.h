@@ -21,12 +21,15 @@ struct Filter {
     std::string bytes;
     uint32_t wanted;
   };
-  struct Device {
-    uint32_t device;
+  struct Place {
+    /// A device number, or PLACE_MOUNT and the number of a mount.
+    uint64_t place;
     uint32_t wanted;
   };
   std::vector<Prefix> prefixes;
-  std::vector<Device> devices;
+  std::vector<Place> places;
+  /// `places` holds every mount of this host.
+  bool mounts_known = false;
   uint32_t success_operations = 0;
   uint32_t failure_operations = 0;
 };

@@ -12,7 +12,7 @@ import { base64IfLossy, jsonOf, jsonPartOf } from './byte-text.js';
 import { errorName } from './error-names.js';
 import type { Outcome } from './judge.js';
 import type { ProcessInfo } from './process-table.js';
-import type { ResolvedPath } from './resolved-path.js';
+import type { Place, ResolvedPath } from './resolved-path.js';
 import { Timestamps } from './timestamps.js';
 
 const S_IFMT = 0o170000;
@@ -42,6 +42,8 @@ export interface EventLineOptions {
 /** What the line tells beyond the record itself. */
 export interface EventContext {
   readonly path: ResolvedPath;
+  /** Where this host sees the file, when `path` does not say it. */
+  readonly hostPlace: Place | undefined;
   readonly outcome: Outcome;
   readonly process: ProcessInfo | undefined;
   readonly ruleJson: string;
@@ -99,8 +101,7 @@ export class EventLine {
       `,"rule":{"name":${context.ruleJson}}` +
       `,"rmwatch":{${this.requestedJson(record)}"path_complete":${path.complete}` +
       (path.bytes === undefined ? '' : `,"path_bytes":"${path.bytes}"`) +
-      (path.hostJson === undefined ? '' : `,"host_path":${path.hostJson}`) +
-      (path.hostBytes === undefined ? '' : `,"host_path_bytes":"${path.hostBytes}"`) +
+      (context.hostPlace === undefined ? '' : hostPathJson(context.hostPlace)) +
       linkJson(record, outcome) +
       (process?.rmwatchJson ?? '') +
       `,"mount_namespace":${record.mountNamespace}` +
@@ -163,6 +164,12 @@ export class EventLine {
     }
     return user;
   }
+}
+
+function hostPathJson({ directory, name }: Place): string {
+  const path = `${directory}/${name}`;
+  const bytes = base64IfLossy(path);
+  return `,"host_path":${jsonOf(path)}${bytes === undefined ? '' : `,"host_path_bytes":"${bytes}"`}`;
 }
 
 function linkJson(record: RecordView, outcome: Outcome): string {

@@ -3,8 +3,8 @@ import type { MountTable } from '../enrich/mount-table.js';
 import type { DelayHistogram } from '../metrics/delay-histogram.js';
 import type { WatchCell } from '../metrics/watch-cells.js';
 import {
+  DELETION_FS_ROOT,
   DELETION_HAS_VICTIM,
-  DELETION_HOST_NAMESPACE,
   DELETION_RESULT_KNOWN,
   DELETION_SELF,
   RECORD_DELETION,
@@ -13,10 +13,11 @@ import {
   type RecordView,
 } from '../probe/record-view.js';
 import { EventLine } from './event-line.js';
-import type { Judge, Outcome, Verdict } from './judge.js';
+import type { Judge, Outcome } from './judge.js';
 import type { LineBuffer } from './line-buffer.js';
+import { matchPlaces } from './match-places.js';
 import type { ProcessInfo, ProcessTable } from './process-table.js';
-import { PathResolver, type ResolvedPath } from './resolved-path.js';
+import { PathResolver } from './resolved-path.js';
 
 /** A deletion by the daemon itself, for the self-test. */
 export interface OwnDeletion {
@@ -140,9 +141,13 @@ export class Pipeline {
     }
     const { judge } = used;
     const mounts = this.mountsOf(record, used.mounts);
-    const path = this.paths.resolve(record, mounts, mounts !== undefined && this.stillHolds(record.device, mounts));
+    const path = this.paths.resolve(record, mounts);
+    const { watches, hostPlace } = matchPlaces(judge.watchSet, path, judge.hasProcessView);
     const process = this.parts.processes.get(record.processId);
-    const verdict = this.verdict(record, judge, path, outcome, process);
+    const verdict = judge.judge(watches, record.operation, outcome, {
+      executableName: process?.executableName ?? NO_PROCESS.executableName,
+      uid: record.uid,
+    });
     if (verdict.watches.length === 0) {
       this.filtered += 1;
       return;
@@ -156,6 +161,7 @@ export class Pipeline {
     this.parts.lines.add(
       this.parts.line.write(record, {
         path,
+        hostPlace: mounts !== undefined && this.stillHolds(record.device, mounts) ? hostPlace : undefined,
         outcome,
         process,
         ruleJson: verdict.ruleJson,
@@ -169,9 +175,11 @@ export class Pipeline {
     return this.judges.get(generation) ?? this.judges.values().next().value;
   }
 
-  /** undefined for processes of the host's own mount namespace: their paths are the host's. */
+  /** undefined where the record's path is the only one on this host. */
   private mountsOf(record: RecordView, mounts: MountTable | undefined): MountTable | undefined {
-    if ((record.flags & (DELETION_HOST_NAMESPACE | DELETION_HAS_VICTIM)) !== DELETION_HAS_VICTIM) return undefined;
+    const { flags } = record;
+    if ((flags & DELETION_FS_ROOT) === 0 && record.fsRootLength === 0) return undefined;
+    if ((flags & DELETION_HAS_VICTIM) === 0) return undefined;
     return mounts?.knows(record.device) === true ? mounts : this.parts.mountsFor(record.device);
   }
 
@@ -184,35 +192,12 @@ export class Pipeline {
     return this.mountsNow === mounts || this.mountsNow === undefined || this.mountsNow.agrees(device, mounts);
   }
 
-  private verdict(
-    record: RecordView,
-    judge: Judge,
-    path: ResolvedPath,
-    outcome: Outcome,
-    process: ProcessInfo | undefined,
-  ): Verdict {
-    const { watchSet } = judge;
-    // Of an unknown path only a watch on everything can say that it wants it.
-    const directory = path.directory ?? '';
-    const hostDirectory = path.hostDirectory ?? directory;
-    const hostName = path.hostDirectory === undefined ? path.name : path.hostName;
-    let matched = watchSet.forDirectory(hostDirectory, 'host').match(hostName);
-    if (judge.hasProcessView) {
-      const others = watchSet.forDirectory(directory, 'process').match(path.name);
-      if (others.length > 0) matched = [...matched, ...others].sort((a, b) => a - b);
-    }
-    return judge.judge(matched, record.operation, outcome, {
-      executableName: process?.executableName ?? NO_PROCESS.executableName,
-      uid: record.uid,
-    });
-  }
-
   private handleOwn(record: RecordView): void {
-    const path = this.paths.resolve(record, undefined, false);
+    const { place } = this.paths.resolve(record, undefined);
     this.parts.onOwnDeletion({
       operation: record.operation,
       result: (record.flags & DELETION_RESULT_KNOWN) === 0 ? undefined : record.result,
-      path: path.directory === undefined ? undefined : `${path.directory}/${path.name}`,
+      path: place === undefined ? undefined : `${place.directory}/${place.name}`,
       hasVictim: (record.flags & DELETION_HAS_VICTIM) !== 0,
     });
   }

@@ -3,32 +3,38 @@ import type { MountTable } from '../enrich/mount-table.js';
 import {
   DELETION_FS_ROOT,
   DELETION_HAS_TYPED,
-  DELETION_HAS_VICTIM,
   DELETION_HOST_NAMESPACE,
   DELETION_PATH_COMPLETE,
+  DELETION_PATH_CUT,
   DELETION_PATH_IS_BASE,
   type RecordView,
 } from '../probe/record-view.js';
 import { base64IfLossy, jsonOf, jsonPartOf } from './byte-text.js';
 import { joinTyped } from './typed-path.js';
 
-/** Where the removed name was; names in latin1 view, '' for the root directory. */
-export interface ResolvedPath {
-  /** The directory and the name in it; undefined when nothing is known. */
-  readonly directory: string | undefined;
+/** A name and the directory that held it, in latin1 view; the directory is '' for the root. */
+export interface Place {
+  readonly directory: string;
   readonly name: string;
+  /** The names that lead to the first one of `directory` are missing. */
+  readonly cut: boolean;
+}
+
+/** Where the removed name was. */
+export interface ResolvedPath {
+  /** As the process saw it; undefined when nothing is known. */
+  readonly place: Place | undefined;
   readonly complete: boolean;
-  /** The directory and name on this host, when the host sees the file at another path. */
-  readonly hostDirectory: string | undefined;
-  readonly hostName: string;
+  /** `place` is known to be one of this host, too. */
+  readonly onHost: boolean;
+  /** Other places of this host that lead to the file, the best first. */
+  readonly hostPlaces: readonly Place[];
   /** The path as a JSON string; undefined when nothing is known. */
   readonly json: string | undefined;
   /** `"path":…,"name":…,"directory":…` or ''. */
   readonly fileJson: string;
   /** The path in base64 when JSON cannot hold it. */
   readonly bytes: string | undefined;
-  readonly hostJson: string | undefined;
-  readonly hostBytes: string | undefined;
 }
 
 /** PATH_MAX without the NUL: longer names arrive cut to it. */
@@ -42,17 +48,16 @@ interface Directory {
   readonly plain: boolean;
 }
 
+const NOWHERE: readonly Place[] = [];
+
 const UNKNOWN: ResolvedPath = {
-  directory: undefined,
-  name: '',
+  place: undefined,
   complete: false,
-  hostDirectory: undefined,
-  hostName: '',
+  onHost: false,
+  hostPlaces: NOWHERE,
   json: undefined,
   fileJson: '',
   bytes: undefined,
-  hostJson: undefined,
-  hostBytes: undefined,
 };
 
 /** Turns the bytes of a record into the path of the removed name. */
@@ -60,42 +65,46 @@ export class PathResolver {
   /** Most deletions in a row happen in one directory: its parts are made once. */
   private last: Directory = directoryOf('');
 
-  /** `certain`: what `mounts` says of the record's device holds, so that the path on the host may be told. */
-  resolve(record: RecordView, mounts: MountTable | undefined, certain: boolean): ResolvedPath {
+  /** `mounts`: of this host, where the path may not be the only one there. */
+  resolve(record: RecordView, mounts: MountTable | undefined): ResolvedPath {
     const { flags } = record;
     const text = record.latin1(record.pathStart, record.pathLength);
     const reachesRoot = (flags & DELETION_PATH_COMPLETE) !== 0;
     if ((flags & DELETION_PATH_IS_BASE) === 0) {
-      const hostPath = mounts === undefined ? undefined : hostPathOf(record, text, mounts);
-      return this.resolved(text, reachesRoot, hostPath, certain);
+      const onHost = reachesRoot && (flags & DELETION_HOST_NAMESPACE) !== 0;
+      if (mounts === undefined) return this.resolved(flags, text, reachesRoot, onHost, NOWHERE);
+      const hostPlaces = hostPlacesOf(record, text, mounts);
+      const others = hostPlaces.filter((place) => place.cut || `${place.directory}/${place.name}` !== text);
+      return this.resolved(flags, text, reachesRoot, onHost || others.length < hostPlaces.length, others);
     }
     if ((flags & DELETION_HAS_TYPED) === 0) return UNKNOWN;
     const typed = record.latin1(record.typedStart, record.typedLength);
     const joined = joinTyped(text, typed);
     // Nothing, or more than the kernel takes: such a name leads nowhere.
     const isName = typed !== '' && !(typed.length >= TYPED_MAX && record.result === -constants.errno.ENAMETOOLONG);
-    return this.resolved(joined.path, reachesRoot && isName && !joined.hasParents, undefined, false);
+    return this.resolved(flags, joined.path, reachesRoot && isName && !joined.hasParents, false, NOWHERE);
   }
 
-  private resolved(path: string, complete: boolean, hostPath: string | undefined, certain: boolean): ResolvedPath {
+  private resolved(
+    flags: number,
+    path: string,
+    complete: boolean,
+    onHost: boolean,
+    hostPlaces: readonly Place[],
+  ): ResolvedPath {
     const slash = path.lastIndexOf('/');
     const name = path.slice(slash + 1);
     const directory = this.directory(path, Math.max(slash, 0));
     const nameJson = jsonPartOf(name);
-    const hostSlash = hostPath === undefined ? -1 : hostPath.lastIndexOf('/');
-    const told = certain ? hostPath : undefined;
     const json = directory.plain && nameJson === name ? `"${directory.path}/${name}"` : jsonOf(path);
     return {
-      directory: directory.path,
-      name,
+      place: { directory: directory.path, name, cut: (flags & DELETION_PATH_CUT) !== 0 },
       complete,
-      hostDirectory: hostPath?.slice(0, hostSlash),
-      hostName: hostPath?.slice(hostSlash + 1) ?? '',
+      onHost,
+      hostPlaces,
       json,
       fileJson: `"path":${json},"name":"${nameJson}","directory":${directory.fieldJson}`,
       bytes: directory.plain && nameJson === name ? undefined : base64IfLossy(path),
-      hostJson: told === undefined ? undefined : jsonOf(told),
-      hostBytes: told === undefined ? undefined : base64IfLossy(told),
     };
   }
 
@@ -112,20 +121,25 @@ function directoryOf(path: string): Directory {
   return { path, jsonPart, fieldJson: path === '' ? '"/"' : `"${jsonPart}"`, plain: jsonPart === path };
 }
 
-/** The file's path on this host, when the process lives in another mount namespace and the paths differ. */
-function hostPathOf(record: RecordView, path: string, mounts: MountTable): string | undefined {
-  const needed = DELETION_HAS_VICTIM | DELETION_FS_ROOT;
-  if ((record.flags & (needed | DELETION_HOST_NAMESPACE)) !== needed) return undefined;
-  const below = record.belowMountLength;
+/** The places of this host that lead to the file. */
+function hostPlacesOf(record: RecordView, path: string, mounts: MountTable): readonly Place[] {
+  const { device, flags, belowMountLength, fsRootLength } = record;
+  const reachesRoot = (flags & DELETION_FS_ROOT) !== 0;
   // A walk that was cut before the mount's root does not know its place in the filesystem.
-  if (below === 0) return undefined;
+  if (belowMountLength === 0 || (fsRootLength === 0 && !reachesRoot)) return NOWHERE;
   const root = record
-    .latin1(record.fsRootStart, record.fsRootLength)
+    .latin1(record.fsRootStart, fsRootLength)
     .split('\0')
     .filter(Boolean)
     .reverse()
     .map((name) => `/${name}`)
     .join('');
-  const hostPath = mounts.hostPath(record.device, root + path.slice(path.length - below));
-  return hostPath === path ? undefined : hostPath;
+  const inFilesystem = root + path.slice(path.length - belowMountLength);
+  if (!reachesRoot) return mounts.knows(device) ? [placeOf(inFilesystem, true)] : NOWHERE;
+  return mounts.hostPaths(device, inFilesystem).map((hostPath) => placeOf(hostPath, false));
+}
+
+function placeOf(path: string, cut: boolean): Place {
+  const slash = path.lastIndexOf('/');
+  return { directory: path.slice(0, slash), name: path.slice(slash + 1), cut };
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { firstNotBefore } from '../watch/sorted-strings.js';
 
 /** One mounted filesystem, or part of one; names in latin1 view. */
 export interface Mount {
@@ -12,42 +13,80 @@ export interface Mount {
   readonly mountPoint: string;
 }
 
-/** Which path of this host shows a given place in a filesystem. Immutable; made anew when the mounts change. */
+/** Which paths of this host show a given place in a filesystem. Immutable; made anew when the mounts change. */
 export class MountTable {
   readonly mounts: readonly Mount[];
-  private readonly byDevice = new Map<number, Mount[]>();
+  /** By device, then by root; mounts of one root in the order of their age. */
+  private readonly byPlace = new Map<number, Map<string, Mount[]>>();
+  /** The roots of each device, rising. */
+  private readonly roots = new Map<number, string[]>();
 
   constructor(mounts: readonly Mount[]) {
     this.mounts = mounts;
     for (const mount of mounts) {
-      const others = this.byDevice.get(mount.device);
+      const roots = this.byPlace.get(mount.device) ?? new Map<string, Mount[]>();
+      this.byPlace.set(mount.device, roots);
+      const others = roots.get(mount.root);
       if (others) others.push(mount);
-      else this.byDevice.set(mount.device, [mount]);
+      else roots.set(mount.root, [mount]);
     }
-    // The mount that shows most of the filesystem names its files best; among equals the oldest.
-    for (const list of this.byDevice.values()) list.sort((a, b) => a.root.length - b.root.length);
+    for (const [device, roots] of this.byPlace) this.roots.set(device, [...roots.keys()].sort());
   }
 
   knows(device: number): boolean {
-    return this.byDevice.has(device);
+    return this.byPlace.has(device);
   }
 
-  /** Whether every mount of `device` is in both tables: then it is the same filesystem, not one that got its number. */
+  /** Whether a mount of `device` is in both tables: then it is the same filesystem, not one that got its number. */
   agrees(device: number, other: MountTable): boolean {
-    const ours = this.byDevice.get(device) ?? [];
-    const theirs = other.byDevice.get(device) ?? [];
-    return ours.length === theirs.length && ours.every(({ id }) => theirs.some((mount) => mount.id === id));
+    const theirs = other.mountsOf(device);
+    return this.mountsOf(device).some(({ id, root, mountPoint }) =>
+      theirs.some((mount) => mount.id === id && mount.root === root && mount.mountPoint === mountPoint),
+    );
   }
 
-  /** `inFilesystem`: absolute path from the root of the filesystem on `device`. undefined: not mounted on this host. */
-  hostPath(device: number, inFilesystem: string): string | undefined {
-    for (const { root, mountPoint } of this.byDevice.get(device) ?? []) {
-      if (inFilesystem === root || inFilesystem.startsWith(`${root}/`)) {
-        return mountPoint + inFilesystem.slice(root.length) || '/';
+  /**
+   * Every path of this host that leads to `inFilesystem`, an absolute path from the root of the filesystem on `device`
+   * ('' for the root itself); none: it is not mounted here. The mount that shows most of the filesystem names its files
+   * best and comes first, among equals the oldest.
+   */
+  hostPaths(device: number, inFilesystem: string): string[] {
+    const roots = this.byPlace.get(device);
+    if (roots === undefined) return [];
+    const paths: string[] = [];
+    for (const length of prefixLengths(inFilesystem)) {
+      for (const { mountPoint } of roots.get(inFilesystem.slice(0, length)) ?? []) {
+        paths.push(mountPoint + inFilesystem.slice(length) || '/');
       }
     }
-    return undefined;
+    return paths;
   }
+
+  /** Where else on this host something of what `mount` shows can be seen: paths of directories, '' for '/'. */
+  otherPlaces({ device, root, mountPoint }: Mount): string[] {
+    const places = this.hostPaths(device, root)
+      .map((path) => (path === '/' ? '' : path))
+      .filter((place) => place !== mountPoint);
+    const roots = this.roots.get(device) ?? [];
+    for (let at = firstNotBefore(roots, `${root}/`); roots[at]?.startsWith(`${root}/`); at++) {
+      const inside = roots[at]!;
+      for (const other of this.byPlace.get(device)?.get(inside) ?? []) {
+        if (other.mountPoint !== mountPoint + inside.slice(root.length)) places.push(other.mountPoint);
+      }
+    }
+    return places;
+  }
+
+  private mountsOf(device: number): Mount[] {
+    return [...(this.byPlace.get(device)?.values() ?? [])].flat();
+  }
+}
+
+/** Lengths of '' and of every directory on the way down to `path`, itself included. */
+function* prefixLengths(path: string): Generator<number> {
+  yield 0;
+  for (let slash = path.indexOf('/', 1); slash > 0; slash = path.indexOf('/', slash + 1)) yield slash;
+  if (path.length > 0) yield path.length;
 }
 
 /** Reads /proc/PID/mountinfo (proc_pid_mountinfo(5)). Throws as fs does. */

@@ -1,6 +1,6 @@
 import type { WatchConfig } from '../config/config.js';
 import type { MountTable } from '../enrich/mount-table.js';
-import { type KernelFilterEntry, kernelFilter } from '../watch/kernel-filter.js';
+import { type KernelFilterEntry, kernelFilter, WantedBelow } from '../watch/kernel-filter.js';
 import type { NativeFilter } from './native-probe.js';
 
 /** Where the failure bits of a mask begin; WANT_FAILURE_SHIFT of bpf/record.h. */
@@ -17,29 +17,31 @@ export function nativeFilterOf(watches: readonly WatchConfig[], mounts: MountTab
   }
   return {
     prefixes: entries.map((entry) => [Buffer.from(entry.prefix, 'latin1'), maskOf(entry)] as const),
-    devices: mounts === undefined ? [] : deviceMasks(watches, mounts),
+    ...placesOf(watches, mounts),
     successOperations,
     failureOperations,
   };
 }
 
-function maskOf({ successMask, failureMask }: KernelFilterEntry): number {
+function maskOf({ successMask, failureMask }: Omit<KernelFilterEntry, 'prefix'>): number {
   return successMask | (failureMask << FAILURE_SHIFT);
 }
 
 /**
- * What is wanted on each mounted device by watches that speak of host paths. A pattern can reach a mount when its fixed
- * leading part lies below the mount point or leads there.
+ * What watches that speak of host paths want on each device, wherever it is mounted, and of the files of each mount at
+ * the other places of this host where they can be seen, as bind mounts make them.
  */
-function deviceMasks(watches: readonly WatchConfig[], mounts: MountTable): [number, number][] {
-  const entries = kernelFilter(watches.filter((watch) => watch.view === 'host'));
-  const masks = new Map<number, number>();
-  for (const { device, mountPoint } of mounts.mounts) {
-    let mask = masks.get(device) ?? 0;
-    for (const entry of entries) {
-      if (`${mountPoint}/`.startsWith(entry.prefix) || entry.prefix.startsWith(`${mountPoint}/`)) mask |= maskOf(entry);
-    }
-    masks.set(device, mask);
+function placesOf(
+  watches: readonly WatchConfig[],
+  mounts: MountTable | undefined,
+): Pick<NativeFilter, 'devices' | 'mounts'> {
+  const wanted = new WantedBelow(kernelFilter(watches.filter((watch) => watch.view === 'host')));
+  const devices = new Map<number, number>();
+  const elsewhere: [number, number][] = [];
+  for (const mount of mounts?.mounts ?? []) {
+    devices.set(mount.device, (devices.get(mount.device) ?? 0) | maskOf(wanted.inDirectory(mount.mountPoint)));
+    const places = mounts?.otherPlaces(mount) ?? [];
+    elsewhere.push([mount.id, places.reduce((mask, place) => mask | maskOf(wanted.inDirectory(place)), 0)]);
   }
-  return [...masks];
+  return { devices: [...devices], mounts: elsewhere };
 }

@@ -77,6 +77,8 @@ export interface NativeFilter {
   readonly prefixes: readonly (readonly [Buffer, number])[];
   /** Kernel device numbers and what is wanted there from other mount namespaces. */
   readonly devices: readonly (readonly [number, number])[];
+  /** Numbers of this host's mounts and what is wanted of their files at other places; none: they are not known. */
+  readonly mounts: readonly (readonly [number, number])[];
   readonly successOperations: number;
   readonly failureOperations: number;
 }

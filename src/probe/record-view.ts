@@ -18,6 +18,7 @@ export const DELETION_SELF = 1 << 9;
 export const DELETION_HOST_NAMESPACE = 1 << 10;
 export const DELETION_FS_ROOT = 1 << 11;
 export const DELETION_ALLOCATION_KNOWN = 1 << 12;
+export const DELETION_PATH_CUT = 1 << 13;
 
 export const PROCESS_HAS_ARGS = 1 << 0;
 export const PROCESS_ARGS_CUT = 1 << 1;

@@ -23,6 +23,7 @@ export class DirectoryMatcher {
   readonly weight: number;
   private readonly sets: InternedSets;
   private readonly directories: readonly string[];
+  private readonly headMissing: boolean;
   /** Watches that match every name here. */
   private readonly settled: readonly number[];
   /** Parts that match every name here but those that their excludes veto. */
@@ -31,9 +32,16 @@ export class DirectoryMatcher {
   private readonly vetoes = new Map<ExcludeSet, Veto>();
   private readonly combinations = new Map<string, readonly number[]>();
 
-  constructor(directories: readonly string[], candidates: Candidates<readonly Part[]>, sets: InternedSets) {
+  /** `candidates`: of the include patterns. `headMissing`: as in ExcludeSet.veto. */
+  constructor(
+    directories: readonly string[],
+    headMissing: boolean,
+    candidates: Candidates<readonly Part[]>,
+    sets: InternedSets,
+  ) {
     this.sets = sets;
     this.directories = directories;
+    this.headMissing = headMissing;
     this.dependent = candidates.dependent;
     const settled: Part[] = [];
     const vetoable: { part: Part; veto: (name: string) => boolean }[] = [];
@@ -70,7 +78,7 @@ export class DirectoryMatcher {
     if (part.excludes === undefined) return false;
     const known = this.vetoes.get(part.excludes);
     if (known !== undefined) return known;
-    const veto = part.excludes.veto(this.directories);
+    const veto = part.excludes.veto(this.directories, this.headMissing);
     if (this.vetoes.size >= VETOES_MAX) this.vetoes.clear();
     this.vetoes.set(part.excludes, veto);
     return veto;

@@ -12,8 +12,11 @@ export class ExcludeSet {
     for (const glob of globs) this.trie.getOrAdd(glob, () => true);
   }
 
-  veto(directories: readonly string[]): Veto {
-    const { constant, dependent } = this.trie.candidates(directories);
+  /** `headMissing`: it is not known what leads to the first of `directories`; only what holds wherever that is, counts. */
+  veto(directories: readonly string[], headMissing: boolean): Veto {
+    const { constant, dependent } = headMissing
+      ? this.trie.candidatesEverywhere(directories)
+      : this.trie.candidates(directories);
     if (constant.length > 0) return true;
     if (dependent.length === 0) return false;
     return (name) => {

@@ -48,31 +48,52 @@ export class PatternTrie<T> {
     return node.names.getOrAdd(last, make);
   }
 
+  /** What is possible below `directories`, counted from the root. */
   candidates(directories: readonly string[]): Candidates<T> {
-    let active = new Set<Node<T>>();
-    activate(this.root, active);
-    for (const directory of directories) {
-      const next = new Set<Node<T>>();
-      for (const node of active) {
-        if (node.atAnyDepth) activate(node, next);
-        if (node.directories.constant !== undefined) activate(node.directories.constant, next);
-        node.directories.forEachDependent(directory, (child) => activate(child, next));
-      }
-      active = next;
-      if (active.size === 0) break;
+    return candidatesFrom(activate(this.root, new Set()), directories);
+  }
+
+  /** What is possible below `directories` when it is not known which ones lead to the first of them. */
+  candidatesAnywhere(directories: readonly string[]): Candidates<T> {
+    const all = new Set<Node<T>>([this.root]);
+    for (const node of all) {
+      if (node.below !== undefined) all.add(node.below);
+      for (const child of node.directories.values()) all.add(child);
     }
-    const constant: T[] = [];
-    const dependent: SegmentIndex<T>[] = [];
-    for (const { names } of active) {
-      if (names.constant !== undefined) constant.push(names.constant);
-      if (names.dependsOnName) dependent.push(names);
-    }
-    return { constant, dependent };
+    return candidatesFrom(all, directories);
+  }
+
+  /** As candidatesAnywhere, but only what is possible wherever that is: patterns that begin with `**`. */
+  candidatesEverywhere(directories: readonly string[]): Candidates<T> {
+    const { below } = this.root;
+    return candidatesFrom(below === undefined ? new Set() : activate(below, new Set()), directories);
   }
 }
 
+function candidatesFrom<T>(start: Set<Node<T>>, directories: readonly string[]): Candidates<T> {
+  let active = start;
+  for (const directory of directories) {
+    const next = new Set<Node<T>>();
+    for (const node of active) {
+      if (node.atAnyDepth) activate(node, next);
+      if (node.directories.constant !== undefined) activate(node.directories.constant, next);
+      node.directories.forEachDependent(directory, (child) => activate(child, next));
+    }
+    active = next;
+    if (active.size === 0) break;
+  }
+  const constant: T[] = [];
+  const dependent: SegmentIndex<T>[] = [];
+  for (const { names } of active) {
+    if (names.constant !== undefined) constant.push(names.constant);
+    if (names.dependsOnName) dependent.push(names);
+  }
+  return { constant, dependent };
+}
+
 /** `**` may stand for no directory at all, so what follows it is possible at once. */
-function activate<T>(node: Node<T>, active: Set<Node<T>>): void {
+function activate<T>(node: Node<T>, active: Set<Node<T>>): Set<Node<T>> {
   active.add(node);
   if (node.below !== undefined) active.add(node.below);
+  return active;
 }

@@ -43,6 +43,11 @@ export class SegmentIndex<T> {
     return value;
   }
 
+  /** The values of all patterns. */
+  values(): Iterable<T> {
+    return this.byKey.values();
+  }
+
   /** Hands out the values of all patterns but `*` that match the name. */
   forEachDependent(name: string, visit: (value: T) => void): void {
     const literal = this.literals.get(name);

@@ -55,8 +55,24 @@ export class WatchSet {
     const known = cache.get(directory);
     if (known !== undefined) return known;
     const names = namesOf(directory);
-    const matcher = new DirectoryMatcher(names, this.tries[view].candidates(names), this.sets);
+    const matcher = new DirectoryMatcher(names, false, this.tries[view].candidates(names), this.sets);
     cache.add(directory, matcher);
+    return matcher;
+  }
+
+  /**
+   * As forDirectory, of a directory whose first names are not known: what any watch could want there is matched, unless
+   * its excludes hold whatever those names are.
+   */
+  forTail(directory: string, view: View): DirectoryMatcher {
+    const cache = this.directories[view];
+    // No path holds a NUL.
+    const key = `\0${directory}`;
+    const known = cache.get(key);
+    if (known !== undefined) return known;
+    const names = namesOf(directory);
+    const matcher = new DirectoryMatcher(names, true, this.tries[view].candidatesAnywhere(names), this.sets);
+    cache.add(key, matcher);
     return matcher;
   }
 

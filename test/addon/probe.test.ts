@@ -14,6 +14,7 @@ const RING_BYTES = 256 * 1024;
 const EVERYTHING = {
   prefixes: [[Buffer.from('/'), 0x707] as const],
   devices: [],
+  mounts: [],
   successOperations: 7,
   failureOperations: 7,
 };

@@ -5,6 +5,8 @@ import { buildWorkload } from '../workload/build.mjs';
 import { kernels, root, stagedProduct, staticProgram } from './kernels.js';
 
 const MODES = ['kprobe', 'fentry', 'tracepoint'];
+/** Those that know where a file lies; the others know only what was typed. */
+const RESOLVING_MODES = ['kprobe', 'fentry'];
 const BURST = 20_000;
 const CHECKS = ['verifier', 'basic', 'burst', 'asleep', 'SIGTERM under load', 'SIGKILL leaves nothing attached'];
 /** What system calls tell is the same on every filesystem. */
@@ -21,7 +23,7 @@ const MOUNTS = [
 /** A guest is busy with one processor most of the time. */
 const GUESTS_AT_ONCE = 2;
 
-/** What guest/attach-modes.mjs and guest/truth.mjs report. */
+/** What the programs in guest/ report. */
 interface Check {
   readonly mode: string;
   readonly check?: string;
@@ -50,6 +52,7 @@ interface GuestResult {
 function run(kernel: string, stage: string, deleter: string, cases: string): Promise<GuestResult> {
   const attachModes = `node /opt/guest/attach-modes.mjs ${MODES.join()} ${BURST}`;
   const truth = `node /opt/guest/truth.mjs ${MODES.map((mode) => `${mode}:${DIRECTORIES[mode]!.join()}`).join(' ')}`;
+  const hiding = `node /opt/guest/hiding.mjs ${RESOLVING_MODES.join()}`;
   return runGuest({
     kernel,
     label: 'kernels',
@@ -66,7 +69,7 @@ function run(kernel: string, stage: string, deleter: string, cases: string): Pro
       { sizeMiB: 256, fs: 'btrfs', mountAt: '/mnt/btrfs' },
       { sizeMiB: 320, fs: 'xfs', mountAt: '/mnt/xfs' },
     ],
-    command: [...MOUNTS, attachModes, truth].join(' && '),
+    command: [...MOUNTS, hiding, attachModes, truth].join(' && '),
     timeoutSeconds: 2_000,
   }) as Promise<GuestResult>;
 }
@@ -113,7 +116,9 @@ describe.each(kernels())('Linux %s', (kernel) => {
   });
 
   describe.each(MODES)('%s', (mode) => {
-    test.each(CHECKS)('%s', (check) => {
+    const checks = RESOLVING_MODES.includes(mode) ? [...CHECKS, 'hiding'] : CHECKS;
+
+    test.each(checks)('%s', (check) => {
       const found = result.results.filter((one) => one.mode === mode && (one.check === check || one.check === 'run'));
       expect(
         found.map(({ ok, problems }) => ({ ok, problems })),

@@ -68,7 +68,8 @@ const TEXTS = { path: '/var/lib/app/a.db', typed: 'a.db', comm: 'rm' };
 function lineOf({ members, texts, outcome = 'success', options }: Case): any {
   const record = viewOf(deletionRecord({ ...FILE, flags: FOUND, ...members }, { ...TEXTS, ...texts }));
   const line = new EventLine({ ...OPTIONS, ...options }).write(record, {
-    path: new PathResolver().resolve(record, undefined, false),
+    path: new PathResolver().resolve(record, undefined),
+    hostPlace: undefined,
     outcome,
     process: undefined,
     ruleJson: '["app-data","all"]',
@@ -224,8 +225,14 @@ describe('EventLine', () => {
   it('tells of an attempt whose name could not be read', () => {
     const record = { flags: DELETION_PATH_IS_BASE | DELETION_RESULT_KNOWN, result: -14 };
     const view = viewOf(deletionRecord({ ...FILE, ...record }, { path: '/srv', comm: 'bad' }));
-    const context = { outcome: 'failure' as const, process: undefined, ruleJson: '["all"]', sequence: 1 };
-    const path = new PathResolver().resolve(view, undefined, false);
+    const context = {
+      hostPlace: undefined,
+      outcome: 'failure' as const,
+      process: undefined,
+      ruleJson: '["all"]',
+      sequence: 1,
+    };
+    const path = new PathResolver().resolve(view, undefined);
     const event = parsed(new EventLine(OPTIONS).write(view, { ...context, path, bootOffset: BOOT_OFFSET }));
     expect(event.message).toBe('unlink (unknown path) by bad[4242] (root): EFAULT');
     expect(event).not.toHaveProperty('file');
@@ -255,8 +262,15 @@ describe('EventLine', () => {
     let name: string | undefined;
     const line = new EventLine({ ...OPTIONS, userName: () => name });
     const record = viewOf(deletionRecord({ ...FILE, uid: 7, flags: FOUND }, TEXTS));
-    const path = new PathResolver().resolve(record, undefined, false);
-    const context = { path, outcome: 'success' as const, process: undefined, ruleJson: '["all"]', sequence: 1 };
+    const path = new PathResolver().resolve(record, undefined);
+    const context = {
+      path,
+      hostPlace: undefined,
+      outcome: 'success' as const,
+      process: undefined,
+      ruleJson: '["all"]',
+      sequence: 1,
+    };
     const users = [undefined, 'first', 'second', undefined].map((now) => {
       name = now;
       const { user, message } = parsed(line.write(record, { ...context, bootOffset: BOOT_OFFSET }));
@@ -317,8 +331,10 @@ it(`carries any bytes, seed ${SEED}`, () => {
         { path, typed, comm, belowMount: Math.min(below.length, path.length - 1) },
       ),
     );
+    const resolved = paths.resolve(record, mounts);
     const written = line.write(record, {
-      path: paths.resolve(record, mounts, true),
+      path: resolved,
+      hostPlace: resolved.hostPlaces[0],
       outcome: 'success',
       process: processes.get(record.processId),
       ruleJson: '["all"]',

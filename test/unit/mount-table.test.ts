@@ -67,32 +67,44 @@ describe('parseMountInfo', () => {
 });
 
 describe('MountTable', () => {
+  it('knows where else the files of a mount are seen', () => {
+    const lines = [
+      line('8:1', '/', '/'),
+      line('8:1', '/srv/data', '/mnt'),
+      line('8:1', '/srv/data/x', '/x'),
+      line('8:2', '/', '/mnt'),
+    ];
+    const mounts = table(...lines);
+    const places = mounts.mounts.map((mount) => mounts.otherPlaces(mount));
+    expect(places).toEqual([['/mnt', '/x'], ['/srv/data', '/x'], ['/srv/data/x', '/mnt/x'], []]);
+  });
+
   it('finds the path of a file on a mounted filesystem', () => {
     const mounts = table(line('8:1', '/', '/'), line('8:2', '/', '/srv/data'));
-    expect(mounts.hostPath(SDA1, '/etc/a')).toBe('/etc/a');
-    expect(mounts.hostPath((8 << 20) | 2, '/x/y')).toBe('/srv/data/x/y');
+    expect(mounts.hostPaths(SDA1, '/etc/a')).toEqual(['/etc/a']);
+    expect(mounts.hostPaths((8 << 20) | 2, '/x/y')).toEqual(['/srv/data/x/y']);
   });
 
   it('finds nothing on a device that is not mounted here', () => {
     const mounts = table(line('8:1', '/', '/'));
-    expect(mounts.hostPath(7, '/a')).toBeUndefined();
+    expect(mounts.hostPaths(7, '/a')).toEqual([]);
     expect([mounts.knows(SDA1), mounts.knows(7)]).toEqual([true, false]);
   });
 
   it('names the root of a filesystem by its mount point', () => {
     const mounts = table(line('8:1', '/', '/'), line('8:2', '/vol', '/srv'));
-    expect(mounts.hostPath(SDA1, '')).toBe('/');
-    expect(mounts.hostPath((8 << 20) | 2, '/vol')).toBe('/srv');
+    expect(mounts.hostPaths(SDA1, '')).toEqual(['/']);
+    expect(mounts.hostPaths((8 << 20) | 2, '/vol')).toEqual(['/srv']);
   });
 
   it('sees through bind mounts only what they show', () => {
     const mounts = table(line('8:2', '/vol/a', '/srv/a'));
-    expect(mounts.hostPath((8 << 20) | 2, '/vol/a/f')).toBe('/srv/a/f');
-    expect(mounts.hostPath((8 << 20) | 2, '/vol/ab/f')).toBeUndefined();
-    expect(mounts.hostPath((8 << 20) | 2, '/vol/f')).toBeUndefined();
+    expect(mounts.hostPaths((8 << 20) | 2, '/vol/a/f')).toEqual(['/srv/a/f']);
+    expect(mounts.hostPaths((8 << 20) | 2, '/vol/ab/f')).toEqual([]);
+    expect(mounts.hostPaths((8 << 20) | 2, '/vol/f')).toEqual([]);
   });
 
-  it('takes the mount that shows most, of several the oldest', () => {
+  it('tells first by the mount that shows most, of several the oldest', () => {
     const device = (8 << 20) | 2;
     const lines = [
       line('8:2', '/data/app', '/bind'),
@@ -100,27 +112,32 @@ describe('MountTable', () => {
       line('8:2', '/', '/again'),
       line('8:2', '/data', '/part'),
     ];
-    expect(table(...lines).hostPath(device, '/data/app/f')).toBe('/whole/data/app/f');
-    expect(table(lines[0]!, lines[3]!).hostPath(device, '/data/app/f')).toBe('/part/app/f');
-    expect(table(lines[0]!, lines[3]!).hostPath(device, '/data/f')).toBe('/part/f');
+    expect(table(...lines).hostPaths(device, '/data/app/f')).toEqual([
+      '/whole/data/app/f',
+      '/again/data/app/f',
+      '/part/app/f',
+      '/bind/f',
+    ]);
+    expect(table(lines[0]!, lines[3]!).hostPaths(device, '/data/app/f')).toEqual(['/part/app/f', '/bind/f']);
+    expect(table(lines[0]!, lines[3]!).hostPaths(device, '/data/f')).toEqual(['/part/f']);
   });
 
   it('places the files of a container by its overlay', () => {
     const merged = '/var/lib/docker/overlay2/abc/merged';
     const mounts = table(line('8:1', '/', '/'), line('0:52', '/', merged, '- overlay overlay rw,lowerdir=/l/A:/l/B'));
-    expect(mounts.hostPath(52, '/tmp/f')).toBe(`${merged}/tmp/f`);
+    expect(mounts.hostPaths(52, '/tmp/f')).toEqual([`${merged}/tmp/f`]);
   });
 
   it('is not confused by namespaces, which are mounted as files', () => {
     const mounts = table(line('0:4', 'net:[4026532281]', '/run/netns/blue', '- nsfs nsfs rw'));
     expect(mounts.knows(4)).toBe(true);
-    expect(mounts.hostPath(4, '/a')).toBeUndefined();
+    expect(mounts.hostPaths(4, '/a')).toEqual([]);
   });
 
   it('knows a file that was mounted by itself', () => {
     const mounts = table(line('8:1', '/etc/app.conf', '/run/app.conf'));
-    expect(mounts.hostPath(SDA1, '/etc/app.conf')).toBe('/run/app.conf');
-    expect(mounts.hostPath(SDA1, '/etc/app.conf.d/x')).toBeUndefined();
+    expect(mounts.hostPaths(SDA1, '/etc/app.conf')).toEqual(['/run/app.conf']);
+    expect(mounts.hostPaths(SDA1, '/etc/app.conf.d/x')).toEqual([]);
   });
 });
 
@@ -129,13 +146,19 @@ describe('agrees', () => {
 
   it('holds while the mounts of the device are the same', () => {
     const after = table(line('0:30', '/', '/srv', undefined, 2), line('8:1', '/', '/', undefined, 1));
-    expect([before.agrees(30, after), before.agrees(99, after)]).toEqual([true, true]);
+    expect([before.agrees(30, after), before.agrees(99, after)]).toEqual([true, false]);
+  });
+
+  it('holds while one of them stays, whatever others come and go', () => {
+    const after = table(line('0:30', '/', '/mnt', undefined, 7), line('0:30', '/', '/srv', undefined, 2));
+    expect([before.agrees(30, after), after.agrees(30, before)]).toEqual([true, true]);
   });
 
   it.each([
     ['gone', []],
     ['another one', [line('0:30', '/', '/srv', undefined, 7)]],
-    ['one of several', [line('0:30', '/', '/srv', undefined, 2), line('0:30', '/', '/mnt', undefined, 7)]],
+    ['at another place', [line('0:30', '/', '/mnt', undefined, 2)]],
+    ['another part', [line('0:30', '/part', '/srv', undefined, 2)]],
   ])('does not hold when the mount is %s', (_what, lines) => {
     const after = table(...lines);
     expect([before.agrees(30, after), after.agrees(30, before)]).toEqual([false, false]);

@@ -56,7 +56,7 @@ describe('what the kernel is told to look for', () => {
   });
 
   it('is nothing without watches', () => {
-    const none = { prefixes: [], devices: [], successOperations: 0, failureOperations: 0 };
+    const none = { prefixes: [], devices: [], mounts: [], successOperations: 0, failureOperations: 0 };
     expect(nativeFilterOf([], undefined)).toEqual(none);
     expect(nativeFilterOf([], mountsAt('', '/mnt')).devices).toEqual([
       [0, 0],
@@ -67,6 +67,49 @@ describe('what the kernel is told to look for', () => {
   it('keeps large device numbers', () => {
     const mounts = new MountTable([{ id: 1, device: 2 ** 32 - 1, root: '', mountPoint: '' }]);
     expect(nativeFilterOf([watch(['/**'])], mounts).devices).toEqual([[2 ** 32 - 1, 7]]);
+  });
+});
+
+describe('what is wanted of a mount at other places', () => {
+  const bound = new MountTable([
+    { id: 10, device: 1, root: '', mountPoint: '' },
+    { id: 11, device: 1, root: '/srv/data', mountPoint: '/mnt' },
+    { id: 12, device: 1, root: '/srv/data/x', mountPoint: '/x' },
+    { id: 13, device: 2, root: '', mountPoint: '/other' },
+    { id: 14, device: 2, root: '', mountPoint: '/other' },
+  ]);
+
+  it.each([
+    ['/srv/data/**', [0, 7, 7, 0, 0]],
+    ['/srv/**', [0, 7, 7, 0, 0]],
+    ['/srv/data/x/y', [0, 7, 7, 0, 0]],
+    ['/srv/data/y/*', [0, 7, 0, 0, 0]],
+    ['/srv/database/**', [0, 0, 0, 0, 0]],
+    ['/mnt/**', [7, 0, 7, 0, 0]],
+    ['/mnt/y', [7, 0, 0, 0, 0]],
+    ['/x/**', [7, 7, 0, 0, 0]],
+    ['/other/**', [0, 0, 0, 0, 0]],
+    ['/**/*.db', [7, 7, 7, 0, 0]],
+  ])('by %s is %j', (pattern, wanted) => {
+    const { mounts } = nativeFilterOf([watch([pattern])], bound);
+    expect(mounts).toEqual(wanted.map((mask, index) => [10 + index, mask]));
+  });
+
+  it('is nothing to watches on the paths of processes', () => {
+    const { mounts } = nativeFilterOf([watch(['/srv/**'], { view: 'process' })], bound);
+    expect(mounts.map(([, mask]) => mask)).toEqual([0, 0, 0, 0, 0]);
+  });
+
+  it('is sorted out quickly on a host of many containers', () => {
+    const many = Array.from({ length: 5000 }, (_, i) => ({
+      id: i,
+      device: 1,
+      root: i === 0 ? '' : `/volumes/${i}`,
+      mountPoint: i === 0 ? '' : `/pods/${i}/volume`,
+    }));
+    const watches = Array.from({ length: 10_000 }, (_, i) => watch([`/srv/app-${i}/**`, `/volumes/${2 * i}/**`]));
+    const { mounts } = nativeFilterOf(watches, new MountTable(many));
+    expect(mounts.filter(([, mask]) => mask !== 0)).toHaveLength(2499);
   });
 });
 

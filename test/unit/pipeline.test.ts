@@ -15,6 +15,7 @@ import {
   DELETION_HOST_NAMESPACE,
   DELETION_OPEN_KNOWN,
   DELETION_PATH_COMPLETE,
+  DELETION_PATH_CUT,
   DELETION_PATH_IS_BASE,
   DELETION_RESULT_KNOWN,
   DELETION_SELF,
@@ -309,10 +310,70 @@ describe('a record that cannot be handled', () => {
   it('costs neither the others of its batch nor the ledger', () => {
     const bench = new Bench();
     bench.use(1, [watch('all')]);
-    const cannot = deletion('/tmp/b', { flags: FOUND & ~DELETION_HOST_NAMESPACE, device: UNREADABLE });
+    const cannot = deletion('/tmp/b', { flags: FOUND | DELETION_FS_ROOT, device: UNREADABLE });
     bench.handle(deletion('/tmp/a'), cannot, deletion('/tmp/c'));
     expect(bench.paths()).toEqual(['/tmp/a', '/tmp/c']);
     expect([bench.ledger(), bench.defects]).toEqual([[0, 2, 1], ['the mounts cannot be read']]);
+  });
+});
+
+describe('paths that were cut', () => {
+  const CUT = { flags: (FOUND & ~DELETION_PATH_COMPLETE) | DELETION_PATH_CUT };
+
+  it('are shown to every watch that may want them', () => {
+    const bench = new Bench();
+    const watches = [
+      watch('srv', { include: ['/srv/data/**'] }),
+      watch('db', { include: ['/srv/*.db'] }),
+      watch('no-tmp', { include: ['/srv/**'], exclude: ['*.tmp'] }),
+      watch('process', { include: ['/home/*/**'], view: 'process' }),
+    ];
+    bench.use(1, watches);
+    bench.handle(deletion('/x/f.tmp', CUT), deletion('/x/f', CUT), deletion('/x/f.tmp'));
+    expect(bench.lines.map(({ file, rule, rmwatch }) => [file.path, rule.name, rmwatch.path_complete])).toEqual([
+      ['/x/f.tmp', ['srv', 'process'], false],
+      ['/x/f', ['srv', 'no-tmp', 'process'], false],
+    ]);
+    expect(bench.ledger()).toEqual([1, 2, 0]);
+  });
+
+  it('are judged by what the mounts say of them, where that is more', () => {
+    const bench = new Bench();
+    const mounts = new MountTable([{ id: 1, device: 5, root: '', mountPoint: '/mnt' }]);
+    bench.newestMounts = mounts;
+    bench.use(1, [watch('srv', { include: ['/srv/**'] }), watch('mnt', { include: ['/mnt/**'] })], mounts);
+    const members = { ...FILE, ...CUT, flags: CUT.flags | DELETION_FS_ROOT, device: 5 };
+    bench.handle(deletionRecord(members, { path: '/d/x/f', typed: 'f', belowMount: 4 }));
+    expect(bench.lines.map(({ rule, rmwatch }) => [rule.name, rmwatch.host_path])).toEqual([[['mnt'], '/mnt/x/f']]);
+  });
+});
+
+describe('files that are seen at several places of the host', () => {
+  const mounts = new MountTable([
+    { id: 1, device: 5, root: '', mountPoint: '' },
+    { id: 2, device: 5, root: '/srv/data', mountPoint: '/mnt' },
+  ]);
+
+  /** Removed by a process of the host, through the mount at /mnt. */
+  function throughBind(name: string): Buffer {
+    const members = { ...FILE, flags: FOUND | DELETION_FS_ROOT, device: 5 };
+    return deletionRecord(members, {
+      path: `/mnt/${name}`,
+      typed: name,
+      fsRoot: ['data', 'srv'],
+      belowMount: 1 + name.length,
+    });
+  }
+
+  it('match by each of them, and tell the one that matched', () => {
+    const bench = new Bench();
+    bench.newestMounts = mounts;
+    bench.use(1, [watch('srv', { include: ['/srv/**'] }), watch('g', { include: ['/mnt/g'] })], mounts);
+    bench.handle(throughBind('f'), throughBind('g'));
+    expect(bench.lines.map(({ file, rule, rmwatch }) => [file.path, rule.name, rmwatch.host_path])).toEqual([
+      ['/mnt/f', ['srv'], '/srv/data/f'],
+      ['/mnt/g', ['srv', 'g'], undefined],
+    ]);
   });
 });
 
@@ -347,7 +408,10 @@ describe('paths of other mount namespaces', () => {
 
   it('are placed by the newest mounts where those of their generation do not know the device', () => {
     const bench = new Bench();
-    bench.newestMounts = mounted('/new');
+    bench.newestMounts = new MountTable([
+      { id: 9, device: 5, root: '', mountPoint: '/new' },
+      { id: 1, device: 5, root: '', mountPoint: '/second' },
+    ]);
     bench.use(1, [watch('all')], new MountTable([]));
     bench.use(2, [watch('all')], mounted('/second'));
     bench.handle(inContainer('/f', { generation: 1 }), inContainer('/f', { generation: 2 }));
@@ -361,6 +425,22 @@ describe('paths of other mount namespaces', () => {
     bench.newestMounts = new MountTable([]);
     bench.handle(inContainer('/f'));
     expect(bench.lines.map(({ rule, rmwatch }) => [rule.name, rmwatch.host_path])).toEqual([[['srv'], undefined]]);
+  });
+
+  it('are told by the place that a watch asks for, and by the first one for others', () => {
+    const bench = new Bench();
+    const mounts = new MountTable([
+      { id: 1, device: 5, root: '', mountPoint: '/all' },
+      { id: 2, device: 5, root: '/vol', mountPoint: '/part' },
+    ]);
+    bench.newestMounts = mounts;
+    bench.use(1, [watch('part', { include: ['/part/**'] }), watch('f', { include: ['/**/f'] })], mounts);
+    bench.handle(inContainer('/vol/g'), inContainer('/vol/f'), inContainer('/f'));
+    expect(bench.lines.map(({ rule, rmwatch }) => [rule.name, rmwatch.host_path])).toEqual([
+      [['part'], '/part/g'],
+      [['part', 'f'], '/all/vol/f'],
+      [['f'], '/all/f'],
+    ]);
   });
 
   it('are compared with the mounts of the moment once for each batch, those of the host never', () => {

@@ -6,6 +6,7 @@ import {
   DELETION_HAS_VICTIM,
   DELETION_HOST_NAMESPACE,
   DELETION_PATH_COMPLETE,
+  DELETION_PATH_CUT,
   DELETION_PATH_IS_BASE,
 } from '../../src/probe/record-view.js';
 import { deletionRecord, viewOf } from '../support/records.js';
@@ -18,13 +19,13 @@ function fileOf(path: ResolvedPath): unknown {
 }
 
 function resolveFound(path: string, flags = DELETION_HAS_VICTIM | DELETION_PATH_COMPLETE): ResolvedPath {
-  return new PathResolver().resolve(viewOf(deletionRecord({ flags }, { path, typed: 'x' })), undefined, false);
+  return new PathResolver().resolve(viewOf(deletionRecord({ flags }, { path, typed: 'x' })), undefined);
 }
 
 function resolveTyped(base: string, typed: string | undefined, result = 0, complete = DELETION_PATH_COMPLETE) {
   const texts = { path: base, ...(typed !== undefined && { typed }) };
   const record = deletionRecord({ flags: DELETION_PATH_IS_BASE | complete, result }, texts);
-  return new PathResolver().resolve(viewOf(record), undefined, false);
+  return new PathResolver().resolve(viewOf(record), undefined);
 }
 
 describe('a file that the kernel found', () => {
@@ -38,12 +39,12 @@ describe('a file that the kernel found', () => {
     const resolved = resolveFound(path);
     expect(fileOf(resolved)).toEqual({ path, name, directory });
     expect(JSON.parse(resolved.json!)).toBe(path);
-    expect(resolved).toMatchObject({ complete: true, bytes: undefined, hostJson: undefined, hostDirectory: undefined });
+    expect(resolved).toMatchObject({ complete: true, bytes: undefined, hostPlaces: [] });
   });
 
   it('has its names in latin1 view for the patterns, and as text in the line', () => {
     const resolved = resolveFound(Buffer.from('/ü/日').toString('latin1'));
-    expect(resolved).toMatchObject({ directory: '/\xc3\xbc', name: '\xe6\x97\xa5', bytes: undefined });
+    expect(resolved).toMatchObject({ place: { directory: '/\xc3\xbc', name: '\xe6\x97\xa5' }, bytes: undefined });
     expect(fileOf(resolved)).toEqual({ path: '/ü/日', name: '日', directory: '/ü' });
   });
 
@@ -56,7 +57,7 @@ describe('a file that the kernel found', () => {
   it('can have a name of 255 bytes, and 255 bytes can be a name of 85 characters', () => {
     expect(fileOf(resolveFound(`/d/${'n'.repeat(255)}`))).toMatchObject({ name: 'n'.repeat(255) });
     const resolved = resolveFound(Buffer.from(`/d/${'日'.repeat(85)}`).toString('latin1'));
-    expect(resolved.name).toHaveLength(255);
+    expect(resolved.place?.name).toHaveLength(255);
     expect(fileOf(resolved)).toMatchObject({ name: '日'.repeat(85) });
   });
 
@@ -66,22 +67,19 @@ describe('a file that the kernel found', () => {
   });
 
   it('is told by its last names when the path was cut', () => {
-    const resolved = resolveFound('/deep/down/f', DELETION_HAS_VICTIM);
-    expect(resolved.complete).toBe(false);
+    const resolved = resolveFound('/deep/down/f', DELETION_HAS_VICTIM | DELETION_PATH_CUT);
+    expect(resolved).toMatchObject({ complete: false, place: { directory: '/deep/down', name: 'f', cut: true } });
     expect(fileOf(resolved)).toMatchObject({ path: '/deep/down/f' });
+    expect(resolveFound('/f').place).toMatchObject({ cut: false });
   });
 
   it('is not mistaken for one in another directory', () => {
     const resolver = new PathResolver();
     const paths = ['/aa/x', '/aa/y', '/ab/x', '/aa/b/x', '/aa/x', '/x', '/\xff/x', '/aa/x', '/aab', '/aa/', '/a\n/x'];
     for (const path of paths) {
-      const resolved = resolver.resolve(
-        viewOf(deletionRecord({ flags: DELETION_HAS_VICTIM }, { path })),
-        undefined,
-        false,
-      );
+      const resolved = resolver.resolve(viewOf(deletionRecord({ flags: DELETION_HAS_VICTIM }, { path })), undefined);
       const slash = path.lastIndexOf('/');
-      expect([resolved.directory, resolved.name]).toEqual([path.slice(0, slash), path.slice(slash + 1)]);
+      expect(resolved.place).toEqual({ directory: path.slice(0, slash), name: path.slice(slash + 1), cut: false });
       expect(fileOf(resolved)).toMatchObject({ path: Buffer.from(path, 'latin1').toString() });
     }
   });
@@ -103,7 +101,12 @@ describe('a name that was only typed', () => {
   });
 
   it('is incomplete when its directory is', () => {
-    expect(resolveTyped('/tail', 'a', 0, 0)).toMatchObject({ complete: false, directory: '/tail', name: 'a' });
+    expect(resolveTyped('/tail', 'a', 0, 0)).toMatchObject({
+      complete: false,
+      place: { directory: '/tail', name: 'a', cut: false },
+    });
+    const flags = DELETION_PATH_CUT;
+    expect(resolveTyped('/tail', 'a', 0, flags)).toMatchObject({ complete: false, place: { cut: true } });
   });
 
   it('is incomplete when it is longer than the kernel takes', () => {
@@ -115,7 +118,7 @@ describe('a name that was only typed', () => {
 
   it('that could not be read tells nothing', () => {
     const resolved = resolveTyped('/srv', undefined, -14);
-    expect(resolved).toMatchObject({ directory: undefined, complete: false, json: undefined, fileJson: '' });
+    expect(resolved).toMatchObject({ place: undefined, complete: false, json: undefined, fileJson: '' });
   });
 
   it('can be the root', () => {
@@ -129,56 +132,68 @@ describe('a file in another mount namespace', () => {
     { id: 1, device: 1, root: '', mountPoint: '' },
     { id: 2, device: 2, root: '', mountPoint: '/srv/volumes' },
     { id: 3, device: 3, root: '', mountPoint: MERGED },
-    { id: 4, device: 4, root: '', mountPoint: '/mnt/\xff' },
+    { id: 5, device: 5, root: '', mountPoint: '/all' },
+    { id: 6, device: 5, root: '/a', mountPoint: '/part' },
   ]);
   const FOREIGN = DELETION_HAS_VICTIM | DELETION_PATH_COMPLETE | DELETION_FS_ROOT;
 
   function onHost(device: number, path: string, below: string, fsRoot: string[] = [], flags = FOREIGN): ResolvedPath {
     const record = deletionRecord({ flags, device }, { path, typed: 'f', fsRoot, belowMount: below.length });
-    return new PathResolver().resolve(viewOf(record), mounts, true);
+    return new PathResolver().resolve(viewOf(record), mounts);
   }
 
   it('is found below the root of its container', () => {
-    const resolved = onHost(3, '/tmp/f', '/tmp/f');
-    expect(JSON.parse(resolved.hostJson!)).toBe(`${MERGED}/tmp/f`);
-    expect(resolved).toMatchObject({ directory: '/tmp', name: 'f', hostDirectory: `${MERGED}/tmp`, hostName: 'f' });
-  });
-
-  it('is placed for the watches only when the place is not certain', () => {
-    const record = deletionRecord({ flags: FOREIGN, device: 3 }, { path: '/tmp/f', typed: 'f', belowMount: 6 });
-    const resolved = new PathResolver().resolve(viewOf(record), mounts, false);
-    expect(resolved).toMatchObject({ hostJson: undefined, hostBytes: undefined, hostDirectory: `${MERGED}/tmp` });
+    expect(onHost(3, '/tmp/f', '/tmp/f')).toMatchObject({
+      place: { directory: '/tmp', name: 'f' },
+      onHost: false,
+      hostPlaces: [{ directory: `${MERGED}/tmp`, name: 'f', cut: false }],
+    });
   });
 
   it('is found in its volume, which begins below the root of the filesystem', () => {
     // From the mount's root upwards: the nearest name comes first.
-    const resolved = onHost(2, '/data/x/f', '/x/f', ['_data', 'db']);
-    expect(JSON.parse(resolved.hostJson!)).toBe('/srv/volumes/db/_data/x/f');
+    const { hostPlaces } = onHost(2, '/data/x/f', '/x/f', ['_data', 'db']);
+    expect(hostPlaces).toEqual([{ directory: '/srv/volumes/db/_data/x', name: 'f', cut: false }]);
   });
 
-  it('is not told twice when it has the same path on the host', () => {
-    expect(onHost(1, '/tmp/f', '/tmp/f')).toMatchObject({ hostJson: undefined, hostDirectory: undefined });
+  it('is found at every place of the host that shows it', () => {
+    const { hostPlaces } = onHost(5, '/v/f', '/f', ['b', 'a']);
+    expect(hostPlaces.map(({ directory }) => directory)).toEqual(['/all/a/b', '/part/b']);
+  });
+
+  it('has no other place when it has the same path on the host', () => {
+    expect(onHost(1, '/tmp/f', '/tmp/f')).toMatchObject({ onHost: true, hostPlaces: [] });
+    const { onHost: sees, hostPlaces } = onHost(5, '/part/b/f', '/b/f', ['a']);
+    expect([sees, hostPlaces.map(({ directory }) => directory)]).toEqual([true, ['/all/a/b']]);
   });
 
   it('can lie in the root of the host', () => {
-    expect(onHost(1, '/a/f', '/f')).toMatchObject({ hostDirectory: '', hostName: 'f' });
+    expect(onHost(1, '/a/f', '/f').hostPlaces).toEqual([{ directory: '', name: 'f', cut: false }]);
+  });
+
+  it('is known by its last names when more lead to it than the record holds', () => {
+    const flags = FOREIGN & ~DELETION_FS_ROOT;
+    expect(onHost(2, '/data/f', '/f', ['z', 'y'], flags).hostPlaces).toEqual([
+      { directory: '/y/z', name: 'f', cut: true },
+    ]);
+    expect(onHost(9, '/data/f', '/f', ['z', 'y'], flags).hostPlaces).toEqual([]);
+  });
+
+  it('of the host itself has further places where the kernel says so', () => {
+    const flags = FOREIGN | DELETION_HOST_NAMESPACE;
+    const resolved = onHost(5, '/part/f', '/f', ['a'], flags);
+    expect(resolved).toMatchObject({ onHost: true, hostPlaces: [{ directory: '/all/a', name: 'f' }] });
+    // On a mount that was taken away, its path is none of this host.
+    const detached = onHost(5, '/f', '/f', ['a'], flags & ~DELETION_PATH_COMPLETE);
+    expect(detached).toMatchObject({ onHost: false, complete: false });
+    expect(detached.hostPlaces.map(({ directory }) => directory)).toEqual(['/all/a', '/part']);
   });
 
   it.each([
     ['its filesystem is not mounted on the host', 9, '/tmp/f', FOREIGN],
     ['the walk ended before the root of the mount', 3, '', FOREIGN],
-    ['the root of the filesystem was not reached', 3, '/tmp/f', FOREIGN & ~DELETION_FS_ROOT],
-    ['its process lives on the host', 3, '/tmp/f', FOREIGN | DELETION_HOST_NAMESPACE],
-    ['the kernel had not found it', 3, '/tmp/f', FOREIGN & ~DELETION_HAS_VICTIM],
+    ['nothing is known of the root of the mount', 3, '/tmp/f', FOREIGN & ~DELETION_FS_ROOT],
   ])('has no path on the host when %s', (_what, device, below, flags) => {
-    expect(onHost(device, '/tmp/f', below, [], flags)).toMatchObject({ hostJson: undefined, hostDirectory: undefined });
-  });
-
-  it('tells the bytes of a host path that is not UTF-8', () => {
-    const resolved = onHost(4, '/x/f', '/f');
-    expect(JSON.parse(resolved.hostJson!)).toBe('/mnt/\ufffd/f');
-    expect(Buffer.from(resolved.hostBytes!, 'base64').toString('latin1')).toBe('/mnt/\xff/f');
-    expect(onHost(3, '/tmp/\xff', '/tmp/\xff').hostBytes).toBeDefined();
-    expect(onHost(3, '/tmp/f', '/tmp/f').hostBytes).toBeUndefined();
+    expect(onHost(device, '/tmp/f', below, [], flags).hostPlaces).toEqual([]);
   });
 });

@@ -22,6 +22,11 @@ function matched(set: WatchSet, path: string, view: 'host' | 'process' = 'host')
   return set.forDirectory(path.slice(0, slash), view).match(path.slice(slash + 1));
 }
 
+function matchedTail(set: WatchSet, tail: string): readonly number[] {
+  const slash = tail.lastIndexOf('/');
+  return set.forTail(tail.slice(0, slash), 'host').match(tail.slice(slash + 1));
+}
+
 describe('WatchSet', () => {
   it('gives the watches whose include matches and whose exclude does not', () => {
     const set = new WatchSet([
@@ -111,6 +116,55 @@ describe('WatchSet', () => {
         ).toEqual(judged);
       }
     }
+  });
+
+  it.each([
+    ['/srv/data/**', [], '/x/f', true],
+    ['/srv/data/**', [], '/f', true],
+    ['/srv/*.db', [], '/a/x.db', false],
+    ['/srv/*.db', [], '/srv/x.db', true],
+    ['/srv/*.db', [], '/x.db', true],
+    ['/srv/*.db', [], '/x.dx', false],
+    ['/srv/a/b', [], '/a/b', true],
+    ['/srv/a/b', [], '/c/b', false],
+    ['/srv/**/cache/*', [], '/x/y', false],
+    ['/srv/**/cache/*', [], '/y', true],
+    ['/srv/**/cache/*', [], '/x/cache/y', true],
+    ['/srv/**', ['*.tmp'], '/x/f.tmp', false],
+    ['/srv/**', ['cache/**'], '/x/cache/f', false],
+    ['/srv/**', ['/srv/x/**'], '/x/f', true],
+    ['/srv/**', ['/srv/**/f'], '/x/f', true],
+    ['/srv/**', ['/**/x/f'], '/x/f', false],
+  ])('%s without %j may want what ends with %s: %s', (include, exclude, tail, wanted) => {
+    expect(matchedTail(new WatchSet([watch([include], exclude)]), tail)).toEqual(wanted ? [0] : []);
+  });
+
+  it('wants every tail of what it wants', () => {
+    const random = randomFrom(2);
+    let compared = 0;
+    for (let round = 0; round < 200; round++) {
+      const patterns = (count: number, relative: boolean) =>
+        Array.from({ length: count }, () => randomPattern(random, relative));
+      const watches = Array.from({ length: 1 + random(6) }, () =>
+        watch(patterns(1 + random(3), false), patterns(random(3), true)),
+      );
+      const set = new WatchSet(watches);
+      for (let index = 0; index < 60; index++) {
+        const path = randomPath(random);
+        const wanted = matched(set, path);
+        for (let slash = path.indexOf('/', 1); slash > 0; slash = path.indexOf('/', slash + 1)) {
+          const context = `${path.slice(slash)} of ${path} ${JSON.stringify(watches.map((w) => [w.include, w.exclude]))}`;
+          expect(matchedTail(set, path.slice(slash)), context).toEqual(expect.arrayContaining([...wanted]));
+          compared += wanted.length;
+        }
+      }
+    }
+    expect(compared).toBeGreaterThan(1000);
+  });
+
+  it('does not take a tail for the path that reads the same', () => {
+    const set = new WatchSet([watch(['/srv/a/**'])]);
+    expect([matchedTail(set, '/x/f'), matched(set, '/x/f'), matchedTail(set, '/x/f')]).toEqual([[0], [], [0]]);
   });
 
   it('copes with ten thousand watches of the awkward kinds', () => {
