@@ -1,16 +1,15 @@
-import { type AttachMode, OPERATIONS } from '../config/config.js';
+import type { AttachMode } from '../config/config.js';
 import {
   DELETION_ALLOCATION_KNOWN,
   DELETION_HAS_TYPED,
   DELETION_HAS_VICTIM,
-  DELETION_IO_URING,
   DELETION_OPEN_KNOWN,
   DELETION_STILL_OPEN,
   type RecordView,
 } from '../probe/record-view.js';
-import { base64IfLossy, jsonOf, jsonPartOf } from './byte-text.js';
-import { errorName } from './error-names.js';
+import { base64IfLossy, jsonOf } from './byte-text.js';
 import type { Outcome } from './judge.js';
+import { LineFrame, type UserText } from './line-frame.js';
 import type { ProcessInfo } from './process-table.js';
 import type { Place, ResolvedPath } from './resolved-path.js';
 import { Timestamps } from './timestamps.js';
@@ -31,6 +30,9 @@ const FILE_TYPES = new Map([
 
 /** The permission bits as ECS wants them: "0644". */
 const MODES = Array.from({ length: 0o10000 }, (_, mode) => mode.toString(8).padStart(4, '0'));
+
+/** Processes whose frame is remembered; more hardly delete at once. */
+const FRAMES_MAX = 256;
 
 export interface EventLineOptions {
   readonly hostName: string;
@@ -60,7 +62,10 @@ export class EventLine {
   private readonly hostJson: string;
   private readonly timestamps = new Timestamps();
   private readonly mtimes = new Timestamps();
-  private readonly users = new Map<number, { name: string | undefined; json: string; label: string }>();
+  private readonly users = new Map<number, UserText & { name: string | undefined }>();
+  /** By the id of the process. */
+  private readonly frames = new Map<number, LineFrame>();
+  private lastFrame: LineFrame | undefined;
   private readonly devices = new Map<number, string>();
 
   constructor(options: EventLineOptions) {
@@ -78,40 +83,38 @@ export class EventLine {
   }
 
   write(record: RecordView, context: EventContext): string {
-    const { path, outcome, process } = context;
-    const { flags, tgid } = record;
-    const action = OPERATIONS[record.operation]!;
-    const user = this.user(record.uid);
-    const name = jsonPartOf(record.comm(record.commStart));
-    const code = outcome === 'failure' ? errorName(-record.result) : undefined;
+    const { path, outcome } = context;
+    const frame = this.frame(record, context);
     const shown = path.json === undefined ? '(unknown path)' : path.json.slice(1, -1);
-
     return (
-      `{"@timestamp":"${this.timestamps.sinceBoot(record.timeSeconds, record.timeNanoseconds, context.bootOffset)}"` +
-      ',"ecs":{"version":"9.0.0"},"log":{"level":"info"}' +
-      `,"message":"${action} ${shown} by ${name}[${tgid}] (${user.label})${code === undefined ? '' : `: ${code}`}"` +
-      ',"event":{"kind":"event","category":["file"]' +
-      `,"type":["${outcome === 'failure' ? 'info' : 'deletion'}"],"action":"${action}"` +
-      (outcome === 'unknown' ? '' : `,"outcome":"${outcome}"`) +
-      `,"dataset":"rmwatch.deletion","sequence":${context.sequence}}` +
-      (code === undefined ? '' : `,"error":{"code":"${code}"}`) +
-      `,"host":${this.hostJson}${this.fileJson(record, path)}` +
-      `,"process":{"pid":${tgid},"thread":{"id":${record.tid}},"name":"${name}"${process?.processJson ?? ''}}` +
-      `,"user":${user.json},"group":{"id":"${record.gid}"}${process?.containerJson ?? ''}` +
-      `,"rule":{"name":${context.ruleJson}}` +
-      `,"rmwatch":{${this.requestedJson(record)}"path_complete":${path.complete}` +
+      `{"@timestamp":"${this.timestamps.sinceBoot(record.timeSeconds, record.timeNanoseconds, context.bootOffset)}` +
+      `${frame.beforePath}${shown}${frame.beforeSequence}${context.sequence}${frame.beforeFile}` +
+      `${this.fileJson(record, path)}${frame.beforeRequest}` +
+      `${this.requestedJson(record)}"path_complete":${path.complete}` +
       (path.bytes === undefined ? '' : `,"path_bytes":"${path.bytes}"`) +
       (context.hostPlace === undefined ? '' : hostPathJson(context.hostPlace)) +
       linkJson(record, outcome) +
-      (process?.rmwatchJson ?? '') +
-      `,"mount_namespace":${record.mountNamespace}` +
-      `,"via":"${(flags & DELETION_IO_URING) === 0 ? 'syscall' : 'io_uring'}","attach":"${this.options.attach}"}}`
+      frame.tail
     );
   }
 
   /** The host part of other lines. */
   get host(): string {
     return this.hostJson;
+  }
+
+  private frame(record: RecordView, { outcome, process, ruleJson }: EventContext): LineFrame {
+    const context = { outcome, process, user: this.user(record.uid), ruleJson };
+    if (this.lastFrame?.fits(record, context)) return this.lastFrame;
+    const id = record.processId;
+    let frame = this.frames.get(id);
+    if (frame?.fits(record, context) !== true) {
+      frame = new LineFrame(record, context, { hostJson: this.hostJson, attach: this.options.attach });
+      if (this.frames.size >= FRAMES_MAX) this.frames.clear();
+      this.frames.set(id, frame);
+    }
+    this.lastFrame = frame;
+    return frame;
   }
 
   private requestedJson(record: RecordView): string {
@@ -149,7 +152,7 @@ export class EventLine {
     return text;
   }
 
-  private user(uid: number): { json: string; label: string } {
+  private user(uid: number): UserText {
     const name = this.options.userName(uid);
     let user = this.users.get(uid);
     if (user === undefined || user.name !== name) {

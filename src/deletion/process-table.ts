@@ -55,6 +55,8 @@ export class ProcessTable {
   private readonly timestamps = new Timestamps();
   private current = new Map<number, ProcessInfo>();
   private previous = new Map<number, ProcessInfo>();
+  private lastId = Number.NaN;
+  private last: ProcessInfo | undefined;
   /** Texts that have arrived for a process whose own record is still to come. */
   private texts = new Map<number, (ProcessText | undefined)[]>();
 
@@ -65,7 +67,11 @@ export class ProcessTable {
 
   /** undefined when the kernel could not send the description. */
   get(id: number): ProcessInfo | undefined {
-    return this.current.get(id) ?? this.previous.get(id);
+    // Most deletions in a row are of one process, and the numbers are too large for a fast look-up.
+    if (id === this.lastId) return this.last;
+    this.lastId = id;
+    this.last = this.current.get(id) ?? this.previous.get(id);
+    return this.last;
   }
 
   addText(record: RecordView): void {
@@ -93,6 +99,7 @@ export class ProcessTable {
     const id = record.describedId;
     const texts = this.texts.get(id) ?? [];
     this.texts.delete(id);
+    this.lastId = Number.NaN;
     this.current.set(id, this.describe(record, texts, bootOffset));
   }
 

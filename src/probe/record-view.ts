@@ -156,6 +156,10 @@ export class RecordView {
   get commStart(): number {
     return this.base + DELETION.comm[0];
   }
+  /** The name of the process as four numbers, for comparisons; `index` 0 to 3. */
+  commWord(index: number): number {
+    return this.word(DELETION.comm[0] + 4 * index);
+  }
 
   // RECORD_PROCESS
 

@@ -258,6 +258,57 @@ describe('EventLine', () => {
     expect(lineOf({ texts: { comm: 'n'.repeat(16) } }).process.name).toBe('n'.repeat(16));
   });
 
+  it('tells what is different in each of many lines', () => {
+    const processes = new ProcessTable({ processArgs: true, forgetInKernel: () => {} });
+    for (const id of [1, 2]) {
+      processes.add(viewOf(processRecord({ process_id: id, flags: PROCESS_HAS_ARGS }, [`program-${id}`])), BOOT_OFFSET);
+    }
+    const base = { ...FILE, flags: FOUND, process_id: 1, tgid: 40, tid: 41, uid: 1, gid: 2, mount_namespace: 3 };
+    const changes: readonly object[] = [
+      {},
+      { process_id: 2 },
+      { tgid: 50 },
+      { tid: 51 },
+      { uid: 5 },
+      { gid: 6 },
+      { mount_namespace: 7 },
+      { operation: 1 },
+      { flags: FOUND | DELETION_IO_URING },
+      { flags: FOUND & ~DELETION_RESULT_KNOWN },
+      { result: -2 },
+      { result: -13 },
+    ];
+    const cases = changes.flatMap((change) =>
+      ['rm', 'fifteen-letters', 'fifteen-lettert'].flatMap((comm) => {
+        const record = viewOf(deletionRecord({ ...base, ...change }, { ...TEXTS, comm }));
+        return ['["a"]', '["b"]'].map((ruleJson) => ({ record, ruleJson }));
+      }),
+    );
+    const write = (line: EventLine, { record, ruleJson }: (typeof cases)[number]) => {
+      const known = (record.flags & DELETION_RESULT_KNOWN) !== 0;
+      return line.write(record, {
+        path: new PathResolver().resolve(record, undefined),
+        hostPlace: undefined,
+        outcome: !known ? 'unknown' : record.result === 0 ? 'success' : 'failure',
+        process: processes.get(record.processId),
+        ruleJson,
+        sequence: 1,
+        bootOffset: BOOT_OFFSET,
+      });
+    };
+    const options = { ...OPTIONS, userName: (uid: number) => `user-${uid}` };
+    const shared = new EventLine(options);
+    const expected = cases.map((one) => write(new EventLine(options), one));
+    expect(new Set(expected).size).toBe(cases.length);
+    const wrong = [...cases.keys()].flatMap((before) =>
+      [...cases.keys()].filter((after) => {
+        write(shared, cases[before]!);
+        return write(shared, cases[after]!) !== expected[after];
+      }),
+    );
+    expect(wrong).toEqual([]);
+  });
+
   it('follows a user who gets a name, or another', () => {
     let name: string | undefined;
     const line = new EventLine({ ...OPTIONS, userName: () => name });
