@@ -7,16 +7,31 @@ import { makeFifo } from '../support/fifo.js';
 
 let program: string | undefined;
 
-/** Runs test/kernel/guest/deleter.c; resolves to the last line that it prints. */
-export function deleter(...args: (string | number)[]): Promise<{ pid: number; count: number }> {
+/** test/kernel/guest/deleter.c, compiled. */
+export function deleterProgram(): string {
   program ??= staticProgram(join(root, 'test/kernel/guest/deleter.c'));
-  const file = program;
+  return program;
+}
+
+/** Runs the deleter; resolves to the lines that it prints. */
+export function deleterLines<Line>(...args: (string | number)[]): Promise<Line[]> {
   return new Promise((resolve, reject) => {
-    execFile(file, args.map(String), { maxBuffer: 1 << 28 }, (error, stdout) => {
+    execFile(deleterProgram(), args.map(String), { maxBuffer: 1 << 28 }, (error, stdout) => {
       if (error) reject(error);
-      else resolve(JSON.parse(stdout.trimEnd().split('\n').at(-1)!));
+      else
+        resolve(
+          stdout
+            .trimEnd()
+            .split('\n')
+            .map((line) => JSON.parse(line)),
+        );
     });
   });
+}
+
+/** Runs the deleter; resolves to the last line that it prints. */
+export async function deleter(...args: (string | number)[]): Promise<{ pid: number; count: number }> {
+  return (await deleterLines<{ pid: number; count: number }>(...args)).at(-1)!;
 }
 
 /** A tmpfs with room for any number of files. */

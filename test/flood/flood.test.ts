@@ -50,15 +50,6 @@ describe('nothing is lost', () => {
   );
 
   test(
-    'when 20,000 short-lived processes delete one file each',
-    async () => {
-      await deleter('each', daemon.work, 20_000);
-      await expectAll(20_000);
-    },
-    5 * MINUTES,
-  );
-
-  test(
     'while the daemon is stopped and goes on (SIGSTOP, SIGCONT), as long as the ring has room',
     async () => {
       daemon.signal('SIGSTOP');

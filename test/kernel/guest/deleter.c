@@ -4,18 +4,26 @@
  *   deleter basic DIR          one deletion by each way to name a file; a JSON line for each
  *   deleter burst DIR COUNT    COUNT files DIR/f0, f1, ...; one JSON line with its pid and how long the deletions took
  *   deleter paced DIR RATE SECONDS   makes and deletes RATE files a second; one JSON line with its pid and their number
- *   deleter each DIR COUNT     COUNT processes that delete one file each
- *   deleter frozen DIR COUNT   the same at once, all of them asleep inside the call for a while: the filesystem is frozen
+ *   deleter each DIR COUNT PROGRAM...   COUNT processes that delete one file each: three of four run the next of the
+ *                              programs as "PROGRAM NAME", which deletes its argument; a JSON line for each
+ *   deleter one-pid DIR COUNT PROGRAM...   the same, all with the same process id
+ *   deleter frozen DIR COUNT   COUNT processes at once that delete one file each, all of them asleep inside the call for
+ *                              a while: the filesystem is frozen
  */
 #define _GNU_SOURCE
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -110,22 +118,73 @@ static void paced(const char *dir, long rate, long seconds)
 	printf("{\"pid\":%d,\"count\":%ld}\n", getpid(), done);
 }
 
-static void each(const char *dir, long count)
+static long long nanoseconds_now(void)
 {
-	char name[64];
+	struct timespec now;
 
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * 1000000000ll + now.tv_nsec;
+}
+
+/* A copy of this process with the given process id, which must be free. */
+static pid_t fork_as(pid_t pid)
+{
+	struct clone_args arguments = {
+		.exit_signal = SIGCHLD,
+		.set_tid = (unsigned long)&pid,
+		.set_tid_size = 1,
+	};
+
+	return syscall(SYS_clone3, &arguments, sizeof(arguments));
+}
+
+/*
+ * Starts a process that deletes the file; with the given process id unless that is 0 or somebody else's by now. vfork:
+ * copying the memory of the parent would take longer than all the rest.
+ */
+static pid_t start(char *program, char *name, pid_t pid)
+{
+	char *arguments[] = { program, name, NULL }, *environment[] = { NULL };
+	pid_t child = pid ? fork_as(pid) : vfork();
+
+	if (child < 0 && pid && errno == EEXIST)
+		child = vfork();
+	if (child < 0)
+		err(1, "fork");
+	if (child > 0)
+		return child;
+	if (!program)
+		_exit(unlink(name) ? 1 : 0);
+	execve(program, arguments, environment);
+	_exit(1);
+}
+
+static void each(const char *dir, long count, char **programs, bool one_pid)
+{
+	long last = 0, next = 0;
+	pid_t child = 0;
+
+	while (programs[last])
+		last++;
 	if (chdir(dir))
 		err(1, "%s", dir);
 	for (long i = 0; i < count; i++) {
+		char *program = i % 4 == 3 ? NULL : programs[next++ % last];
+		long long since, until;
+		char name[64];
+		int status;
+
 		snprintf(name, sizeof(name), "p%ld", i);
 		make_file(name);
-		pid_t child = fork();
-		if (child < 0)
-			err(1, "fork");
-		if (child == 0)
-			_exit(unlink(name) ? 1 : 0);
-		waitpid(child, NULL, 0);
-		printf("{\"path\":\"%s/%s\",\"pid\":%d}\n", dir, name, child);
+		since = nanoseconds_now();
+		child = start(program, name, one_pid ? child : 0);
+		until = nanoseconds_now();
+		if (waitpid(child, &status, 0) != child || status)
+			errx(1, "%s: status %d", name, status);
+		printf("{\"name\":\"%s\",\"pid\":%d,\"since\":\"%lld\",\"until\":\"%lld\"", name, child, since, until);
+		if (program)
+			printf(",\"program\":\"%s\"", program);
+		puts("}");
 	}
 }
 
@@ -171,11 +230,13 @@ int main(int argc, char **argv)
 		burst(argv[2], atol(argv[3]));
 	else if (argc >= 5 && !strcmp(argv[1], "paced"))
 		paced(argv[2], atol(argv[3]), atol(argv[4]));
-	else if (argc >= 4 && !strcmp(argv[1], "each"))
-		each(argv[2], atol(argv[3]));
+	else if (argc >= 5 && !strcmp(argv[1], "each"))
+		each(argv[2], atol(argv[3]), argv + 4, false);
+	else if (argc >= 5 && !strcmp(argv[1], "one-pid"))
+		each(argv[2], atol(argv[3]), argv + 4, true);
 	else if (argc >= 4 && !strcmp(argv[1], "frozen"))
 		frozen(argv[2], atol(argv[3]));
 	else
-		errx(2, "usage: deleter basic|burst|paced|each|frozen DIR [COUNT|RATE SECONDS]");
+		errx(2, "usage: deleter basic|burst|paced|each|one-pid|frozen DIR [COUNT|RATE SECONDS] [PROGRAM...]");
 	return 0;
 }
