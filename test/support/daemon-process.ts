@@ -33,6 +33,10 @@ export class DaemonProcess {
   /** Resolves when the daemon is ready. */
   async start(...options: string[]): Promise<void> {
     this.spawn(options);
+    await this.ready();
+  }
+
+  async ready(): Promise<void> {
     await waitUntil(
       'the daemon is ready',
       async () => {
@@ -43,8 +47,12 @@ export class DaemonProcess {
     );
   }
 
-  /** Starts the daemon and does not wait. */
-  spawn(options: readonly string[], environment: NodeJS.ProcessEnv = process.env): void {
+  /** Starts the daemon and does not wait. Events go to `log`: a file, or an open descriptor that becomes its stdout. */
+  spawn(
+    options: readonly string[],
+    environment: NodeJS.ProcessEnv = process.env,
+    log: string | number = this.eventsFile,
+  ): void {
     if (!existsSync(this.configFile)) this.configure();
     const args = [
       // As the commands of package.json and of packages have it.
@@ -56,10 +64,13 @@ export class DaemonProcess {
       '--format',
       'json',
       '--log',
-      this.eventsFile,
+      typeof log === 'number' ? 'stdout' : log,
       ...options,
     ];
-    this.child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'], env: environment });
+    this.child = spawn(process.execPath, args, {
+      stdio: ['ignore', typeof log === 'number' ? log : 'ignore', 'pipe'],
+      env: environment,
+    });
     this.exited = new Promise((resolve) => this.child!.once('exit', (code, signal) => resolve(code ?? signal!)));
     this.child.stderr!.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text;

@@ -1,0 +1,121 @@
+import { execFileSync } from 'node:child_process';
+import { closeSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { DaemonProcess, ledgerGap } from '../support/daemon-process.js';
+import { FifoReader, makeFifo, openFifoForWriting } from '../support/fifo.js';
+import { waitUntil } from '../support/wait-until.js';
+
+/** What the daemon does when its log cannot be written; the writer alone is tested in test/unit/event-writer.test.ts. */
+let daemon: DaemonProcess;
+/** Of the pipe that is the daemon's stdout. */
+let reader: FifoReader | undefined;
+
+beforeEach(() => {
+  daemon = new DaemonProcess();
+});
+
+afterEach(async () => {
+  await daemon.dispose();
+  reader?.close();
+  reader = undefined;
+});
+
+const OUTPUT_LOST = 'rmwatch_events_lost_total{reason="output"}';
+const DELIVERED = 'rmwatch_events_delivered_total';
+
+let deleted = 0;
+
+function deleteFiles(count: number): void {
+  for (let i = 0; i < count; i++) {
+    const path = join(daemon.work, `f${deleted++}`);
+    writeFileSync(path, '');
+    unlinkSync(path);
+  }
+}
+
+function sequences(lines: string): number[] {
+  return lines
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line).event.sequence);
+}
+
+const firstNumbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
+
+async function startOnPipe(): Promise<FifoReader> {
+  const fifo = join(daemon.directory, 'stdout');
+  makeFifo(fifo);
+  reader = new FifoReader(fifo);
+  const descriptor = openFifoForWriting(fifo);
+  daemon.spawn([], process.env, descriptor);
+  closeSync(descriptor);
+  await daemon.ready();
+  return reader;
+}
+
+test('a disk that is full costs no event when there is room again in time', async () => {
+  const small = join(daemon.directory, 'small');
+  const log = join(small, 'events.json');
+  mkdirSync(small);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=128k', 'tmpfs', small]);
+  try {
+    daemon.spawn([], process.env, log);
+    await daemon.ready();
+    deleteFiles(400);
+    await waitUntil('the full disk is told', () => daemon.diagnostics.includes('ENOSPC'));
+    const full = await daemon.settle();
+    expect([full.get(DELIVERED), full.get(OUTPUT_LOST), ledgerGap(full)]).toEqual([400, 0, 0]);
+    expect((await daemon.get('/-/healthy')).status).toBe(200);
+    execFileSync('mount', ['-o', 'remount,size=4m', small]);
+    await waitUntil('the recovery is told', () => daemon.diagnostics.includes('events can be written again'));
+    deleteFiles(1);
+    expect(await daemon.stop()).toBe(0);
+    expect(sequences(readFileSync(log, 'utf8'))).toEqual(firstNumbers(401));
+  } finally {
+    execFileSync('umount', ['--lazy', small]);
+  }
+});
+
+test('a reader that is gone for good costs its events, which are counted, and not the daemon', async () => {
+  (await startOnPipe()).close();
+  reader = undefined;
+  deleteFiles(100);
+  await waitUntil('it is told', () => daemon.diagnostics.includes('EPIPE'));
+  deleteFiles(100);
+  const metrics = await daemon.settle();
+  expect([metrics.get(DELIVERED), metrics.get(OUTPUT_LOST), ledgerGap(metrics)]).toEqual([0, 200, 0]);
+  expect(metrics.get('rmwatch_deletions_total{watch="work",operation="unlink"}')).toBe(200);
+  expect((await daemon.get('/-/ready')).status).toBe(200);
+  await waitUntil('the loss is told', () => daemon.diagnostics.includes('events were lost'));
+  expect(await daemon.stop()).toBe(0);
+});
+
+test('a pipe that nobody reads for a while holds nothing up, and gets all in the end', async () => {
+  const pipe = await startOnPipe();
+  deleteFiles(1_000);
+  const metrics = await daemon.settle();
+  expect([metrics.get(DELIVERED), metrics.get(OUTPUT_LOST), ledgerGap(metrics)]).toEqual([1_000, 0, 0]);
+  await waitUntil('all is read', () => {
+    pipe.read();
+    return pipe.text.split('\n').length > 1_000;
+  });
+  expect(await daemon.stop()).toBe(0);
+  expect(sequences(pipe.text)).toEqual(firstNumbers(1_000));
+});
+
+test('a pipe that nobody ever reads does not hold up the end, and what it cost is told', async () => {
+  const pipe = await startOnPipe();
+  deleteFiles(1_000);
+  await daemon.settle();
+  const began = performance.now();
+  expect(await daemon.stop()).toBe(1);
+  expect(performance.now() - began).toBeLessThan(10_000);
+  expect(daemon.diagnostics).toContain('not everything could be written');
+  const { delivered, lost } = JSON.parse(daemon.diagnostics.trimEnd().split('\n').at(-1)!);
+  expect(lost.output).toBeGreaterThan(0);
+  expect(delivered + lost.output).toBe(1_000);
+  // What the pipe holds was delivered; the end of its last line may be missing.
+  while (pipe.read() > 0);
+  expect(sequences(pipe.text.slice(0, pipe.text.lastIndexOf('\n')))).toEqual(firstNumbers(delivered));
+});
