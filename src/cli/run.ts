@@ -104,7 +104,12 @@ function report(error: unknown, diagnostics: Diagnostics): number {
     diagnostics.error({ mode, reason, ...(hint && { hint }) }, 'attach mode not usable');
     diagnostics.debug({ mode, details }, 'what libbpf said');
   }
-  if (error.refusals.some(({ code }) => code === 'ENOMEM')) return EXIT.failure;
+  if (error.refusals.some(({ code }) => code === 'ENOMEM')) {
+    diagnostics.fatal(
+      'not enough memory for the maps of the probe; make probe.ring_buffer smaller, or allow more (MemoryMax= of the service)',
+    );
+    return EXIT.failure;
+  }
   if (error.lacksPrivilege) {
     diagnostics.fatal('not privileged to hook the kernel; run as root, or see "rmwatch doctor"');
     return EXIT.notPrivileged;

@@ -21,7 +21,14 @@ interface GuestResult {
 
 /** None of the faults depends on the kernel. */
 const KERNEL = '6.12';
-const CHECKS = ['start', 'filesystems that go away', 'a probe that is disarmed', 'a clock that jumps', 'stop'];
+const CHECKS = [
+  'start',
+  'filesystems that go away',
+  'a probe that is disarmed',
+  'a clock that jumps',
+  'stop',
+  'too little memory',
+];
 
 let result: GuestResult;
 

@@ -2,7 +2,7 @@
  * Runs in a guest: faults that a machine in use must not be given, each under the real daemon. Reports one JSON line for
  * each to $RMWATCH_RESULTS: { check, ok, problems }.
  */
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import { GuestDaemon, get, ledgerGap, lost, sleep } from './daemon.mjs';
@@ -169,6 +169,26 @@ function countSelfTests(directory) {
   return { count: () => count / 2, close: () => watcher.close() };
 }
 
+/** The daemon in a memory cgroup that the maps do not fit into. */
+function tooLittleMemory() {
+  const problems = [];
+  const group = '/sys/fs/cgroup/small';
+  fs.writeFileSync('/sys/fs/cgroup/cgroup.subtree_control', '+memory');
+  fs.mkdirSync(group);
+  fs.writeFileSync(`${group}/memory.max`, '160M');
+  const config = '/tmp/small.yaml';
+  fs.writeFileSync(config, JSON.stringify({ probe: { ring_buffer: '256MiB' }, http: { listen: 'off' } }));
+  const { status, stderr } = spawnSync(
+    'sh',
+    ['-c', `echo $$ > ${group}/cgroup.procs && exec ${PROGRAM} run --config ${config} --format json`],
+    { encoding: 'utf8', timeout: 60_000 },
+  );
+  if (status !== 1) problems.push(`exit ${status}`);
+  const { level, message } = JSON.parse(stderr.trimEnd().split('\n').at(-1));
+  if (level !== 'fatal' || !/^not enough memory .*probe\.ring_buffer/.test(message)) problems.push(stderr);
+  return problems;
+}
+
 fs.mkdirSync(WORK, { recursive: true });
 const daemon = new GuestDaemon({
   mode: 'kprobe',
@@ -193,3 +213,4 @@ await check('stop', async () => {
   return code === 0 ? [] : [`exit ${code}: ${daemon.diagnostics()}`];
 });
 selfTests.close();
+await check('too little memory', tooLittleMemory);
