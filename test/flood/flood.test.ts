@@ -50,6 +50,30 @@ describe('nothing is lost', () => {
   );
 
   test(
+    'when a changed configuration is loaded every 10 ms, and the last one is in force then',
+    async () => {
+      const everything = { name: 'work', include: [`${daemon.work}/**`] };
+      const second = (name: string) => ({ name, include: [`${daemon.work}/*`], failures: true });
+      let reloads = 0;
+      const stopReloads = every(10, () => {
+        daemon.configure({ watches: [everything, second(reloads++ % 2 === 0 ? 'even' : 'odd')] });
+        daemon.signal('SIGHUP');
+      });
+      const { count } = await deleter('paced', daemon.work, 5_000, 4);
+      await stopReloads();
+      expect(reloads).toBeGreaterThan(100);
+      daemon.configure({ watches: [everything, second('last')] });
+      daemon.signal('SIGHUP');
+      const last = 'rmwatch_deletions_total{watch="last",operation="unlink"}';
+      await waitUntil('the last configuration is in force', async () => (await daemon.metrics()).has(last), 10_000);
+      await deleter('burst', daemon.work, 100);
+      expect((await daemon.settle()).get(last)).toBe(100);
+      await expectAll(count + 100);
+    },
+    MINUTES,
+  );
+
+  test(
     'while the daemon is stopped and goes on (SIGSTOP, SIGCONT), as long as the ring has room',
     async () => {
       daemon.signal('SIGSTOP');

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,7 +27,9 @@ export class DaemonProcess {
       ...config,
       http: { listen: `unix:${this.socket}` },
     };
-    writeFileSync(this.configFile, JSON.stringify(whole));
+    // At once: a daemon that reads it at the wrong moment would find it empty, which stands for the defaults.
+    writeFileSync(`${this.configFile}.new`, JSON.stringify(whole));
+    renameSync(`${this.configFile}.new`, this.configFile);
   }
 
   /** Resolves when the daemon is ready. */
