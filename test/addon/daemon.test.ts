@@ -47,8 +47,7 @@ test('every line is what config/event.schema.json says, and names the process', 
   execFileSync('rm', ['named'], { cwd: daemon.work });
   mkdirSync(join(daemon.work, 'dir'));
   rmdirSync(join(daemon.work, 'dir'));
-  await daemon.settle();
-  const events = daemon.events();
+  const events = await daemon.writtenEvents(await daemon.settle());
   expect(events.flatMap(validateEventLine)).toEqual([]);
   expect(events.map(({ event }) => event.action)).toEqual(['unlink', 'rmdir']);
   expect(events[0]).toMatchObject({
@@ -71,8 +70,7 @@ test('hostile names stay one line, and keep their bytes', async () => {
   const bad = Buffer.concat([Buffer.from(`${daemon.work}/`), Buffer.from([0xff, 0xfe])]);
   writeFileSync(bad, '');
   unlinkSync(bad);
-  await daemon.settle();
-  const events = daemon.events();
+  const events = await daemon.writtenEvents(await daemon.settle());
   expect(events.map(({ file }) => file.name)).toEqual([...names, '\ufffd\ufffd']);
   expect(Buffer.from(events.at(-1).rmwatch.path_bytes, 'base64')).toEqual(bad);
   expect(events.flatMap(validateEventLine)).toEqual([]);
@@ -114,7 +112,7 @@ test('reload under load judges every event by one configuration', async () => {
     for (let i = 0; i < 20; i++) unlinkSync(touch(`f${deleted++}`));
   }
   const metrics = await daemon.settle();
-  const events = daemon.events();
+  const events = await daemon.writtenEvents(metrics);
   expect(events.map(({ file }) => file.name)).toEqual(Array.from({ length: deleted }, (_, i) => `f${i}`));
   const rules: string[] = events.map(({ rule }) => rule.name.join());
   // One configuration after the other, none mixed with the next.
@@ -129,8 +127,8 @@ test('a bad file leaves the old configuration in force, and is told', async () =
   await waitUntil('the refusal', () => daemon.diagnostics.includes('did you mean'), 5_000);
   expect((await daemon.metrics()).get('rmwatch_config_last_reload_successful')).toBe(0);
   unlinkSync(touch('still-watched'));
-  await daemon.settle();
-  expect(daemon.events().map(({ file }) => file.name)).toEqual(['still-watched']);
+  const events = await daemon.writtenEvents(await daemon.settle());
+  expect(events.map(({ file }) => file.name)).toEqual(['still-watched']);
 });
 
 test('SIGTERM and SIGINT drain, flush and end with 0', async () => {
@@ -164,8 +162,8 @@ test('paths through symbolic links are marked as unresolved in tracepoint mode',
   execFileSync('rm', ['link/file'], { cwd: daemon.work });
   touch('plain');
   execFileSync('rm', ['plain'], { cwd: daemon.work });
-  await daemon.settle();
-  expect(daemon.events().map(({ file, rmwatch }) => [file.name, rmwatch.path_complete])).toEqual([
+  const events = await daemon.writtenEvents(await daemon.settle());
+  expect(events.map(({ file, rmwatch }) => [file.name, rmwatch.path_complete])).toEqual([
     ['file', false],
     ['plain', true],
   ]);

@@ -31,6 +31,6 @@ test.each([
 ])('%s', async (_, act) => {
   const did = await act(work);
   const metrics = await daemon.settle();
-  expect(differences(daemon.events(), did)).toEqual([]);
+  expect(differences(await daemon.writtenEvents(metrics), did)).toEqual([]);
   expect(ledgerGap(metrics)).toBe(0);
 });

@@ -145,6 +145,17 @@ export class DaemonProcess {
     return metrics;
   }
 
+  /**
+   * The events, when each that `metrics` counts as delivered has its line: of watches that all log, in one file. Lines
+   * are handed over when they are counted, and written a moment later.
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: what the daemon writes is what is tested
+  async writtenEvents(metrics: ReadonlyMap<string, number>): Promise<any[]> {
+    const delivered = metrics.get('rmwatch_events_delivered_total')!;
+    await waitUntil('every event has its line', () => this.events().length >= delivered);
+    return this.events();
+  }
+
   /** Finished lines so far, parsed. */
   // biome-ignore lint/suspicious/noExplicitAny: what the daemon writes is what is tested
   events(): any[] {
