@@ -180,8 +180,8 @@ function tooLittleMemory() {
   fs.writeFileSync(config, JSON.stringify({ probe: { ring_buffer: '256MiB' }, http: { listen: 'off' } }));
   const { status, stderr } = spawnSync(
     'sh',
-    ['-c', `echo $$ > ${group}/cgroup.procs && exec ${PROGRAM} run --config ${config} --format json`],
-    { encoding: 'utf8', timeout: 60_000 },
+    ['-c', `echo $$ > ${group}/cgroup.procs && exec ${PROGRAM} run --attach kprobe --config ${config} --format json`],
+    { encoding: 'utf8', timeout: 180_000 },
   );
   if (status !== 1) problems.push(`exit ${status}`);
   const { level, message } = JSON.parse(stderr.trimEnd().split('\n').at(-1));
