@@ -1,7 +1,7 @@
 import { LineQueue } from './line-queue.js';
 import { OutputHealth, type OutputHealthCallbacks } from './output-health.js';
 import type { OutputTarget } from './output-target.js';
-import { PENDING, type Sink, type WriteDone } from './sink.js';
+import { PENDING, REMOVED, type Sink, type WriteDone } from './sink.js';
 
 export interface EventWriterOptions extends OutputHealthCallbacks {
   readonly target: OutputTarget;
@@ -48,6 +48,8 @@ export class EventWriter {
   private readerGone = false;
   private closed = false;
   private retryAtMs = 0;
+  /** When a removed file was last followed by another one. */
+  private renewedAtMs = Number.NEGATIVE_INFINITY;
   private retryTimer: NodeJS.Timeout | undefined;
   private stallTimer: NodeJS.Timeout | undefined;
   private turn: NodeJS.Immediate | undefined;
@@ -123,6 +125,18 @@ export class EventWriter {
     if (this.pendingBytes > 0) return;
     if (this.failed) this.abandonSink();
     this.pump();
+  }
+
+  /**
+   * To be called about once a second: opens a log file that somebody removed anew also while there is nothing to write.
+   * A write finds out by itself.
+   */
+  lookForTarget(): void {
+    if (this.closed || this.failed || this.pendingBytes > 0) return;
+    const { sink } = this;
+    sink.lookForName((error) => {
+      if (error && sink === this.sink && !this.closed && !this.failed && this.pendingBytes === 0) this.fail(error);
+    });
   }
 
   /** Resolves to true as soon as everything is written, to false after `deadlineMs` or when the output fails. */
@@ -201,6 +215,7 @@ export class EventWriter {
       this.progress(taken);
       budget -= taken;
     }
+    if (!this.failed) this.health.recovered();
     this.endFlush();
   }
 
@@ -245,10 +260,17 @@ export class EventWriter {
       this.pump();
       return;
     }
-    this.retryAtMs = performance.now() + this.retryMs;
-    clearTimeout(this.retryTimer);
     // Closed at once, so that of a FIFO that nobody holds open no torn line is left for the next reader.
     if (this.sink.replaceable) this.sink.close();
+    const nowMs = performance.now();
+    // Another file can be had at once, but not again and again from somebody who removes each of them.
+    if (code === REMOVED && nowMs >= this.renewedAtMs + this.retryMs) {
+      this.renewedAtMs = nowMs;
+      this.retry();
+      return;
+    }
+    this.retryAtMs = nowMs + this.retryMs;
+    clearTimeout(this.retryTimer);
     if (this.discards) this.health.lose(this.queue.clearUnbegun());
     else this.retryTimer = setTimeout(this.retry, this.retryMs).unref();
     this.endFlush();

@@ -1,45 +1,66 @@
 import fs from 'node:fs';
-import { PENDING, type Sink, type WriteDone } from './sink.js';
+import { PENDING, REMOVED, type Sink, type WriteDone } from './sink.js';
 
 const NEWLINE = 0x0a;
 
 /**
  * A regular file or a device. The write happens in the thread pool: under a flood the kernel makes writers of dirty
  * pages wait for the disk, and that wait must not be the event loop's.
+ *
+ * The kernel goes on taking bytes for a file that somebody has removed. So every write is followed by a look at the
+ * number of names, and fails when there is none left: what it wrote then counts as not written. Lost with the file is
+ * only what was written before it was removed; who still has it open sees the bytes of that last write twice.
  */
 export class FileSink implements Sink {
   readonly pendingSurvivesExit = true;
-  readonly replaceable = false;
-  private pending = false;
+  private nameless = false;
+  private pending = 0;
   private closing = false;
   private atLineStart: boolean;
 
   constructor(
     private readonly descriptor: number,
-    /** An inherited descriptor is not ours to close. */
-    private readonly owned: boolean,
+    /** By which it was opened; undefined: inherited, thus not ours to close, and not to be had again. */
+    private readonly name?: string,
   ) {
-    this.atLineStart = !owned;
+    this.atLineStart = name === undefined;
+  }
+
+  /** A file that cannot be written, such as one on a full disk, is still the one to go on with. */
+  get replaceable(): boolean {
+    return this.nameless;
   }
 
   write(buffer: Buffer, start: number, end: number, done: WriteDone): number {
     this.endOldLine();
-    this.pending = true;
+    this.pending++;
     fs.write(this.descriptor, buffer, start, end - start, null, (error, takenBytes) => {
-      this.pending = false;
-      if (this.closing) this.closeDescriptor();
-      done(error, takenBytes);
+      // A network filesystem tells so that the file was removed elsewhere.
+      if (error?.code === 'ESTALE' && this.name !== undefined) this.nameless = true;
+      if (error) this.settle(() => done(error, 0));
+      else this.findName((removed) => this.settle(() => done(removed, removed ? 0 : takenBytes)));
     });
     return PENDING;
   }
 
   writeNow(buffer: Buffer, start: number, end: number): number {
+    // The number may already belong to another file.
+    if (this.closing) throw removedError();
     this.endOldLine();
     return fs.writeSync(this.descriptor, buffer, start, end - start, null);
   }
 
+  lookForName(done: (error: NodeJS.ErrnoException | null) => void): void {
+    if (this.closing) {
+      done(null);
+      return;
+    }
+    this.pending++;
+    this.findName((removed) => this.settle(() => done(removed)));
+  }
+
   cutTail(part: Buffer): boolean {
-    if (!this.owned) return false;
+    if (this.name === undefined || this.closing) return false;
     try {
       const { size } = fs.fstatSync(this.descriptor);
       if (size < part.length || !this.readTail(part.length, size).equals(part)) return false;
@@ -50,11 +71,38 @@ export class FileSink implements Sink {
     }
   }
 
-  /** Waits for a pending write, since its descriptor number could be given to another file meanwhile. */
+  /** Waits for a pending call, since its descriptor number could be given to another file meanwhile. */
   close(): void {
-    if (!this.owned || this.closing) return;
+    if (this.name === undefined || this.closing) return;
     this.closing = true;
-    if (!this.pending) this.closeDescriptor();
+    if (this.pending === 0) this.closeDescriptor();
+  }
+
+  private settle(tell: () => void): void {
+    this.pending--;
+    if (this.closing && this.pending === 0) this.closeDescriptor();
+    tell();
+  }
+
+  /** In the thread pool, too: a network filesystem may have to ask its server. What cannot be looked at is taken to be there. */
+  private findName(done: (error: NodeJS.ErrnoException | null) => void): void {
+    const { name } = this;
+    if (name === undefined) {
+      done(null);
+      return;
+    }
+    fs.fstat(this.descriptor, (error, open) => {
+      if (error || open.nlink > 0) {
+        done(null);
+        return;
+      }
+      // Some filesystems in user space count no names at all; there the name itself answers.
+      fs.lstat(name, (absent, named) => {
+        const there = !absent && named.ino === open.ino && named.dev === open.dev;
+        if (!there) this.nameless = true;
+        done(there ? null : removedError());
+      });
+    });
   }
 
   /**
@@ -91,4 +139,8 @@ export class FileSink implements Sink {
   private closeDescriptor(): void {
     fs.close(this.descriptor, () => {});
   }
+}
+
+function removedError(): NodeJS.ErrnoException {
+  return Object.assign(new Error('the file was removed'), { code: REMOVED });
 }

@@ -1,6 +1,9 @@
 /** Why lines are not getting out. */
 export interface OutputTrouble {
-  /** An errno name, or `OVERFLOW`: the queue is full, or `STALLED`: nothing has been taken for a while. */
+  /**
+   * An errno name, or `OVERFLOW`: the queue is full, or `STALLED`: nothing has been taken for a while, or `REMOVED`:
+   * the log file has no name any more.
+   */
   readonly code: string;
   /** For people. Not called `message`, so that it can be logged as it is beside one. */
   readonly reason: string;
@@ -13,7 +16,7 @@ export interface OutputHealthCallbacks {
   onRecovered?(lostLines: number, seconds: number): void;
 }
 
-/** Overflow is a consequence of the other two, and a system error says more than a stall. */
+/** Overflow is a consequence of the others, and a system error says more than a stall. */
 function severity(code: string): number {
   return code === 'OVERFLOW' ? 0 : code === 'STALLED' ? 1 : 2;
 }

@@ -33,7 +33,7 @@ export class PathTarget implements OutputTarget {
       if (stats.isFIFO()) return new StreamSink(descriptor, true, 'event');
       if (!stats.isFile() && !stats.isCharacterDevice()) throw new Error('is neither a file nor a FIFO');
       if (tty.isatty(descriptor)) return new StreamSink(descriptor, true, 'poll');
-      return new FileSink(descriptor, true);
+      return new FileSink(descriptor, this.name);
     } catch (error) {
       fs.closeSync(descriptor);
       throw problem(this.name, error as NodeJS.ErrnoException);
@@ -64,13 +64,11 @@ export class DescriptorTarget implements OutputTarget {
   open(): Sink {
     const stats = fs.fstatSync(this.descriptor);
     const terminal = tty.isatty(this.descriptor);
-    if (!terminal && !stats.isFIFO() && !stats.isSocket()) return new FileSink(this.descriptor, false);
+    if (!terminal && !stats.isFIFO() && !stats.isSocket()) return new FileSink(this.descriptor);
     // Without a description of our own: a terminal is left blocking, in the thread pool; the rest becomes non-blocking for all.
     const own = openPrivately(this.descriptor);
     if (own !== undefined) return new StreamSink(own, true, terminal ? 'poll' : 'event');
-    this.inherited ??= terminal
-      ? new FileSink(this.descriptor, false)
-      : new StreamSink(this.descriptor, false, 'event');
+    this.inherited ??= terminal ? new FileSink(this.descriptor) : new StreamSink(this.descriptor, false, 'event');
     return this.inherited;
   }
 }

@@ -1,3 +1,6 @@
+/** Code of the error of a file that somebody removed: what is written to it is gone with it. */
+export const REMOVED = 'REMOVED';
+
 /** Answer of `Sink.write` when the bytes are on their way and `done` will tell. */
 export const PENDING = -1;
 
@@ -14,8 +17,10 @@ export interface Sink {
   writeNow(buffer: Buffer, start: number, end: number): number;
   /** Whether bytes of a pending write reach the target although the process ends now. */
   readonly pendingSurvivesExit: boolean;
-  /** Whether opening the target anew can help after a failure. */
+  /** Whether opening the target anew can help after the failure that was told last. */
   readonly replaceable: boolean;
+  /** Tells whether the target still has a name: an error with the code `REMOVED` when it was taken away. */
+  lookForName(done: (error: NodeJS.ErrnoException | null) => void): void;
   /** Removes the beginning of a line, `part`, from the end of the target. False when it cannot, or others wrote behind it. */
   cutTail(part: Buffer): boolean;
   close(): void;

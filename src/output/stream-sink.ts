@@ -63,6 +63,11 @@ export class StreamSink implements Sink {
     }
   }
 
+  /** A pipe works without a name as long as somebody reads it; the end of that is an error of its own. */
+  lookForName(done: (error: null) => void): void {
+    done(null);
+  }
+
   cutTail(): boolean {
     return false;
   }

@@ -305,6 +305,7 @@ export class Daemon {
     this.abandoned += this.opened?.probe.sweepAttempts() ?? 0;
     const lost = this.losses?.check();
     if (lost !== undefined) this.options.diagnostics.error({ lost }, 'events were lost');
+    this.output?.writer.lookForTarget();
     this.users.refresh();
   }
 

@@ -7,6 +7,7 @@ import type { Diagnostics } from '../output/diagnostics.js';
 import { EventWriter } from '../output/event-writer.js';
 import { DescriptorTarget, PathTarget } from '../output/output-target.js';
 import { prettyLine } from '../output/pretty-line.js';
+import { REMOVED } from '../output/sink.js';
 import { colorWanted } from '../output/terminal-style.js';
 
 const STDOUT = 1;
@@ -23,7 +24,10 @@ export function openEventOutput(log: Config['log'], diagnostics: Diagnostics): E
   if (toStdout) fstatSync(STDOUT);
   const writer = new EventWriter({
     target: toStdout ? new DescriptorTarget('stdout', STDOUT) : new PathTarget(log.output),
-    onTrouble: (trouble) => diagnostics.error({ ...trouble }, 'cannot write events'),
+    onTrouble: (trouble) => {
+      if (trouble.code === REMOVED) diagnostics.warn({ ...trouble }, 'opening the log file anew');
+      else diagnostics.error({ ...trouble }, 'cannot write events');
+    },
     onRecovered: (lostLines, seconds) => diagnostics.warn({ lostLines, seconds }, 'events can be written again'),
   });
   const pretty = log.format === 'pretty' || (log.format === 'auto' && toStdout && tty.isatty(STDOUT));

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, rmdirSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, rmdirSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -180,4 +180,30 @@ test('a log file that was moved away is written anew after SIGHUP, and no line i
   unlinkSync(touch('after'));
   await daemon.settle();
   expect(daemon.events().map(({ file }) => file.name)).toEqual(['after']);
+});
+
+test('a log file that is removed is opened anew, and tells of its own removal', async () => {
+  daemon.configure({
+    watches: [
+      { name: 'work', include: [`${daemon.work}/**`] },
+      { name: 'log', include: [daemon.eventsFile] },
+    ],
+  });
+  await daemon.start();
+  unlinkSync(touch('before'));
+  await daemon.settle();
+  execFileSync('rm', [daemon.eventsFile]);
+  await waitUntil('it is there', () => daemon.events().length === 1, 5_000);
+  unlinkSync(touch('after'));
+  const metrics = await daemon.settle();
+  expect(daemon.events().map(({ file }) => file.name)).toEqual(['events.json', 'after']);
+  expect(ledgerGap(metrics)).toBe(0);
+  expect(daemon.diagnostics.split('opening the log file anew')).toHaveLength(2);
+  expect(daemon.diagnostics).toContain('events can be written again');
+});
+
+test('a removed log file is there again within about a second, with nothing to write', async () => {
+  await daemon.start();
+  unlinkSync(daemon.eventsFile);
+  await waitUntil('it is there', () => existsSync(daemon.eventsFile), 3_000);
 });

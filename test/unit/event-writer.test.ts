@@ -109,6 +109,79 @@ describe('a log file', () => {
   });
 });
 
+describe('a log file that somebody removes', () => {
+  let file: string;
+  let writer: EventWriter;
+
+  beforeEach(async () => {
+    file = path.join(directory, 'logs/events.json');
+    fs.mkdirSync(path.dirname(file));
+    writer = openWriter({ target: new PathTarget(file) });
+    write(writer, 0, 10);
+    expect(await writer.flush(5_000)).toBe(true);
+  });
+
+  it('takes only what it had with it: later lines are in a new one', async () => {
+    fs.rmSync(file);
+    write(writer, 10, 20_000);
+    expect(await writer.flush(5_000)).toBe(true);
+    expect(numbersIn(fs.readFileSync(file, 'utf8'))).toEqual(range(10, 20_000));
+    expect([writer.writtenLines, writer.queuedLines, writer.lostLines]).toEqual([20_010, 0, 0]);
+    expect(troubles).toEqual([{ code: 'REMOVED', reason: `${file}: the file was removed` }]);
+    expect(recoveries).toEqual([0]);
+  });
+
+  it('is there again although there is nothing to write', async () => {
+    fs.rmSync(file);
+    writer.lookForTarget();
+    await waitUntil('it is there', () => fs.existsSync(file));
+    expect([codes(), recoveries]).toEqual([['REMOVED'], [0]]);
+    writer.lookForTarget();
+    write(writer, 10, 5);
+    expect(await writer.flush(5_000)).toBe(true);
+    expect(numbersIn(fs.readFileSync(file, 'utf8'))).toEqual(range(10, 5));
+    expect(codes()).toEqual(['REMOVED']);
+  });
+
+  it('is waited for while its directory is gone, too', async () => {
+    fs.rmSync(path.dirname(file), { recursive: true });
+    write(writer, 10, 500);
+    await waitUntil('it cannot be opened', () => codes().includes('ENOENT'));
+    expect([accounted(writer), writer.queuedLines]).toEqual([510, 500]);
+    expect(troubles.at(-1)!.reason).toContain('its directory does not exist');
+    fs.mkdirSync(path.dirname(file));
+    await waitUntil('it is written', () => writer.queuedLines === 0);
+    expect(numbersIn(fs.readFileSync(file, 'utf8'))).toEqual(range(10, 500));
+    expect([codes(), recoveries, writer.lostLines]).toEqual([['REMOVED', 'ENOENT'], [0], 0]);
+  });
+
+  it('keeps what was rotated, and the rest in whole lines, when the rotated file is removed before the signal', async () => {
+    fs.renameSync(file, `${file}.1`);
+    write(writer, 10, 10);
+    expect(await writer.flush(5_000)).toBe(true);
+    expect([codes(), fs.existsSync(file)]).toEqual([[], false]);
+    fs.rmSync(`${file}.1`);
+    write(writer, 20, 10);
+    expect(await writer.flush(5_000)).toBe(true);
+    expect(numbersIn(fs.readFileSync(file, 'utf8'))).toEqual(range(20, 10));
+  });
+
+  it('is not opened more often than an output that fails, whoever goes on removing it', async () => {
+    const patient = openWriter({ target: new PathTarget(file), retryMs: 60_000 });
+    fs.rmSync(file);
+    write(patient, 0, 10);
+    expect(await patient.flush(5_000)).toBe(true);
+    fs.rmSync(file);
+    write(patient, 10, 10);
+    await waitUntil('it is missed', () => codes().filter((code) => code === 'REMOVED').length === 2);
+    write(patient, 20, 10);
+    expect([patient.writtenLines, patient.queuedLines, fs.existsSync(file)]).toEqual([10, 20, false]);
+    // The one at the end is not to be waited for.
+    expect(await patient.flush(5_000)).toBe(true);
+    expect(numbersIn(fs.readFileSync(file, 'utf8'))).toEqual(range(10, 20));
+  });
+});
+
 describe('reopen', () => {
   it('loses and doubles nothing under load', async () => {
     const file = path.join(directory, 'events.json');
@@ -209,6 +282,7 @@ class NibblingTarget implements OutputTarget {
         return PENDING;
       },
       writeNow: () => 0,
+      lookForName: (done) => done(null),
       cutTail: () => false,
       close: () => {},
     };
