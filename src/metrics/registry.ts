@@ -183,7 +183,7 @@ function registerStateMetrics(registry: Registry, sources: MetricsSources): void
   });
   new Gauge({
     name: 'rmwatch_config_last_reload_successful',
-    help: '1 when the configuration was taken over at the last load or reload.',
+    help: '1 when the configuration was taken over, and the log file opened, at the last load or reload.',
     registers: [registry],
     collect() {
       this.set(sources.reload().successful ? 1 : 0);

@@ -121,7 +121,10 @@ export class Daemon {
     diagnostics.info({ watches: this.config.watches.length }, 'watching for deletions');
   }
 
-  /** Takes over a changed configuration and opens the log file again. Never throws: a bad file leaves all as it is. */
+  /**
+   * Takes over a changed configuration and opens the log file again. Never throws. A log file that cannot be opened
+   * leaves all as it is; a bad configuration leaves the old one, but not the log file: logrotate has moved that away.
+   */
   async reload(): Promise<void> {
     // One at a time, and none forgotten: a signal during a reload may stand for a file that was not read yet.
     if (this.reloading) {
@@ -141,27 +144,35 @@ export class Daemon {
     if (this.announced) this.systemd.reloading();
     let successful = false;
     try {
-      this.output?.writer.reopen();
-    } catch (error) {
-      diagnostics.error({ error }, 'cannot reopen the log file');
-    }
-    try {
-      const config = await this.options.readConfig();
-      if (config !== undefined && this.stopping === undefined) {
-        this.users.refresh();
-        this.watches.configure(config);
-        this.warnOfFixedChanges(config);
-        this.config = { ...config, probe: this.config.probe, http: this.config.http, log: this.config.log };
-        this.scheduleSelfTest();
-        successful = true;
-        diagnostics.info({ watches: config.watches.length }, 'configuration reloaded');
-      }
+      successful = this.reopenLog() && (await this.takeOverConfig());
     } catch (error) {
       diagnostics.error({ error }, 'cannot take over the configuration, the old one stays');
     }
     const { lastSuccessSeconds } = this.reloadState;
     this.reloadState = { successful, lastSuccessSeconds: successful ? Date.now() / 1000 : lastSuccessSeconds };
     if (this.announced && this.stopping === undefined) this.systemd.ready(this.statusText());
+  }
+
+  private reopenLog(): boolean {
+    try {
+      this.output?.writer.reopen();
+      return true;
+    } catch (error) {
+      this.options.diagnostics.error({ error }, 'cannot reopen the log file, and the old configuration stays');
+      return false;
+    }
+  }
+
+  private async takeOverConfig(): Promise<boolean> {
+    const config = await this.options.readConfig();
+    if (config === undefined || this.stopping !== undefined) return false;
+    this.users.refresh();
+    this.watches.configure(config);
+    this.warnOfFixedChanges(config);
+    this.config = { ...config, probe: this.config.probe, http: this.config.http, log: this.config.log };
+    this.scheduleSelfTest();
+    this.options.diagnostics.info({ watches: config.watches.length }, 'configuration reloaded');
+    return true;
   }
 
   /** Detaches, drains, flushes. Returns the exit code; may be called again while it runs. */

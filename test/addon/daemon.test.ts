@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, existsSync, mkdirSync, rmdirSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -206,4 +216,28 @@ test('a removed log file is there again within about a second, with nothing to w
   await daemon.start();
   unlinkSync(daemon.eventsFile);
   await waitUntil('it is there', () => existsSync(daemon.eventsFile), 3_000);
+});
+
+test('a reload whose log file cannot be opened has failed, and leaves log and configuration as they were', async () => {
+  await daemon.start();
+  const moved = `${daemon.eventsFile}.1`;
+  renameSync(daemon.eventsFile, moved);
+  mkdirSync(daemon.eventsFile);
+  daemon.configure({ watches: [{ name: 'other', include: [`${daemon.work}/**`] }] });
+  daemon.signal('SIGHUP');
+  await waitUntil('the refusal', () => daemon.diagnostics.includes('cannot reopen the log file'), 5_000);
+  expect(daemon.diagnostics).toContain('it is a directory');
+  unlinkSync(touch('still-watched'));
+  const metrics = await daemon.settle();
+  expect(metrics.get('rmwatch_config_last_reload_successful')).toBe(0);
+  expect(metrics.get(UNLINKED)).toBe(1);
+  expect(JSON.parse(readFileSync(moved, 'utf8'))).toMatchObject({ file: { name: 'still-watched' } });
+
+  rmdirSync(daemon.eventsFile);
+  daemon.signal('SIGHUP');
+  await waitUntil('the reload', () => daemon.diagnostics.includes('configuration reloaded'), 5_000);
+  unlinkSync(touch('after'));
+  const later = await daemon.settle();
+  expect(later.get('rmwatch_config_last_reload_successful')).toBe(1);
+  expect(daemon.events()).toMatchObject([{ file: { name: 'after' }, rule: { name: ['other'] } }]);
 });
