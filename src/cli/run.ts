@@ -4,6 +4,7 @@ import type { Config } from '../config/config.js';
 import { loadConfig } from '../config/load.js';
 import { formatProblem } from '../config/problem.js';
 import { createDiagnostics, type Diagnostics } from '../output/diagnostics.js';
+import { inheritedStdout } from '../output/inherited-stdout.js';
 import { loadBinding } from '../probe/native-probe.js';
 import { ProbeUnavailableError } from '../probe/open-probe.js';
 import { Daemon } from '../service/daemon.js';
@@ -23,7 +24,15 @@ export async function run(options: RunOptions, io: CommandIo): Promise<number> {
     return EXIT.configuration;
   }
   const config = withOptions(loaded.config, options);
+  const stdout = config.log.output === 'stdout' ? inheritedStdout() : 'open';
+  if (stdout === 'closed') {
+    io.stderr.write(
+      'rmwatch: standard output is closed, but the events go there; name a file by --log or log.output\n',
+    );
+    return EXIT.configuration;
+  }
   const diagnostics = createDiagnostics({ level: config.log.level, format: config.log.format });
+  if (stdout === 'doubtful') diagnostics.warn('standard output is closed, or /dev/null: nobody will see the events');
   const daemon = new Daemon({
     config,
     binding: loadBinding(),

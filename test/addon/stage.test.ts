@@ -21,7 +21,7 @@ function stage(directory: string) {
 function run(command: string, args: string[], options: { readonly cwd?: string } = {}) {
   // Neither the caller's libraries nor its modules: what is not in the tree must be missed.
   const env = { PATH: `${path.dirname(process.execPath)}:/usr/bin:/bin` };
-  return spawnSync(command, args, { encoding: 'utf8', env, ...options });
+  return spawnSync(command, args, { encoding: 'utf8', env, timeout: 15_000, ...options });
 }
 
 /** Every file with what a package records of it. */
@@ -92,6 +92,33 @@ describe('the staged tree', () => {
     for (const command of [path.join(tree, 'usr/bin/rmwatch'), link]) {
       const { status, stdout, stderr } = run(command, ['version'], { cwd: '/' });
       expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: `rmwatch ${version}\n`, stderr: '' });
+    }
+  });
+
+  it('does not start without a standard output for its events', () => {
+    const config = path.join(scratch, 'rmwatch.yaml');
+    fs.writeFileSync(config, 'http: { listen: "off" }\n');
+    const shell = (command: string) => run('/bin/sh', ['-c', command, path.join(tree, 'usr/bin/rmwatch'), config]);
+    const message = 'rmwatch: standard output is closed, but the events go there; name a file by --log or log.output\n';
+    expect(shell('exec "$0" run --config "$1" >&-')).toMatchObject({ status: 6, stderr: message });
+    expect(shell('exec "$0" run --config "$1" <&- >&-')).toMatchObject({ status: 6, stderr: message });
+    expect(shell('exec "$0" run --config "$1" >&- 2>&-')).toMatchObject({ status: 6 });
+    const { status, stderr } = shell('exec "$0" version >&-');
+    expect({ status, stderr }).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('cannot write to standard output: EBADF'),
+    });
+  });
+
+  it('starts where its events have somewhere to go, be it /dev/null', () => {
+    const config = path.join(scratch, 'listen.yaml');
+    fs.writeFileSync(config, 'http: { listen: "unix:/proc/none/http.sock" }\n');
+    for (const elsewhere of [`--log ${scratch}/events >&-`, '>/dev/null', `>${scratch}/out`, '| cat']) {
+      const command = `"$0" run --config "$1" ${elsewhere}`;
+      const { stderr } = run('/bin/sh', ['-c', command, path.join(tree, 'usr/bin/rmwatch'), config]);
+      // The next thing that stands in the way.
+      expect(stderr).toMatch(/cannot serve HTTP|not privileged/);
+      expect(stderr).not.toContain('standard output');
     }
   });
 
