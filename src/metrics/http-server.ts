@@ -1,6 +1,7 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { HttpListen } from '../config/config.js';
+import { ConnectionLimit } from './connection-limit.js';
 import { type Answer, createRoutes, plain, type Readiness, type Route } from './http-routes.js';
 import type { Metrics } from './registry.js';
 import { listenOnSocket, removeStaleSocket } from './unix-socket.js';
@@ -16,19 +17,22 @@ export interface HttpServerOptions {
 
 /** A scraper sends a few hundred bytes and reads the answer at once; whatever needs more than this is not one. */
 export interface HttpLimits {
+  /** From the connection, or the first byte of a further request, to the end of its headers. */
   readonly headersTimeoutMs: number;
   readonly requestTimeoutMs: number;
   /** Longest silence on a connection, also while the client does not read its answer. */
   readonly idleTimeoutMs: number;
+  /** How often the first two are looked at: so much later they may take effect. */
   readonly checkIntervalMs: number;
+  /** With more than these the oldest gives way, see ConnectionLimit. */
   readonly maxConnections: number;
 }
 
 const DEFAULT_LIMITS: HttpLimits = {
-  headersTimeoutMs: 5_000,
-  requestTimeoutMs: 10_000,
+  headersTimeoutMs: 2_000,
+  requestTimeoutMs: 5_000,
   idleTimeoutMs: 30_000,
-  checkIntervalMs: 2_000,
+  checkIntervalMs: 500,
   maxConnections: 64,
 };
 
@@ -76,9 +80,10 @@ function createServer(options: HttpServerOptions): http.Server {
     requestTimeout: limits.requestTimeoutMs,
     connectionsCheckingInterval: limits.checkIntervalMs,
   });
-  server.maxConnections = limits.maxConnections;
+  const connections = new ConnectionLimit(server, limits.maxConnections);
   server.setTimeout(limits.idleTimeoutMs);
   const handle = (request: http.IncomingMessage, response: http.ServerResponse) => {
+    connections.answer(request.socket, response);
     serve(routes, request, options.onError).then(
       (answer) => send(request, response, answer),
       (error: Error) => options.onError(error),

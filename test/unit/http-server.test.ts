@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
@@ -142,6 +143,8 @@ describe('routes', () => {
   });
 });
 
+const PATIENT = { headersTimeoutMs: 60_000, requestTimeoutMs: 60_000 };
+
 describe('limits', () => {
   it('refuses headers that are too big', async () => {
     const server = await start(ANY_PORT);
@@ -166,15 +169,131 @@ describe('limits', () => {
     expect(await raw(server, head)).toMatch(/^HTTP\/1.1 405 /);
   });
 
-  it('refuses connections beyond the limit', async () => {
-    const server = await start(ANY_PORT, { maxConnections: 1 });
-    const { hostname, port } = new URL(server.address ?? '');
-    const first = net.connect(Number(port), hostname);
-    await new Promise((resolve) => first.once('connect', resolve));
-    await expect(raw(server, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n').catch(() => '')).resolves.toBe('');
-    first.destroy();
+  it('cuts off a client that sends nothing, or one byte now and then, by its own defaults', async () => {
+    const server = await start(ANY_PORT);
+    const silent = HalfOpen.connect(server, '');
+    const slow = HalfOpen.connect(server, 'G');
+    const drip = setInterval(() => slow.send('a'), 100);
+    const before = performance.now();
+    await Promise.all([silent.closed, slow.closed]);
+    clearInterval(drip);
+    expect(performance.now() - before).toBeGreaterThan(1_900);
+    expect(performance.now() - before).toBeLessThan(4_000);
+  });
+
+  it('closes the oldest connections that wait for the sake of a new one', async () => {
+    const server = await start(ANY_PORT, { ...PATIENT, maxConnections: 3 });
+    const connections: HalfOpen[] = [];
+    for (let i = 0; i < 4; i++) {
+      connections.push(HalfOpen.connect(server, 'GET /metrics HTTP/1.1\r\n'));
+      await connections.at(-1)!.connected;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    // The fourth was let in for a moment, since all were new; now two must go.
+    expect((await request(server, '/metrics')).status).toBe(200);
+    await Promise.all([connections[0]!.closed, connections[1]!.closed]);
+    expect(connections.map(({ open }) => open)).toEqual([false, false, true, true]);
+    for (const connection of connections) connection.close();
+  });
+
+  it('lets one that is being answered go last', async () => {
+    let answer = () => {};
+    metricsText = () =>
+      new Promise((resolve) => {
+        answer = () => resolve('late 1\n');
+      });
+    const server = await start(ANY_PORT, { ...PATIENT, maxConnections: 1 });
+    const first = request(server, '/metrics');
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    const others = [HalfOpen.connect(server, 'G'), HalfOpen.connect(server, 'G')];
+    await others[0]!.connected;
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    expect((await request(server, '/-/healthy')).status).toBe(200);
+    await Promise.all(others.map(({ closed }) => closed));
+    answer();
+    expect((await first).body).toBe('late 1\n');
+  });
+
+  it('closes one that is being answered when they alone are too many', async () => {
+    metricsText = () => new Promise(() => {});
+    const server = await start(ANY_PORT, { ...PATIENT, maxConnections: 1 });
+    const stuck = [1, 2].map(() => HalfOpen.connect(server, 'GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n'));
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    expect((await request(server, '/-/healthy')).status).toBe(200);
+    await stuck[0]!.closed;
+    for (const connection of stuck) connection.close();
+  });
+
+  it('answers every scrape within a second while somebody opens half-open connections without end', async () => {
+    const server = await start(ANY_PORT);
+    const { port } = new URL(server.address ?? '');
+    // Another process, as the attacker's own work must not delay the server.
+    const attacker = spawn(process.execPath, ['-e', HALF_OPEN_WITHOUT_END, port], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    try {
+      await new Promise((resolve) => attacker.stdout.once('data', resolve));
+      const slowest = { ms: 0 };
+      for (let i = 0; i < 20; i++) {
+        const before = performance.now();
+        expect((await request(server, '/metrics')).status).toBe(200);
+        slowest.ms = Math.max(slowest.ms, performance.now() - before);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      expect(slowest.ms).toBeLessThan(1_000);
+    } finally {
+      attacker.kill();
+    }
   });
 });
+
+/** Keeps 300 connections open that have sent half a request, and opens a new one for each that is closed. */
+const HALF_OPEN_WITHOUT_END = `
+  const net = require('node:net');
+  let opened = 0;
+  const open = () => {
+    const connection = net.connect(Number(process.argv[1]), '127.0.0.1', () => {
+      connection.write('GET /metrics HTTP/1.1\\r\\n');
+      if (++opened === 300) console.log('all open');
+    });
+    connection.on('error', () => {});
+    connection.on('close', () => setImmediate(open));
+    connection.resume();
+  };
+  for (let i = 0; i < 300; i++) open();`;
+
+/** A client that sends what it is told, and looks at nothing but whether it is still connected. */
+class HalfOpen {
+  readonly connected: Promise<unknown>;
+  readonly closed: Promise<void>;
+  open = true;
+
+  private constructor(private readonly socket: net.Socket) {
+    this.connected = new Promise((resolve) => socket.once('connect', resolve));
+    this.closed = new Promise((resolve) => {
+      socket.once('close', () => {
+        this.open = false;
+        resolve();
+      });
+    });
+    socket.on('error', () => {}).resume();
+  }
+
+  static connect(server: HttpServer, text: string): HalfOpen {
+    const { hostname, port } = new URL(server.address ?? '');
+    const client = new HalfOpen(net.connect(Number(port), hostname));
+    client.send(text);
+    return client;
+  }
+
+  send(text: string): void {
+    this.socket.write(text);
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+}
 
 describe('address', () => {
   it('says clearly that a port is taken', async () => {
