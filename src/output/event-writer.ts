@@ -29,7 +29,8 @@ const READER_GONE: ReadonlySet<string> = new Set(['EPIPE', 'ECONNRESET', 'ENXIO'
 
 /**
  * Writes event lines in order, without ever waiting for the reader, and with bounded memory. Only whole lines are lost,
- * and every line is at every moment in exactly one of `writtenLines`, `queuedLines` and `lostLines`.
+ * and every line is at every moment in exactly one of `writtenLines`, `queuedLines` and `lostLines`; notices, which are no
+ * events, are in none of them.
  */
 export class EventWriter {
   private readonly target: OutputTarget;
@@ -111,6 +112,19 @@ export class EventWriter {
   writeLine(line: string): boolean {
     const chunk = Buffer.from(`${line}\n`);
     return this.writeChunk(chunk, chunk.length, 1) === 1;
+  }
+
+  /**
+   * Writes a line about the events, without its newline, that counts neither as written nor as lost. False when it cannot
+   * be taken now: it had better be said again later, since losing it would tell nobody anything.
+   */
+  writeNotice(line: string): boolean {
+    if (this.closed || this.discards) return false;
+    const wasEmpty = this.queue.bytes === 0;
+    if (!this.queue.appendNotice(Buffer.from(`${line}\n`))) return false;
+    if (wasEmpty) this.lastProgressMs = performance.now();
+    this.pump();
+    return true;
   }
 
   /**

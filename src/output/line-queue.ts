@@ -12,11 +12,13 @@ interface Slab {
   lines: number;
   countedLines: number;
   countedTo: number;
+  /** Where lines end that do not count. */
+  notices: number[];
 }
 
 /**
  * Whole lines waiting to be written, in order, bounded in bytes. Lines are counted a slab at a time, not as each is
- * taken: the exact number is worked out when somebody asks.
+ * taken: the exact number is worked out when somebody asks. Notices are lines, too, but none that count.
  */
 export class LineQueue {
   private readonly slabs: Slab[] = [];
@@ -63,6 +65,17 @@ export class LineQueue {
     return lines;
   }
 
+  /** Appends one whole line, `chunk`, that does not count; false when it does not fit. */
+  appendNotice(chunk: Buffer): boolean {
+    if (chunk.length > this.limitBytes - this.waitingBytes) return false;
+    const slab = this.slabWithRoom(chunk.length);
+    chunk.copy(slab.buffer, slab.end);
+    slab.end += chunk.length;
+    slab.notices.push(slab.end);
+    this.waitingBytes += chunk.length;
+    return true;
+  }
+
   /** The bytes to write next. They stay where they are until `take` or `clear`, also when more is appended. */
   head(): Readonly<Pick<Slab, 'buffer' | 'start' | 'end'>> | undefined {
     return this.waitingBytes > 0 ? this.slabs[0] : undefined;
@@ -106,14 +119,16 @@ export class LineQueue {
   /** Gives up the lines of which nothing is taken; returns their number. */
   clearUnbegun(): number {
     if (this.takenPart().length === 0) return this.clear();
-    const dropped = this.lines - 1;
+    const waiting = this.lines;
     const slab = this.slabs[0]!;
     for (const other of this.slabs.splice(1)) this.recycle(other);
     slab.end = slab.buffer.indexOf(NEWLINE, slab.start) + 1;
-    slab.lines = slab.countedLines + 1;
+    const begun = slab.notices.includes(slab.end) ? 0 : 1;
+    slab.notices = slab.notices.filter((end) => end <= slab.end);
+    slab.lines = slab.countedLines + begun;
     this.waitingBytes = slab.end - slab.start;
-    this.waitingLines = 1;
-    return dropped;
+    this.waitingLines = begun;
+    return waiting - begun;
   }
 
   private slabWithRoom(length: number): Slab {
@@ -137,7 +152,8 @@ export class LineQueue {
   private settle(): void {
     const slab = this.slabs[0];
     if (!slab || slab.countedTo === slab.start) return;
-    this.count(slab, countLines(slab.buffer, slab.countedTo, slab.start));
+    const notices = slab.notices.filter((end) => end > slab.countedTo && end <= slab.start).length;
+    this.count(slab, countLines(slab.buffer, slab.countedTo, slab.start) - notices);
     slab.countedTo = slab.start;
   }
 
@@ -149,7 +165,8 @@ export class LineQueue {
 }
 
 function newSlab(size: number): Slab {
-  return { buffer: Buffer.allocUnsafeSlow(size), start: 0, end: 0, lines: 0, countedLines: 0, countedTo: 0 };
+  const buffer = Buffer.allocUnsafeSlow(size);
+  return { buffer, start: 0, end: 0, lines: 0, countedLines: 0, countedTo: 0, notices: [] };
 }
 
 function empty(slab: Slab): void {
@@ -158,6 +175,7 @@ function empty(slab: Slab): void {
   slab.lines = 0;
   slab.countedLines = 0;
   slab.countedTo = 0;
+  slab.notices = [];
 }
 
 function lineStart(slab: Slab): number {

@@ -210,14 +210,7 @@ export class Daemon {
     });
     this.losses = new LossReporter(
       () => this.counts().lost,
-      (text) => {
-        const { writer, lines } = this.output!;
-        // The line would be lost itself, be counted, and so ask for another one every second.
-        if (writer.discards) return false;
-        lines.add(text);
-        lines.flush();
-        return true;
-      },
+      (text) => this.output!.notice(text),
       line.host,
     );
     this.watches.bind(probe, this.pipeline);

@@ -16,6 +16,8 @@ const STDOUT = 1;
 export interface EventOutput {
   readonly writer: EventWriter;
   readonly lines: LineBuffer;
+  /** Writes a line that is no event, behind those that were flushed, see EventWriter.writeNotice. */
+  notice(line: string): boolean;
 }
 
 /** Throws when the output cannot be opened. */
@@ -34,5 +36,5 @@ export function openEventOutput(log: Config['log'], diagnostics: Diagnostics): E
   const color = toStdout && colorWanted(STDOUT, process.env);
   const form = pretty ? (line: string) => prettyLine(JSON.parse(line) as EventLine, { color }) : undefined;
   const lines = new LineBuffer((chunk, length, count) => writer.writeChunk(chunk, length, count), form);
-  return { writer, lines };
+  return { writer, lines, notice: (line) => writer.writeNotice(form ? form(line) : line) };
 }

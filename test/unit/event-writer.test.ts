@@ -366,6 +366,38 @@ describe('a reader that stops', () => {
   });
 });
 
+describe('a notice', () => {
+  it('is no event: written or lost, it is not counted', async () => {
+    const fifo = path.join(directory, 'fifo');
+    makeFifo(fifo);
+    const reader = new FifoReader(fifo);
+    const descriptor = openFifoForWriting(fifo);
+    const writer = openWriter({
+      target: new DescriptorTarget('stdout', descriptor),
+      queueBytes: 200_000,
+      retryMs: 10_000,
+    });
+    expect(writer.writeNotice('{"number":0}')).toBe(true);
+    expect([writer.writtenLines, accounted(writer)]).toEqual([0, 0]);
+    reader.read();
+    expect(reader.text).toBe('{"number":0}\n');
+
+    write(writer, 0, 1_000);
+    expect(writer.writeNotice('{"number":0}')).toBe(true);
+    const taken = write(writer, 1_000, 2_000);
+    expect(writer.writeNotice('x'.repeat(1_000))).toBe(false);
+    expect([writer.lostLines, accounted(writer)]).toEqual([2_000 - taken, 3_000]);
+    reader.close();
+    await waitUntil('the loss is noticed', () => codes().includes('EPIPE'));
+    expect(writer.queuedLines).toBeLessThanOrEqual(1);
+    expect(accounted(writer)).toBe(3_000);
+    expect(writer.writeNotice('{"number":0}')).toBe(false);
+    writer.close();
+    expect(accounted(writer)).toBe(3_000);
+    fs.closeSync(descriptor);
+  });
+});
+
 describe('a reader that goes away', () => {
   it('costs what was written to an inherited pipe, at once, until somebody reads it again', async () => {
     const fifo = path.join(directory, 'fifo');

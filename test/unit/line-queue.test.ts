@@ -81,6 +81,38 @@ describe('LineQueue', () => {
     expect([queue.bytes, queue.takenLines, queue.lines]).toEqual([0, 2, 0]);
   });
 
+  it('does not count notices, wherever they are and whatever becomes of them', () => {
+    const queue = new LineQueue(40);
+    const notice = (text: string) => queue.appendNotice(Buffer.from(text));
+    append(queue, 'one\n');
+    expect(notice('notice\n')).toBe(true);
+    append(queue, 'two\n');
+    expect(notice('last\n')).toBe(true);
+    expect([queue.bytes, queue.takenLines, queue.lines]).toEqual([20, 0, 2]);
+    expect(notice('this one does not fit\n')).toBe(false);
+    expect(waiting(queue)).toBe('one\nnotice\ntwo\nlast\n');
+    queue.take(7);
+    expect([queue.takenLines, queue.lines]).toEqual([1, 1]);
+    queue.rewindLine();
+    expect(waiting(queue)).toBe('notice\ntwo\nlast\n');
+    queue.take(9);
+    expect([queue.takenLines, queue.lines]).toEqual([1, 1]);
+    queue.take(7);
+    expect([queue.bytes, queue.takenLines, queue.lines]).toEqual([0, 2, 0]);
+
+    append(queue, 'three\n');
+    notice('notice\n');
+    expect(queue.clear()).toBe(1);
+    notice('notice\n');
+    append(queue, 'four\nfive\n');
+    notice('last\n');
+    queue.take(3);
+    expect(queue.clearUnbegun()).toBe(2);
+    expect([waiting(queue), queue.takenLines, queue.lines]).toEqual(['ice\n', 2, 0]);
+    queue.take(4);
+    expect([queue.bytes, queue.takenLines, queue.lines]).toEqual([0, 2, 0]);
+  });
+
   it('keeps count over many slabs, takes of any size, and chunks bigger than a slab', () => {
     const queue = new LineQueue(8 << 20);
     const line = `${'x'.repeat(999)}\n`;
