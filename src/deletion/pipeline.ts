@@ -67,6 +67,8 @@ export class Pipeline {
   filtered = 0;
   /** Handled to the end: counted, and written when a watch wants lines. */
   handled = 0;
+  /** Of these the ones that have no line, as their watches only count. */
+  unlogged = 0;
   /** Records that could not be understood. */
   undecodable = 0;
 
@@ -156,7 +158,10 @@ export class Pipeline {
     for (const index of verdict.watches) count(judge.cells[index]!, operation, outcome, record);
     this.handled += 1;
     this.parts.delay.observe(this.clocks[2]! - record.timeSeconds - record.timeNanoseconds / 1e9);
-    if (verdict.ruleJson === undefined) return;
+    if (verdict.ruleJson === undefined) {
+      this.unlogged += 1;
+      return;
+    }
     this.sequence += 1;
     this.parts.lines.add(
       this.parts.line.write(record, {

@@ -141,7 +141,11 @@ function registerPipelineMetrics(registry: Registry, sources: MetricsSources): v
       for (const reason of LOSS_REASONS) this.inc({ reason }, lost[reason]);
     },
   });
-  counter('rmwatch_events_delivered_total', 'Events handed to the outputs.', (counts) => counts.delivered);
+  counter(
+    'rmwatch_events_delivered_total',
+    'Events handed to the outputs, which have taken them.',
+    (counts) => counts.delivered,
+  );
   counter('rmwatch_probe_missed_total', 'Hook runs that the kernel reports as missed.', (counts) => counts.probeMissed);
   new PublishedDelay(registry, sources.delay);
   gauge(

@@ -240,19 +240,20 @@ export class Daemon {
     const probe = this.opened?.probe;
     const kernel = this.lastCounters ?? probe?.readCounters();
     const open = this.lastCounters === undefined && probe !== undefined;
-    const outputLost = this.output?.writer.lostLines ?? 0;
     const lost: Record<LossReason, number> = {
       ring_full: kernel?.lostRingFull ?? 0,
       state_full: (kernel?.lostStateFull ?? 0) + this.abandoned,
       decode: this.pipeline?.undecodable ?? 0,
-      output: outputLost,
+      output: this.output?.writer.lostLines ?? 0,
     };
     return {
       seen: kernel?.seen ?? 0,
       filteredInKernel: kernel?.filtered ?? 0,
       filteredInDaemon: this.pipeline?.filtered ?? 0,
       lost,
-      delivered: (this.pipeline?.handled ?? 0) - outputLost,
+      // A line that waits for a slow reader may still be lost, and what is counted once cannot be taken back. So it counts when
+      // the kernel has taken it; until then the ledger is short by what is queued.
+      delivered: (this.pipeline?.unlogged ?? 0) + (this.output?.writer.writtenLines ?? 0),
       probeMissed: this.missed(),
       ringBytes: this.config.probe.ringBufferBytes,
       ringUsedBytes: open ? probe.usedBytes() : 0,

@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DaemonProcess, ledgerGap } from '../support/daemon-process.js';
 import { validateEventLine } from '../support/event-schema.js';
+import { FifoReader, makeFifo } from '../support/fifo.js';
 import { waitUntil } from '../support/wait-until.js';
 
 /** The whole daemon on this machine's own kernel, in whatever mode it allows; real kernels' modes are tested in guests. */
@@ -240,4 +241,31 @@ test('a reload whose log file cannot be opened has failed, and leaves log and co
   const later = await daemon.settle();
   expect(later.get('rmwatch_config_last_reload_successful')).toBe(1);
   expect(daemon.events()).toMatchObject([{ file: { name: 'after' }, rule: { name: ['other'] } }]);
+});
+
+test('a line that waits for its reader is not yet delivered, so that delivered never falls when it is lost', async () => {
+  makeFifo(daemon.eventsFile);
+  const reader = new FifoReader(daemon.eventsFile);
+  await daemon.start();
+  for (let i = 0; i < 300; i++) unlinkSync(touch(`f${i}`));
+  const metrics = await daemon.settle();
+  const delivered = metrics.get('rmwatch_events_delivered_total')!;
+  expect(metrics.get(UNLINKED)).toBe(300);
+  expect(delivered).toBeLessThan(300);
+  expect(ledgerGap(metrics)).toBe(300 - delivered);
+  reader.read(10_000);
+  await waitUntil('some of it is taken', async () => {
+    return (await daemon.metrics()).get('rmwatch_events_delivered_total')! > delivered;
+  });
+  while (reader.read() > 0);
+  await daemon.settle();
+  for (let i = 0; i < 300; i++) unlinkSync(touch(`f${i}`));
+  const before = (await daemon.settle()).get('rmwatch_events_delivered_total')!;
+  reader.close();
+  // Nobody takes the rest any more, and so the flush fails.
+  expect(await daemon.stop()).toBe(1);
+  const stopped = JSON.parse(daemon.diagnostics.trimEnd().split('\n').at(-1)!);
+  expect(stopped).toMatchObject({ message: 'stopped' });
+  expect(stopped.delivered).toBeGreaterThanOrEqual(before);
+  expect(stopped.delivered + stopped.lost.output).toBe(600);
 });

@@ -127,18 +127,26 @@ export class DaemonProcess {
     );
   }
 
-  /** Waits until the ring is empty and two scrapes agree, then returns the metrics. */
+  /**
+   * Waits until the ring is empty and two scrapes agree, then returns the metrics. When the ledger does not close, lines may
+   * still be on their way to a reader: then they must agree for a second.
+   */
   async settle(): Promise<Map<string, number>> {
     let before = '';
+    let sinceMs = 0;
     let metrics = new Map<string, number>();
     await waitUntil(
       'the daemon has come to rest',
       async () => {
         metrics = await this.metrics();
         const now = `${metrics.get('rmwatch_events_seen_total')} ${metrics.get('rmwatch_events_delivered_total')}`;
-        const settled = now === before && metrics.get('rmwatch_ring_buffer_used_bytes') === 0;
-        before = now;
-        return settled;
+        if (now !== before) {
+          before = now;
+          sinceMs = performance.now();
+          return false;
+        }
+        if (metrics.get('rmwatch_ring_buffer_used_bytes') !== 0) return false;
+        return ledgerGap(metrics) === 0 || performance.now() - sinceMs > 1_000;
       },
       30_000,
     );
