@@ -106,7 +106,15 @@ function stopOnSignals(daemon: Daemon, diagnostics: Diagnostics): Promise<number
 
 function report(error: unknown, diagnostics: Diagnostics): number {
   if (!(error instanceof ProbeUnavailableError)) {
-    diagnostics.fatal({ error }, (error as Error).message);
+    const { message, cause } = error as Error;
+    // With a cause it is one that was foreseen and put into words; a stack would only say them again.
+    if (cause instanceof Error) {
+      const { code } = cause as NodeJS.ErrnoException;
+      diagnostics.fatal({ ...(code !== undefined && { code }) }, message);
+      diagnostics.debug({ error }, 'where that comes from');
+    } else {
+      diagnostics.fatal({ error }, 'unexpected error');
+    }
     return EXIT.failure;
   }
   for (const { mode, reason, hint, details } of error.refusals) {

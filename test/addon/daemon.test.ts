@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   appendFileSync,
   existsSync,
@@ -10,6 +11,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
+import net from 'node:net';
 import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -268,4 +270,25 @@ test('a line that waits for its reader is not yet delivered, so that delivered n
   expect(stopped).toMatchObject({ message: 'stopped' });
   expect(stopped.delivered).toBeGreaterThanOrEqual(before);
   expect(stopped.delivered + stopped.lost.output).toBe(600);
+});
+
+test('an address in use is told in one line, once', async () => {
+  const socket = join(daemon.directory, 'http.sock');
+  const listener = net.createServer().listen(socket);
+  try {
+    await once(listener, 'listening');
+    daemon.spawn([]);
+    await waitUntil('it gives up', () => daemon.diagnostics.includes('"fatal"'), 20_000);
+    expect(await daemon.stop()).toBe(1);
+    const telling = daemon.diagnostics.split('\n').filter((line) => line.includes('another process listens'));
+    expect(telling.map((line) => JSON.parse(line))).toEqual([
+      {
+        level: 'fatal',
+        time: expect.any(String),
+        message: `cannot serve HTTP on unix:${socket}: another process listens on ${socket}`,
+      },
+    ]);
+  } finally {
+    listener.close();
+  }
 });
