@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { OPERATIONS } from '../config/config.js';
 import { loadConfig } from '../config/load.js';
 import { formatProblem } from '../config/problem.js';
+import { escapeControl } from '../output/escape.js';
 import { decidingStage, type Stage } from '../watch/deciding-stage.js';
 import { type KernelFilterEntry, kernelEntryFor, kernelFilter, OPERATION_BITS } from '../watch/kernel-filter.js';
 import { bytesOf, textOf } from '../watch/utf8.js';
@@ -96,9 +97,5 @@ function render({ path, kernel, watches }: PathVerdict): string {
     kernel === null
       ? 'the kernel drops deletions here, no watch can want them'
       : `the kernel passes on ${kernel.operations.join(', ')}${failures} below ${kernel.prefix}`;
-  return `${printable(path)}\n${lines.join('')}  ${printable(passes)}\n`;
-}
-
-function printable(text: string): string {
-  return text.replace(/[\0-\x1f\x7f-\x9f]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  return `${escapeControl(path)}\n${lines.join('')}  ${escapeControl(passes)}\n`;
 }

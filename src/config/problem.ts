@@ -1,3 +1,5 @@
+import { escapeControl } from '../output/escape.js';
+
 /** One thing wrong with a configuration file, at the place where it is. */
 export interface Problem {
   readonly file: string;
@@ -15,8 +17,7 @@ export type KeyPath = readonly (string | number)[];
 
 /** One line; control characters from the file cannot reach the terminal. */
 export function formatProblem({ file, line, column, path, message }: Problem): string {
-  const text = `${file}:${line}:${column}: ${path === '' ? '' : `${path}: `}${message}`;
-  return text.replace(/[\0-\x1f\x7f-\x9f]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  return escapeControl(`${file}:${line}:${column}: ${path === '' ? '' : `${path}: `}${message}`);
 }
 
 export function formatPath(path: KeyPath): string {

@@ -1,8 +1,9 @@
 /**
- * What a terminal obeys or shows misleadingly: C0 with ESC, DEL, C1, marks and overrides of the writing direction, and the
- * separators that some programs take for a new line.
+ * What a terminal obeys, shows misleadingly or does not show: C0 with ESC, DEL and C1; format characters, among them the
+ * marks and overrides of the writing direction and the zero-width space; all others that are made to be invisible, such as
+ * fillers and variation selectors; and the separators that some programs take for a new line.
  */
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+const CONTROL = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
 const SHORT: ReadonlyMap<string, string> = new Map([
   ['\n', '\\n'],
@@ -19,8 +20,10 @@ export function escapeControl(text: string): string {
 }
 
 function escapeCharacter(character: string): string {
-  const code = character.charCodeAt(0);
+  const code = character.codePointAt(0)!;
   const short = SHORT.get(character);
   if (short) return short;
-  return code < 0x80 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`;
+  const hex = code.toString(16);
+  if (code > 0xffff) return `\\u{${hex}}`;
+  return code < 0x80 ? `\\x${hex.padStart(2, '0')}` : `\\u${hex.padStart(4, '0')}`;
 }

@@ -135,6 +135,7 @@ describe('explain', () => {
 
   it('keeps control characters from the terminal', async () => {
     expect((await rmwatch('explain', '/a\x1b[1m', '--config', file)).out).toContain('/a\\x1b[1m\n');
+    expect((await rmwatch('explain', '/a\u200b', '--config', file)).out).toContain('/a\\u200b\n');
   });
 
   it('refuses a bad configuration', async () => {

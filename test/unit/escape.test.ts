@@ -11,6 +11,10 @@ describe('escapeControl', () => {
     ['exe.\u202etxt\u202c', 'exe.\\u202etxt\\u202c'],
     ['\u2066\u2067\u2068\u2069', '\\u2066\\u2067\\u2068\\u2069'],
     ['\u200e\u200f\u061c', '\\u200e\\u200f\\u061c'],
+    ['a\u200bb\u200c\u200d\u2060\ufeff', 'a\\u200bb\\u200c\\u200d\\u2060\\ufeff'],
+    ['so\u00adft', 'so\\u00adft'],
+    ['\u3164\u115f\u034f\ufe0f', '\\u3164\\u115f\\u034f\\ufe0f'],
+    ['\u{e0061}\u{1d173}\u{e0100}', '\\u{e0061}\\u{1d173}\\u{e0100}'],
   ])('makes %j visible', (text, expected) => {
     expect(escapeControl(text)).toBe(expected);
   });
@@ -21,7 +25,9 @@ describe('escapeControl', () => {
   });
 
   it('leaves none of the dangerous characters, wherever they are', () => {
-    const all = Array.from({ length: 0x2100 }, (_, code) => String.fromCharCode(code)).join('');
-    expect(escapeControl(all)).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u);
+    const all = Array.from({ length: 0x110000 }, (_, code) => String.fromCodePoint(code)).join('');
+    expect(escapeControl(all)).not.toMatch(
+      /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]/u,
+    );
   });
 });
