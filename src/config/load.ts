@@ -1,5 +1,7 @@
 import { isUtf8 } from 'node:buffer';
+import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { isatty } from 'node:tty';
 import { getSystemErrorMap } from 'node:util';
 import type { Config } from './config.js';
 import { parseConfig } from './parse.js';
@@ -42,11 +44,16 @@ function defaults(): { readonly config: Config } {
   return parsed;
 }
 
-/** undefined when there is more than CONFIG_BYTES_MAX; counted while reading, since a pipe has no size. */
+/**
+ * undefined when there is more than CONFIG_BYTES_MAX; counted while reading, since a file may grow and a device has no size.
+ * What could be waited for, a FIFO or a terminal, is refused: a reload would find it empty.
+ */
 async function readBounded(path: string): Promise<Buffer | undefined> {
   let handle: FileHandle | undefined;
   try {
-    handle = await open(path, 'r');
+    handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+    const stats = await handle.stat();
+    if (stats.isFIFO() || stats.isSocket() || isatty(handle.fd)) throw new Error('it is not a regular file');
     const chunks: Buffer[] = [];
     let total = 0;
     for (;;) {

@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CONFIG_BYTES_MAX, loadConfig } from '../../src/config/load.js';
+import { FifoReader, makeFifo, openFifoForWriting } from '../support/fifo.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'rmwatch-load-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -38,6 +39,18 @@ describe('loadConfig', () => {
 
   it('a directory is refused', async () => {
     expect(await loadConfig(directory)).toMatchObject({ problems: [{ message: expect.stringContaining('EISDIR') }] });
+  });
+
+  it('a FIFO is refused, and not waited for, whether somebody writes it or not', async () => {
+    const fifo = join(directory, 'fifo');
+    makeFifo(fifo);
+    const problems = [{ file: fifo, message: 'cannot be read: it is not a regular file' }];
+    expect(await loadConfig(fifo)).toMatchObject({ problems });
+    const reader = new FifoReader(fifo);
+    const writer = openFifoForWriting(fifo);
+    expect(await loadConfig(fifo)).toMatchObject({ problems });
+    closeSync(writer);
+    reader.close();
   });
 
   it('a file without an end is refused', async () => {
