@@ -106,6 +106,7 @@ function operandsError({ name, operands: spec }: CommandSpec, operands: readonly
   }
   if (spec === undefined) return undefined;
   if (operands.length < spec.min) return `${name} needs ${spec.choices?.join(' or ') ?? `a ${spec.label}`}`;
+  if (operands.includes('')) return `${name}: a ${spec.label} must not be empty`;
   const wrong = spec.choices && operands.find((operand) => !spec.choices?.includes(operand));
   if (wrong === undefined) return undefined;
   return `${spec.label} must be one of ${spec.choices?.join(', ')}, got "${wrong}"${didYouMean(wrong, spec.choices ?? [])}`;

@@ -88,11 +88,12 @@ function render({ path, kernel, watches }: PathVerdict): string {
     const reason =
       include === null
         ? 'no include pattern matches'
-        : `include ${include}${exclude === null ? '' : `, exclude ${exclude}`}`;
+        : `included by ${include}${exclude === null ? '' : `, but excluded by ${exclude}`}`;
     const view = verdict.view === 'process' ? ', as the process sees the path' : '';
     return `  ${watch.padEnd(width)}  ${matched ? 'match   ' : 'no match'}  ${reason} (decided by the ${decided_by}${view})\n`;
   });
-  const failures = kernel === null || kernel.failures.length === 0 ? '' : `, failed ${kernel.failures.join(', ')}`;
+  const failures =
+    kernel === null || kernel.failures.length === 0 ? '' : `, and failed attempts at ${kernel.failures.join(', ')},`;
   const passes =
     kernel === null
       ? 'the kernel drops deletions here, no watch can want them'

@@ -78,7 +78,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'completion',
     summary: 'print a completion script for a shell',
-    details: 'For bash: source <(rmwatch completion bash)',
+    details: 'For bash: source <(rmwatch completion bash); for zsh: source <(rmwatch completion zsh)',
     operands: { label: 'SHELL', min: 1, max: 1, choices: ['bash', 'zsh'] },
     options: [],
   },

@@ -88,10 +88,10 @@ describe('explain', () => {
     const result = await rmwatch('explain', '/srv/app/a.tmp', '/etc/x', '--config', file);
     expect(result).toMatchObject({ code: 0, err: '' });
     expect(result.out).toBe(`/srv/app/a.tmp
-  app   no match  include /srv/app/**, exclude *.tmp (decided by the daemon)
-  data  match     include /srv/** (decided by the kernel, as the process sees the path)
+  app   no match  included by /srv/app/**, but excluded by *.tmp (decided by the daemon)
+  data  match     included by /srv/** (decided by the kernel, as the process sees the path)
   home  no match  no include pattern matches (decided by the kernel)
-  the kernel passes on unlink, rmdir, replace, failed unlink, rmdir, replace below /srv/
+  the kernel passes on unlink, rmdir, replace, and failed attempts at unlink, rmdir, replace, below /srv/
 
 /etc/x
   app   no match  no include pattern matches (decided by the kernel)
@@ -138,6 +138,11 @@ describe('explain', () => {
     expect((await rmwatch('explain', '/a\u200b', '--config', file)).out).toContain('/a\\u200b\n');
   });
 
+  it('needs paths that are some', async () => {
+    const message = 'rmwatch: explain: a PATH must not be empty\nTry: rmwatch explain --help\n';
+    expect(await rmwatch('explain', '/a', '')).toMatchObject({ code: 2, out: '', err: message });
+  });
+
   it('refuses a bad configuration', async () => {
     expect(await rmwatch('explain', '/a', '--config', fileWith('x: 1'))).toMatchObject({ code: 6, out: '' });
   });
@@ -151,6 +156,11 @@ COMP_WORDS=("$@"); COMP_CWORD=$(( $# - 1 )); _rmwatch; (( \${#COMPREPLY[@]} )) &
       .split('\n')
       .filter(Boolean);
   }
+
+  it('explains itself for each shell', async () => {
+    const { out } = await rmwatch('completion', '--help');
+    for (const shell of ['bash', 'zsh']) expect(out).toContain(`source <(rmwatch completion ${shell})`);
+  });
 
   it('works in bash', async () => {
     const { out, code } = await rmwatch('completion', 'bash');
