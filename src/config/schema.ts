@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import * as z from 'zod';
 import { compileGlob, type GlobRole } from '../watch/glob.js';
 import { PatternError } from '../watch/pattern-error.js';
@@ -88,9 +89,18 @@ function selfTestInterval(text: string): Parsed<number | null> {
 
 function logOutput(text: string): Parsed<string> {
   const isFile = text.startsWith('/') && !text.endsWith('/') && !text.includes('\0');
-  return text === 'stdout' || isFile
-    ? { value: text }
-    : { error: `expected stdout or an absolute file path, got "${text}"` };
+  if (text !== 'stdout' && !isFile) return { error: `expected stdout or an absolute file path, got "${text}"` };
+  // Of all that can be wrong with a file on this host, what no other moment or host makes right.
+  return isFile && isDirectory(text) ? { error: `expected a file, "${text}" is a directory` } : { value: text };
+}
+
+/** What cannot be looked at is left to the daemon, which may have other rights. */
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 const ignore = z.strictObject({

@@ -149,6 +149,7 @@ self_test: { interval: 10ms }
       `${WATCH}    ignore: {processes: [/usr/sbin/logrotate]}`,
       'f.yaml:4:26: watches[0].ignore.processes[0]: expected a base name without slashes: "logrotate"',
     ],
+    ['log: {output: /usr}', 'f.yaml:1:15: log.output: expected a file, "/usr" is a directory'],
     ['log: {output: var/log/x}', 'f.yaml:1:15: log.output: expected stdout or an absolute file path, got "var/log/x"'],
     ['log: {level: warning}', 'f.yaml:1:14: log.level: expected trace, debug, info, warn, error, fatal, got "warning"'],
     ['probe: {ring_buffer: 16777216}', 'f.yaml:1:22: probe.ring_buffer: expected text, got 16777216'],
