@@ -15,7 +15,7 @@ interface EventBase {
   readonly log: { readonly level: 'info' | 'error' };
   /** The event in one sentence for people. */
   readonly message: string;
-  readonly host?: { readonly name?: string; readonly boot?: { readonly id: string } };
+  readonly host: { readonly name: string; readonly boot?: { readonly id: string } };
 }
 
 /** A name left the filesystem, or somebody tried. */
@@ -37,8 +37,9 @@ export interface DeletionEvent extends EventBase {
   /** Absent when not even the name could be read: the caller passed none. */
   readonly file?: DeletedFile;
   readonly process: DeletingProcess;
-  readonly user?: { readonly id?: string; readonly name?: string };
-  readonly group?: { readonly id?: string };
+  /** The name is absent when the host knows no such user. */
+  readonly user: { readonly id: string; readonly name?: string };
+  readonly group: { readonly id: string };
   readonly container?: { readonly id: string };
   /** The watches that matched. */
   readonly rule: { readonly name: readonly string[] };
@@ -68,15 +69,15 @@ export interface DeletedFile {
 
 export interface DeletingProcess {
   readonly pid: number;
-  readonly thread?: { readonly id: number };
-  readonly name?: string;
+  readonly thread: { readonly id: number };
+  readonly name: string;
   readonly executable?: string;
   readonly args?: readonly string[];
   readonly args_count?: number;
   readonly command_line?: string;
   readonly working_directory?: string;
   readonly start?: string;
-  readonly parent?: { readonly pid: number; readonly name?: string };
+  readonly parent?: { readonly pid: number; readonly name: string };
 }
 
 /** What ECS has no name for. */
@@ -101,7 +102,7 @@ export interface DeletionDetails {
   /** Who logged in, whatever user id the process has now. */
   readonly login_uid?: string;
   readonly cgroup?: string;
-  readonly mount_namespace?: number;
+  readonly mount_namespace: number;
   readonly via: 'syscall' | 'io_uring';
   readonly attach: AttachMode;
 }
@@ -111,10 +112,10 @@ export interface EventsLostEvent extends EventBase {
   readonly event: {
     readonly kind: 'pipeline_error';
     readonly action: 'events-lost';
-    readonly dataset?: 'rmwatch.deletion';
+    readonly dataset: 'rmwatch.deletion';
     /** They were lost between this and `end`. */
-    readonly start?: string;
-    readonly end?: string;
+    readonly start: string;
+    readonly end: string;
   };
   readonly rmwatch: { readonly lost: Readonly<Partial<Record<LossReason, number>>> };
 }

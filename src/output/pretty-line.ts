@@ -29,8 +29,8 @@ function deletionLine(event: DeletionEvent, paint: Paint): string {
     paint(succeeded ? 'green' : 'yellow', outcome.padEnd(OUTCOME_WIDTH)),
     sizes(event).padStart(SIZE_WIDTH),
     paint('bold', path(event).padEnd(PATH_WIDTH)),
-    `${escapeControl(event.process.name ?? '?')}[${event.process.pid}]`.padEnd(PROCESS_WIDTH),
-    escapeControl(event.user?.name ?? event.user?.id ?? '?').padEnd(USER_WIDTH),
+    `${escapeControl(event.process.name)}[${event.process.pid}]`.padEnd(PROCESS_WIDTH),
+    escapeControl(event.user.name ?? event.user.id).padEnd(USER_WIDTH),
     paint('cyan', event.rule.name.map(escapeControl).join(',')),
   ].join('  ');
 }

@@ -48,9 +48,6 @@ export const FULL_DELETION: DeletionEvent = {
   rmwatch: {
     requested_path: 'a.db',
     host_path: '/srv/app/a.db',
-    path_bytes: 'L3Zhci8=',
-    requested_path_bytes: 'YS5kYg==',
-    host_path_bytes: 'L3Nydg==',
     args_bytes: ['cm0=', 'YS5kYg=='],
     path_complete: true,
     last_link: true,
@@ -64,12 +61,27 @@ export const FULL_DELETION: DeletionEvent = {
   },
 };
 
+/** One whose name is not UTF-8. */
+export const LOSSY_DELETION: DeletionEvent = {
+  ...FULL_DELETION,
+  message: 'unlink /var/lib/app/\ufffd by rm[4242] (root)',
+  file: { ...FULL_DELETION.file!, path: '/var/lib/app/\ufffd', name: '\ufffd' },
+  rmwatch: {
+    ...FULL_DELETION.rmwatch,
+    requested_path: '\ufffd',
+    host_path: '/srv/app/\ufffd',
+    path_bytes: 'L3Zhci9saWIvYXBwL/8=',
+    requested_path_bytes: '/w==',
+    host_path_bytes: 'L3Nydi9hcHAv/w==',
+  },
+};
+
 /** A failed attempt of which little is known. */
 export const BARE_FAILURE: DeletionEvent = {
   '@timestamp': '2026-11-22T12:34:56.789012345Z',
   ecs: { version: '9.0.0' },
   log: { level: 'info' },
-  message: 'rmdir b by [7] failed: ENOTEMPTY',
+  message: 'rmdir b by sh[7] (1000): ENOTEMPTY',
   event: {
     kind: 'event',
     category: ['file'],
@@ -80,10 +92,13 @@ export const BARE_FAILURE: DeletionEvent = {
     sequence: 18,
   },
   error: { code: 'ENOTEMPTY' },
+  host: { name: 'web-3' },
   file: { path: 'b' },
-  process: { pid: 7 },
+  process: { pid: 7, thread: { id: 7 }, name: 'sh' },
+  user: { id: '1000' },
+  group: { id: '1000' },
   rule: { name: ['all', 'app-data'] },
-  rmwatch: { path_complete: false, via: 'io_uring', attach: 'tracepoint' },
+  rmwatch: { path_complete: false, mount_namespace: 4026531841, via: 'io_uring', attach: 'kprobe' },
 };
 
 export const EVENTS_LOST: EventsLostEvent = {

@@ -24,6 +24,7 @@ import {
   PROCESS_TEXT_EXECUTABLE,
   RecordView,
 } from '../../src/probe/record-view.js';
+import { validateEventLine } from '../support/event-schema.js';
 import { deletionRecord, processRecord, processTextRecord, ringOf } from '../support/records.js';
 
 const ENOENT = 2;
@@ -46,6 +47,9 @@ const FILE = {
   allocated_bytes: 4096,
   time_seconds: UPTIME,
   generation: 1,
+  tgid: 4242,
+  tid: 4242,
+  mount_namespace: 4_026_531_841,
 };
 
 function watch(name: string, changes: Partial<WatchConfig> = {}): WatchConfig {
@@ -81,7 +85,9 @@ class Bench {
     const take = (chunk: Buffer, length: number, count: number) => {
       const texts = chunk.toString('utf8', 0, length).split('\n').slice(0, -1);
       expect(texts).toHaveLength(count);
-      this.lines.push(...texts.map((text) => JSON.parse(text)));
+      const lines = texts.map((text) => JSON.parse(text));
+      expect(lines.flatMap(validateEventLine)).toEqual([]);
+      this.lines.push(...lines);
     };
     this.pipeline = new Pipeline({
       line: new EventLine({ hostName: 'h', bootId: undefined, attach: 'kprobe', userName: () => undefined }),

@@ -25,7 +25,7 @@ describe('prettyLine', () => {
       `${localTime()}  unlink   ok           4.0 KiB freed  /var/lib/app/a.db                         rm[4242]              root        app-data`,
     );
     expect(prettyLine(BARE_FAILURE, PLAIN)).toBe(
-      `${localTime()}  rmdir    ENOTEMPTY                   b (incomplete)                            ?[7]                  ?           all,app-data`,
+      `${localTime()}  rmdir    ENOTEMPTY                   b (incomplete)                            sh[7]                 1000        all,app-data`,
     );
   });
 
@@ -56,8 +56,8 @@ describe('prettyLine', () => {
       {
         ...FULL_DELETION,
         file: { path: `/tmp/${evil}` },
-        process: { pid: 1, name: evil },
-        user: { name: evil },
+        process: { ...FULL_DELETION.process, name: evil },
+        user: { id: '0', name: evil },
         rule: { name: [evil] },
       },
       PLAIN,
