@@ -1,6 +1,7 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
+import { expectCheckedLines } from '../support/checked-lines.js';
 import { DaemonProcess } from '../support/daemon-process.js';
 import { NotifyListener } from '../support/notify-listener.js';
 import { waitUntil } from '../support/wait-until.js';
@@ -19,6 +20,8 @@ afterEach(async () => {
   await daemon.dispose();
   listener.close();
 });
+
+afterAll(expectCheckedLines);
 
 const told = (line: string) => listener.messages().filter((message) => message.includes(line));
 const hears = (line: string) => waitUntil(line, () => told(line).length > 0, 20_000);
@@ -50,6 +53,10 @@ test('readiness waits for a self-test that passes; then watchdog, reload and end
   await hears('READY=1');
   expect(told('READY=1')).toEqual([['READY=1', expect.stringMatching(/^STATUS=watching: 1 watches, /)]]);
   await hears('WATCHDOG=1');
+  const watched = join(daemon.work, 'watched');
+  mkdirSync(watched);
+  rmdirSync(watched);
+  await waitUntil('its line', () => daemon.events().length === 1, 5_000);
 
   daemon.signal('SIGHUP');
   await hears('RELOADING=1');

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { expectCheckedLines } from '../support/checked-lines.js';
 import { dashboardQueries, dashboardVariables, readDashboard, substitute } from '../support/grafana-dashboard.js';
 import { findPrometheus, PrometheusServer, type Series } from '../support/prometheus.js';
 import { lintMetrics } from '../support/promtool.js';
@@ -89,6 +90,7 @@ describe.skipIf(skipped)('a real Prometheus that scrapes the daemon', () => {
   afterAll(async () => {
     await prometheus?.dispose();
     await daemon?.dispose();
+    expectCheckedLines();
   });
 
   /** As the example has it, only faster and with this daemon as its target. */

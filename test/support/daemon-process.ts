@@ -1,9 +1,19 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { checkedLines } from './checked-lines.js';
 import { waitUntil } from './wait-until.js';
 
 const program = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
@@ -97,11 +107,25 @@ export class DaemonProcess {
     return this.exited!;
   }
 
-  /** Ends the daemon, if it runs, and removes all that it left. */
+  /**
+   * Ends the daemon, if it runs, and removes all that it left; throws when one of the event lines was not of the schema.
+   * `expectCheckedLines` in afterAll() says how many there were.
+   */
   async dispose(): Promise<void> {
-    if (this.child !== undefined && this.child.exitCode === null) await this.stop('SIGKILL');
-    rmSync(this.directory, { recursive: true, force: true });
-    rmSync(this.work, { recursive: true, force: true });
+    try {
+      if (this.child !== undefined && this.child.exitCode === null) await this.stop('SIGKILL');
+      for (const file of this.logFiles()) checkedLines.addFile(file);
+    } finally {
+      rmSync(this.directory, { recursive: true, force: true });
+      rmSync(this.work, { recursive: true, force: true });
+    }
+  }
+
+  /** The log and what was moved away from its place, as far as they are files. */
+  private logFiles(): string[] {
+    return readdirSync(this.directory)
+      .map((name) => join(this.directory, name))
+      .filter((file) => file.startsWith(this.eventsFile) && statSync(file).isFile());
   }
 
   get(path: string): Promise<{ status: number; body: string }> {
