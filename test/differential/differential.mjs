@@ -6,6 +6,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bundleEventLines } from '../event-lines/bundle.mjs';
+import { checkFile, lineProblems } from '../event-lines/event-lines.mjs';
 import { runGuest } from '../guest/guest.mjs';
 import { hostNode } from '../guest/host-node.mjs';
 import { findProgram } from '../guest/initramfs.mjs';
@@ -68,6 +70,7 @@ export function compareRecorded(directory, results, mode) {
  * @param {{kernel: string, stage: string, mode: string, only?: string}} options kernel from kernels.json; stage: the
  *   staged product; mode: attach mode; only: names of programs, with commas
  * @returns {Promise<{ok: boolean, calls: number, events: number, mismatches: object[], programs: object[],
+ *   checked: {lines: number, invalid: number} | undefined,
  *   skips: {program: string, reason: string}[], runDir: string}>}
  */
 export async function differential({ kernel, stage, mode, only = '' }) {
@@ -80,6 +83,7 @@ export async function differential({ kernel, stage, mode, only = '' }) {
       ...node.files,
       ...hostNpm(),
       [stage]: '/stage',
+      [await bundleEventLines()]: '/opt/event-lines/event-lines.mjs',
       [path.join(TESTS, 'differential/guest')]: '/opt/test/differential/guest',
       [path.join(TESTS, 'kernel/guest')]: '/opt/test/kernel/guest',
     },
@@ -95,20 +99,32 @@ export async function differential({ kernel, stage, mode, only = '' }) {
   const recorded = guest.outputDir && path.join(guest.outputDir, OUTPUT);
   if (guest.exitCode !== 0 || recorded === undefined) {
     problems.push({ program: '-', problem: `the guest: exit ${guest.exitCode}, ${guest.console.slice(-1500)}` });
-    return { ok: false, calls: 0, events: 0, mismatches: problems, programs: [], skips, runDir, seconds };
+    return {
+      ok: false,
+      calls: 0,
+      events: 0,
+      mismatches: problems,
+      programs: [],
+      checked: undefined,
+      skips,
+      runDir,
+      seconds,
+    };
   }
   const { daemon } = results.find((result) => result.daemon) ?? {};
   if (daemon?.exit.code !== 0 || daemon.lost !== 0 || daemon.ledgerGap !== 0) {
     problems.push({ program: '-', problem: `the daemon: ${JSON.stringify(daemon)}` });
   }
   const compared = compareRecorded(recorded, results, mode);
+  const checked = checkFile(path.join(recorded, 'events.json'));
+  for (const problem of lineProblems(checked)) problems.push({ program: '-', problem });
   const mismatches = [...problems, ...compared.mismatches];
   const ok = mismatches.length === 0 && compared.calls > 0;
-  return { ...compared, ok, mismatches, skips, runDir, seconds };
+  return { ...compared, ok, mismatches, checked, skips, runDir, seconds };
 }
 
 /** What a person wants to know of a result, as lines. */
-export function summaryLines({ kernel, mode }, { calls, events, mismatches, programs, skips, seconds }) {
+export function summaryLines({ kernel, mode }, { calls, events, mismatches, programs, checked, skips, seconds }) {
   const head = `Linux ${kernel} ${mode}`;
   return [
     ...programs.map(
@@ -116,6 +132,7 @@ export function summaryLines({ kernel, mode }, { calls, events, mismatches, prog
         `${head} ${one.program}: ${one.calls} calls (${one.renames} renames, ${one.replacing} replacing), ${one.events} events (${one.replaced} replace), ${one.mismatches} mismatches`,
     ),
     ...skips.map(({ program, reason }) => `${head} skipped ${program}: ${reason}`),
+    `${head} event lines held against the schema: ${checked?.lines ?? 0}, invalid: ${checked?.invalid ?? 0}`,
     `${head} in all: ${calls} calls, ${events} events, ${mismatches.length} mismatches, ${seconds.toFixed(0)} s`,
   ];
 }

@@ -11,6 +11,7 @@ interface Difference {
   readonly calls: number;
   readonly events: number;
   readonly seconds: number;
+  readonly checked: { readonly lines: number; readonly invalid: number } | undefined;
   readonly skips: readonly unknown[];
   readonly mismatches: readonly unknown[];
   readonly programs: readonly { program: string; calls: number; replacing: number }[];

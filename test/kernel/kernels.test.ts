@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { bundleEventLines } from '../event-lines/bundle.mjs';
 import { runGuest } from '../guest/guest.mjs';
 import { buildWorkload } from '../workload/build.mjs';
 import { kernels, root, stagedProduct, staticProgram } from './kernels.js';
@@ -8,7 +9,16 @@ const MODES = ['kprobe', 'fentry', 'tracepoint'];
 /** Those that know where a file lies; the others know only what was typed. */
 const RESOLVING_MODES = ['kprobe', 'fentry'];
 const BURST = 20_000;
-const CHECKS = ['verifier', 'basic', 'burst', 'asleep', 'SIGTERM under load', 'SIGKILL leaves nothing attached'];
+const CHECKS = [
+  'verifier',
+  'basic',
+  'burst',
+  'asleep',
+  'SIGTERM under load',
+  'SIGKILL leaves nothing attached',
+  'lines of the schema',
+  'lines of the cases of the schema',
+];
 /** What system calls tell is the same on every filesystem. */
 const DIRECTORIES: Readonly<Record<string, readonly string[]>> = {
   kprobe: ['/tmp/tmpfs', '/mnt/btrfs', '/tmp/overlay'],
@@ -30,6 +40,8 @@ interface Check {
   readonly directory?: string;
   readonly ok: boolean;
   readonly problems: readonly string[];
+  readonly lines?: number;
+  readonly invalid?: number;
   readonly programs?: readonly { name: string; instructions: number; verifiedInstructions: number }[];
   readonly cases?: number;
   readonly attempts?: number;
@@ -38,6 +50,13 @@ interface Check {
   readonly unexpected?: number;
   readonly skips?: readonly { case: string; reason: string }[];
   readonly shown?: readonly unknown[];
+}
+
+interface GuestFiles {
+  readonly stage: string;
+  readonly deleter: string;
+  readonly cases: string;
+  readonly eventLines: string;
 }
 
 interface GuestResult {
@@ -49,7 +68,7 @@ interface GuestResult {
   readonly runDir: string;
 }
 
-function run(kernel: string, stage: string, deleter: string, cases: string): Promise<GuestResult> {
+function run(kernel: string, { stage, deleter, cases, eventLines }: GuestFiles): Promise<GuestResult> {
   const attachModes = `node /opt/guest/attach-modes.mjs ${MODES.join()} ${BURST}`;
   const truth = `node /opt/guest/truth.mjs ${MODES.map((mode) => `${mode}:${DIRECTORIES[mode]!.join()}`).join(' ')}`;
   const hiding = `node /opt/guest/hiding.mjs ${RESOLVING_MODES.join()}`;
@@ -60,6 +79,7 @@ function run(kernel: string, stage: string, deleter: string, cases: string): Pro
       [stage]: '/stage',
       [deleter]: '/opt/deleter',
       [cases]: '/opt/cases',
+      [eventLines]: '/opt/event-lines/event-lines.mjs',
       [join(root, 'test/kernel/guest')]: '/opt/guest',
       [join(root, 'test/workload')]: '/opt/workload',
     },
@@ -75,15 +95,18 @@ function run(kernel: string, stage: string, deleter: string, cases: string): Pro
 }
 
 /** All guests' results, a few running at a time; a guest that could not run at all rejects for its kernel only. */
-function runAll(names: readonly string[]): Map<string, Promise<GuestResult>> {
-  const stage = stagedProduct();
-  const deleter = staticProgram(join(root, 'test/kernel/guest/deleter.c'));
-  const cases = buildWorkload() as string;
+function runAll(names: readonly string[], eventLines: string): Map<string, Promise<GuestResult>> {
+  const files: GuestFiles = {
+    stage: stagedProduct(),
+    deleter: staticProgram(join(root, 'test/kernel/guest/deleter.c')),
+    cases: buildWorkload() as string,
+    eventLines,
+  };
   const lanes: Promise<unknown>[] = Array.from({ length: GUESTS_AT_ONCE }, () => Promise.resolve());
   return new Map(
     names.map((name, index) => {
       const lane = index % GUESTS_AT_ONCE;
-      const result = lanes[lane]!.then(() => run(name, stage, deleter, cases));
+      const result = lanes[lane]!.then(() => run(name, files));
       lanes[lane] = result.catch(() => undefined);
       return [name, result];
     }),
@@ -92,8 +115,8 @@ function runAll(names: readonly string[]): Map<string, Promise<GuestResult>> {
 
 let runs: Map<string, Promise<GuestResult>>;
 
-beforeAll(() => {
-  runs = runAll(kernels());
+beforeAll(async () => {
+  runs = runAll(kernels(), await bundleEventLines());
 });
 
 /** The staged product on real kernels: every attach mode, really deleting files. */
@@ -120,6 +143,9 @@ describe.each(kernels())('Linux %s', (kernel) => {
 
     test.each(checks)('%s', (check) => {
       const found = result.results.filter((one) => one.mode === mode && (one.check === check || one.check === 'run'));
+      for (const { lines, invalid } of found.filter((one) => one.invalid !== undefined)) {
+        console.log(`Linux ${kernel} ${mode}: ${check}: ${lines}, invalid: ${invalid}`);
+      }
       expect(
         found.map(({ ok, problems }) => ({ ok, problems })),
         `see ${result.runDir}`,

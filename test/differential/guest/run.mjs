@@ -4,6 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
+import { newLineCheck } from '/opt/event-lines/event-lines.mjs';
 import { GuestDaemon, ledgerGap, lost } from '../../kernel/guest/daemon.mjs';
 import { programs } from './programs.mjs';
 
@@ -53,7 +54,13 @@ function run({ name, needs, prepare, script }) {
 fs.mkdirSync(output, { recursive: true });
 fs.mkdirSync(WORK, { recursive: true });
 const config = { watches: [{ name: 'all', include: ['/**'], failures: true }], self_test: { interval: 'off' } };
-const daemon = new GuestDaemon({ mode, config, dir: '/tmp/rmwatch-differential', program: '/stage/usr/bin/rmwatch' });
+const daemon = new GuestDaemon({
+  mode,
+  config,
+  dir: '/tmp/rmwatch-differential',
+  program: '/stage/usr/bin/rmwatch',
+  check: newLineCheck(),
+});
 await daemon.start();
 for (const program of programs) if (only === undefined || only.split(',').includes(program.name)) run(program);
 const metrics = await daemon.settle();

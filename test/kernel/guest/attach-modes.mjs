@@ -5,6 +5,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
+import { lineProblems, newLineCheck } from '/opt/event-lines/event-lines.mjs';
 import { GuestDaemon, ledgerGap, lost, sleep } from './daemon.mjs';
 
 const [modes, burstText] = process.argv.slice(2);
@@ -145,6 +146,14 @@ async function terminate(daemon, mode) {
   report({ mode, check: 'SIGTERM under load', ok: problems.length === 0, lines, lost: lostAtAll, missed, problems });
 }
 
+/** All that this mode's daemon wrote. */
+function checkLines(daemon, mode) {
+  const account = daemon.checkedLines();
+  const problems = lineProblems(account);
+  const { lines, invalid } = account;
+  report({ mode, check: 'lines of the schema', ok: problems.length === 0, lines, invalid, problems });
+}
+
 /** What the verifier had to simulate for each program; its limit is a million. */
 function verify(mode) {
   const { Probe } = createRequire(import.meta.url)('/stage/usr/lib/rmwatch/build/Release/rmwatch.node');
@@ -157,7 +166,13 @@ function verify(mode) {
 
 fs.mkdirSync(WORK, { recursive: true });
 for (const mode of modes.split(',')) {
-  const daemon = new GuestDaemon({ mode, config: config('work'), dir: `/tmp/rmwatch-${mode}`, program: PROGRAM });
+  const daemon = new GuestDaemon({
+    mode,
+    config: config('work'),
+    dir: `/tmp/rmwatch-${mode}`,
+    program: PROGRAM,
+    check: newLineCheck(),
+  });
   try {
     verify(mode);
     await daemon.start();
@@ -165,6 +180,7 @@ for (const mode of modes.split(',')) {
     await burst(daemon, mode);
     await asleep(daemon, mode);
     await terminate(daemon, mode);
+    checkLines(daemon, mode);
   } catch (error) {
     report({ mode, check: 'run', ok: false, problems: [String(error.stack)] });
     daemon.child?.kill('SIGKILL');

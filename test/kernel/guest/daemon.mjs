@@ -35,10 +35,12 @@ export function parseMetrics(text) {
 }
 
 export class GuestDaemon {
-  constructor({ mode, config, dir, program }) {
+  /** `check`: from event-lines.mjs; every line that is read is held against the schema. */
+  constructor({ mode, config, dir, program, check }) {
     this.mode = mode;
     this.dir = dir;
     this.program = program;
+    this.check = check;
     this.eventsFile = `${dir}/events.json`;
     this.diagnosticsFile = `${dir}/diagnostics.json`;
     this.socket = `${dir}/http.sock`;
@@ -114,10 +116,14 @@ export class GuestDaemon {
     fs.closeSync(file);
     const end = added.lastIndexOf(0x0a) + 1;
     this.read.bytes += end;
-    for (const line of added.toString('utf8', 0, end).split('\n')) {
-      if (line !== '') this.read.events.push(JSON.parse(line));
-    }
+    for (const event of this.check.add(added.subarray(0, end))) if (event !== undefined) this.read.events.push(event);
     return this.read.events;
+  }
+
+  /** Every finished line so far, held against the schema: { lines, invalid, problems }. */
+  checkedLines() {
+    this.events();
+    return this.check.toJSON();
   }
 
   diagnostics() {

@@ -4,6 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
+import { lineProblems, newLineCheck } from '/opt/event-lines/event-lines.mjs';
 import { compareRun } from '/opt/workload/compare.mjs';
 import { GuestDaemon, ledgerGap, lost } from './daemon.mjs';
 import { attachedHooks, killLeavesNothing } from './hooks.mjs';
@@ -80,12 +81,17 @@ async function run(mode, directories) {
     config,
     dir: `/tmp/rmwatch-truth-${mode}`,
     program: '/stage/usr/bin/rmwatch',
+    check: newLineCheck(),
   });
   const hooks = attachedHooks();
   await daemon.start();
   for (const directory of directories) await compareIn(directory, { mode, daemon, seen: daemon.events().length });
   const problems = await killLeavesNothing(daemon, hooks);
   report({ mode, check: 'SIGKILL leaves nothing attached', ok: problems.length === 0, problems });
+  const account = daemon.checkedLines();
+  const wrong = lineProblems(account);
+  const { lines, invalid } = account;
+  report({ mode, check: 'lines of the cases of the schema', ok: wrong.length === 0, lines, invalid, problems: wrong });
 }
 
 for (const [mode, directories] of process.argv.slice(2).map((argument) => argument.split(':'))) {
