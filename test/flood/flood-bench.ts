@@ -1,7 +1,8 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { root, staticProgram } from '../kernel/kernels.js';
+import { checkedLines, type LineAccount } from '../support/checked-lines.js';
 import { DaemonProcess } from '../support/daemon-process.js';
 import { makeFifo } from '../support/fifo.js';
 
@@ -43,24 +44,31 @@ export function unmount(directory: string): void {
   execFileSync('umount', ['--lazy', directory]);
 }
 
-/** A log of which only the lines are counted: a FIFO, read by another process. */
+const READER = join(root, 'test/event-lines/read-log.mjs');
+/** More than 300,000 lines. To check one takes longer than to write it. */
+const KEPT_MIB = 320;
+/** Every few seconds: less than a second's work. */
+const ROTATED_KEPT_MIB = 16;
+
+/** What test/event-lines/read-log.mjs found. */
+export interface LogAccount extends LineAccount {
+  /** Lines in the log, of which `lines` were held against the schema. */
+  readonly read: number;
+  readonly torn: number;
+}
+
+/** A log that another process reads: a FIFO. Every line is counted, and a part of a long log held against the schema. */
 export class CountedLog {
   private readonly reader: ChildProcess;
-  private readonly counted: Promise<number>;
+  private readonly counted: Promise<LogAccount>;
 
   constructor(readonly path: string) {
     makeFifo(path);
     // As soon at work as the daemon: not the reader is tested.
-    this.reader = spawn('nice', ['-n', '-10', 'sh', '-c', 'exec wc -l < "$1"', 'sh', path], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    this.counted = new Promise((resolve) => {
-      let text = '';
-      this.reader.stdout!.setEncoding('utf8').on('data', (part: string) => {
-        text += part;
-      });
-      this.reader.stdout!.on('end', () => resolve(Number(text)));
-    });
+    this.reader = spawnReader(path, KEPT_MIB, -10);
+    this.counted = outputOf(this.reader);
+    // Of one that is killed nobody asks.
+    this.counted.catch(() => undefined);
   }
 
   pause(): void {
@@ -71,14 +79,31 @@ export class CountedLog {
     this.reader.kill('SIGCONT');
   }
 
-  /** The number of lines, when the writer is gone. */
-  lines(): Promise<number> {
-    return this.counted;
+  /** When the writer is gone; throws when a line was not of the schema. */
+  async account(): Promise<LogAccount> {
+    const account = await this.counted;
+    const { read, lines, invalid } = account;
+    console.log(`${read} event lines, ${lines} held against the schema, invalid: ${invalid}`);
+    checkedLines.add(account);
+    return account;
   }
 
   close(): void {
     this.reader.kill('SIGKILL');
   }
+}
+
+/** Reads a FIFO or a file, at another priority than that of the daemon or at the same. */
+function spawnReader(path: string, keptMiB: number, niceness: number): ChildProcess {
+  const script = 'exec "$1" "$2" "$3" < "$4"';
+  const args = ['-n', String(niceness), 'sh', '-c', script, 'sh', process.execPath, READER, String(keptMiB), path];
+  return spawn('nice', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
+async function outputOf(reader: ChildProcess): Promise<LogAccount> {
+  let text = '';
+  for await (const part of reader.stdout!.setEncoding('utf8')) text += part;
+  return JSON.parse(text);
 }
 
 /** A member of /proc/PID/status in bytes. */
@@ -148,15 +173,19 @@ export class FloodDaemon extends DaemonProcess {
     await super.dispose();
   }
 
-  /** Bytes and removes what was rotated away. */
-  removeRotated(): number {
-    let bytes = 0;
+  /** Holds a part of what was rotated away against the schema, and removes it; returns the number of lines. */
+  async removeRotated(): Promise<number> {
+    let read = 0;
     for (const name of readdirSync(this.directory)) {
       if (!name.startsWith('events.json.')) continue;
-      bytes += statSync(join(this.directory, name)).size;
-      rmSync(join(this.directory, name));
+      const file = join(this.directory, name);
+      // What is measured meanwhile shall not wait for it.
+      const account = await outputOf(spawnReader(file, ROTATED_KEPT_MIB, 19));
+      rmSync(file);
+      checkedLines.add(account);
+      read += account.read;
     }
-    return bytes;
+    return read;
   }
 }
 

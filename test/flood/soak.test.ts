@@ -1,5 +1,6 @@
 import { renameSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { expectCheckedLines } from '../support/checked-lines.js';
 import { ledgerGap } from '../support/daemon-process.js';
 import { delayQuantiles, deleter, descriptorsOf, every, FloodDaemon, lostOf, memoryOf, slope } from './flood-bench.js';
 
@@ -26,8 +27,9 @@ test(
         memory.push(memoryOf(daemon.pid, 'VmRSS'));
         descriptors.push(descriptorsOf(daemon.pid));
       });
-      const stopRotations = every(ROTATION_MS, () => {
-        daemon.removeRotated();
+      let rotatedLines = 0;
+      const stopRotations = every(ROTATION_MS, async () => {
+        rotatedLines += await daemon.removeRotated();
         rotations += 1;
         renameSync(daemon.eventsFile, `${daemon.eventsFile}.${rotations}`);
         daemon.signal('SIGHUP');
@@ -49,9 +51,13 @@ test(
       // One more for a moment: the scrape's own connection, a file that is being opened anew.
       expect(Math.max(...descriptors) - Math.min(...descriptors)).toBeLessThan(4);
       expect(await daemon.stop()).toBe(0);
+      const rest = daemon.events().length + (await daemon.removeRotated());
+      expect(rotatedLines + rest).toBe(count);
+      console.log(`${rotatedLines + rest} event lines, a part of each rotated file is held against the schema`);
     } finally {
       await daemon.dispose();
     }
+    expectCheckedLines();
   },
   (SECONDS + 120) * 1_000,
 );
