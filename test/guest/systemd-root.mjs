@@ -14,7 +14,7 @@ import { ensureToolTree, once } from './fetch-kernels.mjs';
 
 const data = JSON.parse(fs.readFileSync(new URL('./kernels.json', import.meta.url), 'utf8'));
 const IMAGE_VERSION = 2; // Raised whenever what makeImage() does changes.
-const IMAGES_KEPT = 3;
+const IMAGES_KEPT = 5;
 
 /** A login prompt on the console and periodic jobs would only disturb what a test counts. */
 const MASKED_UNITS = [
@@ -49,12 +49,12 @@ ExecStart=/rmwatch/busybox sh /rmwatch/run-command.sh
 
 const UNIT_DIR = '/etc/systemd/system';
 
-function makeImage(image, packages) {
+function makeImage(image, root, packages) {
   if (process.getuid() !== 0) throw new Error('making a Debian root file system needs root');
   const program = path.join(ensureToolTree('mmdebstrap'), 'usr/bin/mmdebstrap');
   const work = fs.mkdtempSync(path.join(path.dirname(image), 'root-'));
   const rootDir = path.join(work, 'root');
-  const sources = data.root.archives.map(sourceLine);
+  const sources = root.archives.map(sourceLine);
   try {
     const args = [
       '--mode=root',
@@ -62,7 +62,7 @@ function makeImage(image, packages) {
       `--include=${packages.join(',')}`,
       '--aptopt=Acquire::Languages "none"',
     ];
-    execFileSync('perl', [program, ...args, '--quiet', data.root.suite, rootDir, ...sources], {
+    execFileSync('perl', [program, ...args, '--quiet', root.suite, rootDir, ...sources], {
       stdio: ['ignore', 'ignore', 'pipe'],
       maxBuffer: 1 << 26,
     });
@@ -70,7 +70,7 @@ function makeImage(image, packages) {
     fs.writeFileSync(path.join(rootDir, 'etc/machine-id'), '00000000000040008000000000000001\n');
     const file = path.join(work, 'root.ext4');
     fs.writeFileSync(file, '');
-    fs.truncateSync(file, data.root.imageMiB * 1024 * 1024);
+    fs.truncateSync(file, root.imageMiB * 1024 * 1024);
     const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
     execFileSync('mke2fs', ['-q', '-F', '-t', 'ext4', '-d', rootDir, file], {
       env,
@@ -91,8 +91,8 @@ function removeOldImages(dir) {
   for (const { file } of images.slice(IMAGES_KEPT)) fs.rmSync(file, { force: true });
 }
 
-function ensureImage(packages) {
-  const key = createHash('sha256').update([IMAGE_VERSION, data.root.suite, ...packages].join('\n'));
+function ensureImage(root, packages) {
+  const key = createHash('sha256').update([IMAGE_VERSION, root.suite, ...packages].join('\n'));
   const dir = path.join(cacheDir(), 'roots');
   const image = path.join(dir, `${key.digest('hex').slice(0, 16)}.ext4`);
   const manifestFile = `${image}.json`;
@@ -101,8 +101,8 @@ function ensureImage(packages) {
     if (readJson(manifestFile)?.sha256 === sha256OfFile(image)) return image;
     say(`${image} is damaged, making it again`);
   }
-  say(`making a Debian root with ${packages.join(' ')}`);
-  makeImage(image, packages);
+  say(`making a root of Debian ${root.suite} with ${packages.join(' ')}`);
+  makeImage(image, root, packages);
   writeFileAtomically(manifestFile, `${JSON.stringify({ sha256: sha256OfFile(image), packages })}\n`);
   removeOldImages(dir);
   say(`Debian root made: ${image}`);
@@ -112,14 +112,16 @@ function ensureImage(packages) {
 /**
  * What runGuest takes as `root`.
  * @param {object} [options]
+ * @param {string} [options.release] of those in kernels.json
  * @param {string[]} [options.packages] Debian packages beyond those of kernels.json
  * @param {'systemd' | 'command'} [options.mode] boot systemd and run the command after multi-user.target, or run the
  *   command as the only process of the root file system
  * @returns {Promise<{image: string, mode: string, texts: Record<string, string>, links: Record<string, string>}>}
  */
-export async function ensureDebianRoot({ packages = [], mode = 'systemd' } = {}) {
-  const all = [...new Set([...data.root.packages, ...packages])].sort();
-  const image = await once(`root-${all.join()}`, () => ensureImage(all));
+export async function ensureDebianRoot({ release = '12', packages = [], mode = 'systemd' } = {}) {
+  const root = data.roots[release];
+  const all = [...new Set([...root.packages, ...packages])].sort();
+  const image = await once(`root-${release}-${all.join()}`, () => ensureImage(root, all));
   if (mode === 'command') return { image, mode, texts: {}, links: {} };
   return {
     image,
@@ -133,5 +135,6 @@ export async function ensureDebianRoot({ packages = [], mode = 'systemd' } = {})
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  say(`root image: ${(await ensureDebianRoot({ packages: process.argv.slice(2) })).image}`);
+  const [release, ...packages] = process.argv.slice(2);
+  say(`root image: ${(await ensureDebianRoot({ release, packages })).image}`);
 }
