@@ -22,6 +22,12 @@
           "inputs": ["<@(bpf_sources)"],
           "outputs": ["<(bpf_objects)/rmwatch.loop.bpf.o", "<(bpf_objects)/rmwatch.loop.bpf.o.h"],
           "action": ["bpf/build.sh", "<(bpf_objects)/rmwatch.loop.bpf.o", "-DRMWATCH_BPF_LOOP"]
+        },
+        {
+          "action_name": "probe_direct",
+          "inputs": ["<@(bpf_sources)"],
+          "outputs": ["<(bpf_objects)/rmwatch.direct.bpf.o", "<(bpf_objects)/rmwatch.direct.bpf.o.h"],
+          "action": ["bpf/build.sh", "<(bpf_objects)/rmwatch.direct.bpf.o", "-DRMWATCH_BPF_LOOP", "-DRMWATCH_DIRECT_LOADS"]
         }
       ]
     },
@@ -37,7 +43,8 @@
         "NAPI_VERSION=8",
         "_FORTIFY_SOURCE=2",
         "RMWATCH_PROBE_OBJECT=\"<(bpf_objects)/rmwatch.bpf.o\"",
-        "RMWATCH_PROBE_LOOP_OBJECT=\"<(bpf_objects)/rmwatch.loop.bpf.o\""
+        "RMWATCH_PROBE_LOOP_OBJECT=\"<(bpf_objects)/rmwatch.loop.bpf.o\"",
+        "RMWATCH_PROBE_DIRECT_OBJECT=\"<(bpf_objects)/rmwatch.direct.bpf.o\""
       ],
       "cflags_cc": ["-std=c++17", "-Wall", "-Wextra", "-Wno-missing-field-initializers", "-Wno-cast-function-type"],
       "cflags": ["-fvisibility=hidden", "-fstack-protector-strong"],

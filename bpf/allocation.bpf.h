@@ -10,7 +10,7 @@
 #include "kernel_types.bpf.h"
 #include "maps.bpf.h"
 
-#include <bpf/bpf_core_read.h>
+#include "kernel_read.bpf.h"
 #include <bpf/bpf_helpers.h>
 
 /* include/uapi/linux/magic.h; bcachefs and zfs live outside of it. */
@@ -30,7 +30,7 @@ static __always_inline struct inode *overlay__upper_inode(struct inode *inode)
 	struct dentry *upper = NULL;
 
 	bpf_probe_read_kernel(&upper, sizeof(upper), (void *)inode + bpf_core_type_size(struct inode));
-	return upper ? BPF_CORE_READ(upper, d_inode) : NULL;
+	return upper ? KERNEL_READ(upper, d_inode) : NULL;
 }
 
 /* Writes the bytes to `bytes` and returns true, or returns false when they cannot be known. */
@@ -42,7 +42,7 @@ static __always_inline bool inode__allocated(struct inode *inode, __u64 magic, _
 		inode = overlay__upper_inode(inode);
 		if (!inode)
 			return false;
-		magic = BPF_CORE_READ(inode, i_sb, s_magic);
+		magic = KERNEL_READ(inode, i_sb, s_magic);
 	}
 	if (magic == BCACHEFS_SUPER_MAGIC || magic == ZFS_SUPER_MAGIC || magic == OVERLAYFS_SUPER_MAGIC)
 		return false;
@@ -51,15 +51,15 @@ static __always_inline bool inode__allocated(struct inode *inode, __u64 magic, _
 		    bpf_probe_read_kernel(&blocks, sizeof(blocks), (void *)inode + settings.xfs_blocks_at) ||
 		    bpf_probe_read_kernel(&delayed, sizeof(delayed), (void *)inode + settings.xfs_delayed_blocks_at))
 			return false;
-		*bytes = (blocks + delayed) * BPF_CORE_READ(inode, i_sb, s_blocksize);
+		*bytes = (blocks + delayed) * KERNEL_READ(inode, i_sb, s_blocksize);
 		return true;
 	}
-	*bytes = BPF_CORE_READ(inode, i_blocks) << 9;
+	*bytes = KERNEL_READ(inode, i_blocks) << 9;
 	if (magic == BTRFS_SUPER_MAGIC) {
-		__u64 block = BPF_CORE_READ(inode, i_sb, s_blocksize);
+		__u64 block = KERNEL_READ(inode, i_sb, s_blocksize);
 
 		/* inode_get_bytes(), rounded as btrfs_getattr() does: small files lie inside the metadata. */
-		*bytes = (*bytes + BPF_CORE_READ(inode, i_bytes) + block - 1) & ~(block - 1);
+		*bytes = (*bytes + KERNEL_READ(inode, i_bytes) + block - 1) & ~(block - 1);
 	}
 	return true;
 }

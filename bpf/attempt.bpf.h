@@ -22,7 +22,7 @@ static __always_inline void attempt__read_typed(struct in_flight_attempt *attemp
 	slot->record.typed_length = 0;
 	/* Not an ERR_PTR: the text could not be copied in then (EFAULT, ENAMETOOLONG). */
 	if (attempt->filename && attempt->filename < -4095ull)
-		slot__read_typed(slot, (__u64)BPF_CORE_READ(filename, name), false);
+		slot__read_typed(slot, (__u64)KERNEL_READ(filename, name), false);
 }
 
 /* A call that slept for so long that its filter's place is used again is judged by the filter of now. */
@@ -142,7 +142,7 @@ static __always_inline __u32 attempt__filter(struct in_flight_attempt *attempt, 
 	if (!(slot->record.flags & DELETION_HOST_NAMESPACE))
 		*elsewhere = filter__by_place(slot->record.device, generation);
 	else if (settings.mounts_known[generation % FILTER_GENERATIONS])
-		*elsewhere = filter__by_place(PLACE_MOUNT | (__u32)BPF_CORE_READ(mount, mnt_id), generation);
+		*elsewhere = filter__by_place(PLACE_MOUNT | (__u32)KERNEL_READ(mount, mnt_id), generation);
 	else
 		*elsewhere = 0;
 	return filter__by_prefix(slot->text, slot->start, TEXT_PATH_END - slot->start, generation);
@@ -158,7 +158,7 @@ GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, __u32 own_in
 	struct in_flight_attempt *attempt = bpf_map_lookup_elem(&attempts, &id);
 	struct path *parent = (void *)directory;
 	struct dentry *dentry = (void *)victim;
-	struct inode *inode = BPF_CORE_READ(dentry, d_inode);
+	struct inode *inode = KERNEL_READ(dentry, d_inode);
 	struct dentry_link link = {};
 	struct vfsmount *mount;
 	struct slot *slot;
@@ -181,13 +181,15 @@ GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, __u32 own_in
 	slot__fill_namespace(slot);
 	slot->record.operation = attempt->operation;
 	slot->record.generation = attempt->generation;
-	slot->record.device = BPF_CORE_READ(inode, i_sb, s_dev);
+	slot->record.device = KERNEL_READ(inode, i_sb, s_dev);
 
-	mount = BPF_CORE_READ(parent, mnt);
+	mount = KERNEL_READ(parent, mnt);
 	dentry__link(dentry, &link);
 	start = text__prepend(slot->text, TEXT_PATH_END, link.name, link.length);
 	slot->start = start ? start : TEXT_PATH_END;
-	if (slot__walk(attempt->slot, (__u64)BPF_CORE_READ(parent, dentry), (__u64)mount) && start)
+	slot->entry = (__u64)KERNEL_READ(parent, dentry);
+	slot->on = (__u64)mount;
+	if (slot__walk(attempt->slot) && start)
 		slot->record.flags |= DELETION_PATH_COMPLETE;
 
 	attempt->wanted = attempt__filter(attempt, slot, mount, &elsewhere) | elsewhere;
@@ -204,7 +206,7 @@ GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, __u32 own_in
 	attempt__read_typed(attempt, slot);
 	/* In another namespace the daemon tells the path on the host, whoever wants it. */
 	if ((elsewhere || !(slot->record.flags & DELETION_HOST_NAMESPACE)) && !(slot->record.flags & DELETION_FS_ROOT))
-		slot__write_fs_root(attempt->slot, (__u64)mount);
+		slot__write_fs_root(attempt->slot);
 	return 0;
 }
 

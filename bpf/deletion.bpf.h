@@ -39,7 +39,7 @@ static __always_inline void slot__fill_namespace(struct slot *slot)
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct deletion_record *record = &slot->record;
 
-	record->mount_namespace = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
+	record->mount_namespace = KERNEL_READ(task, nsproxy, mnt_ns, ns.inum);
 	if (!settings.host_mount_namespace || record->mount_namespace == settings.host_mount_namespace)
 		record->flags |= DELETION_HOST_NAMESPACE;
 }
@@ -58,7 +58,7 @@ static __always_inline void slot__fill_caller(struct slot *slot)
 	record->gid = uid_gid >> 32;
 	/* Workers of io_uring have names of their own; the process is the group leader. */
 	BPF_CORE_READ_INTO(&record->comm, task, group_leader, comm);
-	if (BPF_CORE_READ(task, flags) & PF_IO_WORKER)
+	if (KERNEL_READ(task, flags) & PF_IO_WORKER)
 		record->flags |= DELETION_IO_URING;
 }
 
@@ -74,15 +74,15 @@ static __always_inline void slot__fill_file(struct slot *slot, struct inode *ino
 {
 	struct deletion_record *record = &slot->record;
 	__u32 dentry_references, inode_references, own_dentry_references = 1;
-	__u64 magic = BPF_CORE_READ(inode, i_sb, s_magic);
+	__u64 magic = KERNEL_READ(inode, i_sb, s_magic);
 
 	record->flags |= DELETION_HAS_VICTIM;
-	record->inode = BPF_CORE_READ(inode, i_ino);
-	record->mode = BPF_CORE_READ(inode, i_mode);
-	record->file_uid = BPF_CORE_READ(inode, i_uid.val);
-	record->file_gid = BPF_CORE_READ(inode, i_gid.val);
-	record->size = BPF_CORE_READ(inode, i_size);
-	record->link_count = BPF_CORE_READ(inode, i_nlink);
+	record->inode = KERNEL_READ(inode, i_ino);
+	record->mode = KERNEL_READ(inode, i_mode);
+	record->file_uid = KERNEL_READ(inode, i_uid.val);
+	record->file_gid = KERNEL_READ(inode, i_gid.val);
+	record->size = KERNEL_READ(inode, i_size);
+	record->link_count = KERNEL_READ(inode, i_nlink);
 	inode__mtime(inode, &record->mtime_seconds, &record->mtime_nanoseconds);
 	if ((record->mode & S_IFMT) == S_IFDIR)
 		return;
@@ -92,9 +92,9 @@ static __always_inline void slot__fill_file(struct slot *slot, struct inode *ino
 	 * An open file holds the entry it was opened by; opened by a name that is gone by now, it holds the inode.
 	 * The call's own references are subtracted, and one that a watch of inotify or fanotify may hold.
 	 */
-	dentry_references = BPF_CORE_READ(dentry, d_lockref.count);
-	inode_references = BPF_CORE_READ(inode, i_count.counter);
-	if (BPF_CORE_READ(inode, i_fsnotify_marks))
+	dentry_references = KERNEL_READ(dentry, d_lockref.count);
+	inode_references = KERNEL_READ(inode, i_count.counter);
+	if (KERNEL_READ(inode, i_fsnotify_marks))
 		own_inode_references++;
 	if (filesystem__pins_entries(magic))
 		own_dentry_references++;
@@ -124,29 +124,31 @@ GLOBAL_FUNCTION int slot__write_base(__u32 index, int dfd)
 	slot->start = TEXT_PATH_END;
 	slot->record.flags |= DELETION_PATH_IS_BASE;
 	if (slot->record.flags & DELETION_HAS_TYPED && slot->text[TEXT_PATH_END + 1] == '/') {
-		mount = BPF_CORE_READ(task, fs, root.mnt);
-		dentry = BPF_CORE_READ(task, fs, root.dentry);
+		mount = KERNEL_READ(task, fs, root.mnt);
+		dentry = KERNEL_READ(task, fs, root.dentry);
 	} else if (dfd == AT_FDCWD) {
-		mount = BPF_CORE_READ(task, fs, pwd.mnt);
-		dentry = BPF_CORE_READ(task, fs, pwd.dentry);
+		mount = KERNEL_READ(task, fs, pwd.mnt);
+		dentry = KERNEL_READ(task, fs, pwd.dentry);
 	} else {
-		struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-		__u32 open_files = BPF_CORE_READ(table, max_fds);
-		struct file **files = BPF_CORE_READ(table, fd);
+		struct fdtable *table = KERNEL_READ(task, files, fdt);
+		__u32 open_files = KERNEL_READ(table, max_fds);
+		struct file **files = KERNEL_READ(table, fd);
 		struct file *file = NULL;
 
 		if (dfd >= 0 && (__u32)dfd < open_files)
 			bpf_probe_read_kernel(&file, sizeof(file), files + (__u32)dfd);
 		if (file) {
-			mount = BPF_CORE_READ(file, f_path.mnt);
-			dentry = BPF_CORE_READ(file, f_path.dentry);
+			mount = KERNEL_READ(file, f_path.mnt);
+			dentry = KERNEL_READ(file, f_path.dentry);
 		}
 	}
 	if (!mount || !dentry)
 		return 0;
-	complete = slot__walk(index, (__u64)dentry, (__u64)mount);
+	slot->entry = (__u64)dentry;
+	slot->on = (__u64)mount;
+	complete = slot__walk(index);
 	/* A directory that was itself removed leads nowhere, although its old names can still be read. */
-	if (BPF_CORE_READ(dentry, d_parent) != dentry && !BPF_CORE_READ(dentry, d_hash.pprev))
+	if (KERNEL_READ(dentry, d_parent) != dentry && !KERNEL_READ(dentry, d_hash.pprev))
 		complete = 0;
 	if (complete)
 		slot->record.flags |= DELETION_PATH_COMPLETE;
@@ -217,16 +219,18 @@ GLOBAL_FUNCTION int slot__filter_joined(__u32 index, __u32 generation)
 	return filter__by_prefix(slot->text, slot->start, length, generation);
 }
 
-/* Appends the names from the mount's root up to the filesystem's root, or as many as there is room for. */
-GLOBAL_FUNCTION int slot__write_fs_root(__u32 index, __u64 on)
+/* Appends the names from the root of slot->on up to the filesystem's root, or as many as there is room for. */
+GLOBAL_FUNCTION int slot__write_fs_root(__u32 index)
 {
-	struct vfsmount *mount = (void *)on;
-	struct dentry *dentry = BPF_CORE_READ(mount, mnt_root);
 	struct slot *slot = slot__at(index);
+	struct vfsmount *mount;
+	struct dentry *dentry;
 	__u64 at, end;
 
 	if (!slot)
 		return 0;
+	mount = (void *)slot->on;
+	dentry = KERNEL_READ(mount, mnt_root);
 	at = TEXT_PATH_END + 1 + slot->record.typed_length;
 	end = at;
 	for (int depth = 0; depth < 64; depth++) {

@@ -5,7 +5,7 @@
 
 #include "kernel_types.bpf.h"
 
-#include <bpf/bpf_core_read.h>
+#include "kernel_read.bpf.h"
 #include <bpf/bpf_helpers.h>
 
 struct timespec64___kernel {
@@ -37,14 +37,14 @@ static __always_inline void inode__mtime(struct inode *inode, __s64 *seconds, __
 	struct inode___before_6_6 *old = (void *)inode;
 
 	if (bpf_core_field_exists(split->i_mtime_sec)) {
-		*seconds = BPF_CORE_READ(split, i_mtime_sec);
-		*nanoseconds = BPF_CORE_READ(split, i_mtime_nsec);
+		*seconds = KERNEL_READ(split, i_mtime_sec);
+		*nanoseconds = KERNEL_READ(split, i_mtime_nsec);
 	} else if (bpf_core_field_exists(renamed->__i_mtime)) {
-		*seconds = BPF_CORE_READ(renamed, __i_mtime.tv_sec);
-		*nanoseconds = BPF_CORE_READ(renamed, __i_mtime.tv_nsec);
+		*seconds = KERNEL_READ(renamed, __i_mtime.tv_sec);
+		*nanoseconds = KERNEL_READ(renamed, __i_mtime.tv_nsec);
 	} else {
-		*seconds = BPF_CORE_READ(old, i_mtime.tv_sec);
-		*nanoseconds = BPF_CORE_READ(old, i_mtime.tv_nsec);
+		*seconds = KERNEL_READ(old, i_mtime.tv_sec);
+		*nanoseconds = KERNEL_READ(old, i_mtime.tv_nsec);
 	}
 }
 
@@ -63,8 +63,8 @@ static __always_inline struct kernfs_node *kernfs_node__parent(struct kernfs_nod
 	struct kernfs_node___before_6_15 *old = (void *)node;
 
 	if (bpf_core_field_exists(renamed->__parent))
-		return BPF_CORE_READ(renamed, __parent);
-	return BPF_CORE_READ(old, parent);
+		return KERNEL_READ(renamed, __parent);
+	return KERNEL_READ(old, parent);
 }
 
 /* The place of struct vfsmount inside struct mount; container_of() would use this file's own layout. */

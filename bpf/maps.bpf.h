@@ -96,6 +96,9 @@ struct slot {
 	__u64 start;
 	/* Where the part of the path begins that lies below the root of the file's mount; 0: not known. */
 	__u64 below_mount;
+	/* Where a walk sets out: a struct dentry and the struct vfsmount that it is seen on. */
+	__u64 entry;
+	__u64 on;
 	struct process_state process;
 	struct deletion_record record;
 	char text[TEXT_BYTES];

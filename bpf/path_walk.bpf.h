@@ -53,15 +53,18 @@ struct dentry_link {
 
 static __always_inline void dentry__link(struct dentry *dentry, struct dentry_link *link)
 {
+#ifndef RMWATCH_DIRECT_LOADS
 	if (bpf_core_field_offset(struct dentry, d_name) == bpf_core_field_offset(struct dentry, d_parent) + 8) {
 		/* One read instead of three: a call costs more than the bytes. */
 		bpf_probe_read_kernel(link, sizeof(*link),
 				      (void *)dentry + bpf_core_field_offset(struct dentry, d_parent));
-	} else {
-		link->parent = BPF_CORE_READ(dentry, d_parent);
-		link->length = BPF_CORE_READ(dentry, d_name.len);
-		link->name = BPF_CORE_READ(dentry, d_name.name);
+		return;
 	}
+#endif
+	link->parent = KERNEL_READ(dentry, d_parent);
+	link->length = KERNEL_READ(dentry, d_name.len);
+	link->hash = KERNEL_READ(dentry, d_name.hash);
+	link->name = KERNEL_READ(dentry, d_name.name);
 }
 
 /* Puts one name before what is there. Returns the new start, or 0 when there is no room. */
@@ -86,7 +89,7 @@ static __always_inline long path_walk__step(struct path_walk *walk)
 	if (walk->dentry == walk->mount_root) {
 		/* A local variable: the accessors would relocate walk->mount as well. */
 		struct mount *mount = walk->mount;
-		struct mount *parent = BPF_CORE_READ(mount, mnt_parent);
+		struct mount *parent = KERNEL_READ(mount, mnt_parent);
 
 		if (!slot->below_mount)
 			slot->below_mount = slot->start;
@@ -94,9 +97,9 @@ static __always_inline long path_walk__step(struct path_walk *walk)
 			walk->state = WALK_TOP;
 			return 1;
 		}
-		walk->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+		walk->dentry = KERNEL_READ(mount, mnt_mountpoint);
 		walk->mount = parent;
-		walk->mount_root = BPF_CORE_READ(parent, mnt.mnt_root);
+		walk->mount_root = KERNEL_READ(parent, mnt.mnt_root);
 		return 0;
 	}
 	dentry__link(walk->dentry, &link);
@@ -104,7 +107,7 @@ static __always_inline long path_walk__step(struct path_walk *walk)
 		/* A local variable for the accessors, as above. */
 		struct dentry *root = walk->dentry;
 
-		walk->state = BPF_CORE_READ(root, d_sb, s_root) == root ? WALK_OUTSIDE : WALK_CUT;
+		walk->state = KERNEL_READ(root, d_sb, s_root) == root ? WALK_OUTSIDE : WALK_CUT;
 		return 1;
 	}
 	start = text__prepend(slot->text, slot->start, link.name, link.length);
@@ -125,23 +128,25 @@ static long path_walk__round(__u32 round, struct path_walk *walk)
 #endif
 
 /*
- * Writes the path of the struct dentry `entry` on the struct vfsmount `on` before what text[slot->start] begins.
+ * Writes the path of slot->entry on slot->on before what text[slot->start] begins.
  * Returns 1 when the namespace's root was reached; sets DELETION_PATH_CUT when names are missing, and DELETION_FS_ROOT
  * when all of the path lies below the root of the filesystem.
  */
-GLOBAL_FUNCTION int slot__walk(__u32 index, __u64 entry, __u64 on)
+GLOBAL_FUNCTION int slot__walk(__u32 index)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	struct vfsmount *vfsmount = (void *)on;
-	struct path_walk walk = { .dentry = (void *)entry };
+	struct path_walk walk = {};
 	struct slot *slot = slot__at(index);
+	struct vfsmount *vfsmount;
 
 	if (!slot)
 		return 0;
 	slot->below_mount = 0;
+	vfsmount = (void *)slot->on;
 	walk.slot = slot;
+	walk.dentry = (void *)slot->entry;
 	walk.mount = mount__of(vfsmount);
-	walk.mount_root = BPF_CORE_READ(vfsmount, mnt_root);
+	walk.mount_root = KERNEL_READ(vfsmount, mnt_root);
 #ifdef RMWATCH_BPF_LOOP
 	bpf_loop(WALK_STEPS, path_walk__round, &walk, 0);
 #else
@@ -156,7 +161,7 @@ GLOBAL_FUNCTION int slot__walk(__u32 index, __u64 entry, __u64 on)
 		slot->record.flags |= DELETION_PATH_CUT;
 	}
 	/* A detached mount, or one of another namespace, ends at a root of its own. */
-	return walk.state == WALK_TOP && walk.mount == BPF_CORE_READ(task, nsproxy, mnt_ns, root);
+	return walk.state == WALK_TOP && walk.mount == KERNEL_READ(task, nsproxy, mnt_ns, root);
 }
 
 #endif

@@ -46,22 +46,24 @@ static __always_inline long process_text__submit(struct slot *slot, __u64 start,
 static __always_inline long process__submit_path(__u32 index, struct slot *slot, struct path *path, __u64 process_id,
 						 __u16 which)
 {
-	struct vfsmount *mount = BPF_CORE_READ(path, mnt);
-	struct dentry *dentry = BPF_CORE_READ(path, dentry);
+	struct vfsmount *mount = KERNEL_READ(path, mnt);
+	struct dentry *dentry = KERNEL_READ(path, dentry);
 	int complete;
 
 	if (!mount || !dentry)
 		return 0;
 	slot->start = TEXT_PATH_END;
-	complete = slot__walk(index, (__u64)dentry, (__u64)mount);
+	slot->entry = (__u64)dentry;
+	slot->on = (__u64)mount;
+	complete = slot__walk(index);
 	return process_text__submit(slot, slot->start, process_id, which, complete);
 }
 
 /* The cgroup of the unified hierarchy, or on a version 1 host the first one that is not a root. */
 static __always_inline struct kernfs_node *task__cgroup_node(struct task_struct *task)
 {
-	struct css_set *set = BPF_CORE_READ(task, cgroups);
-	struct kernfs_node *node = BPF_CORE_READ(set, dfl_cgrp, kn);
+	struct css_set *set = KERNEL_READ(task, cgroups);
+	struct kernfs_node *node = KERNEL_READ(set, dfl_cgrp, kn);
 
 	if (kernfs_node__parent(node))
 		return node;
@@ -74,7 +76,7 @@ static __always_inline struct kernfs_node *task__cgroup_node(struct task_struct 
 		bpf_probe_read_kernel(&state, sizeof(state), (void *)set + bpf_core_field_offset(set->subsys) + i * 8);
 		if (!state)
 			continue;
-		candidate = BPF_CORE_READ(state, cgroup, kn);
+		candidate = KERNEL_READ(state, cgroup, kn);
 		if (candidate && kernfs_node__parent(candidate))
 			return candidate;
 	}
@@ -103,7 +105,7 @@ GLOBAL_FUNCTION int process__submit_cgroup(__u32 index, __u64 process_id)
 			break;
 		}
 		/* Names end with a NUL and come without a length: measure in the room behind TEXT_PATH_END. */
-		name = BPF_CORE_READ(node, name);
+		name = KERNEL_READ(node, name);
 		length = bpf_probe_read_kernel_str(slot->text + TEXT_PATH_END + 1, 256, name);
 		if (!BOUNDED(length, 1, 256))
 			break;
@@ -122,9 +124,9 @@ GLOBAL_FUNCTION int process__submit_record(__u32 index, __u64 process_id)
 	struct slot *slot = slot__at(index);
 	struct process_record *record;
 	struct task_struct *parent;
-	struct mm_struct *mm = BPF_CORE_READ(task, mm);
-	__u64 args = mm ? BPF_CORE_READ(mm, arg_start) : 0;
-	__u64 length = mm ? BPF_CORE_READ(mm, arg_end) - args : 0;
+	struct mm_struct *mm = KERNEL_READ(task, mm);
+	__u64 args = mm ? KERNEL_READ(mm, arg_start) : 0;
+	__u64 length = mm ? KERNEL_READ(mm, arg_end) - args : 0;
 	__u32 flags = 0;
 
 	if (!slot)
@@ -145,7 +147,7 @@ GLOBAL_FUNCTION int process__submit_record(__u32 index, __u64 process_id)
 	record->process_id = process_id;
 	record->start_time_ns = slot->process.key.start_time_ns;
 	record->tgid = bpf_get_current_pid_tgid() >> 32;
-	record->parent_tgid = BPF_CORE_READ(parent, tgid);
+	record->parent_tgid = KERNEL_READ(parent, tgid);
 	if (bpf_core_field_exists(task->loginuid)) {
 		record->login_uid = slot->process.key.login_uid;
 		flags |= PROCESS_HAS_LOGIN_UID;
@@ -159,27 +161,27 @@ GLOBAL_FUNCTION int process__submit_record(__u32 index, __u64 process_id)
 
 static __always_inline void process_key__fill(struct process_key *key, struct task_struct *task)
 {
-	struct dentry *directory = BPF_CORE_READ(task, fs, pwd.dentry);
-	struct vfsmount *vfsmount = BPF_CORE_READ(task, fs, pwd.mnt);
+	struct dentry *directory = KERNEL_READ(task, fs, pwd.dentry);
+	struct vfsmount *vfsmount = KERNEL_READ(task, fs, pwd.mnt);
 	struct mount *mount = mount__of(vfsmount);
 	struct dentry_link link = {};
 	struct task_struct *parent;
 
 	dentry__link(directory, &link);
-	key->start_time_ns = BPF_CORE_READ(task, group_leader, start_boottime);
-	key->exec_id = BPF_CORE_READ(task, self_exec_id);
-	key->parent = (__u64)BPF_CORE_READ(task, group_leader, real_parent);
+	key->start_time_ns = KERNEL_READ(task, group_leader, start_boottime);
+	key->exec_id = KERNEL_READ(task, self_exec_id);
+	key->parent = (__u64)KERNEL_READ(task, group_leader, real_parent);
 	parent = (void *)key->parent;
 	BPF_CORE_READ_INTO(&key->parent_comm, parent, group_leader, comm);
 	if (bpf_core_field_exists(task->loginuid))
-		key->login_uid = BPF_CORE_READ(task, loginuid.val);
-	key->css_set = (__u64)BPF_CORE_READ(task, cgroups);
+		key->login_uid = KERNEL_READ(task, loginuid.val);
+	key->css_set = (__u64)KERNEL_READ(task, cgroups);
 	key->cgroup_id = bpf_get_current_cgroup_id();
 	key->cwd_mount = (__u64)vfsmount;
 	key->cwd_dentry = (__u64)directory;
 	key->cwd_parent = (__u64)link.parent;
 	key->cwd_name_hash = (__u64)link.length << 32 | link.hash;
-	key->cwd_mountpoint = (__u64)BPF_CORE_READ(mount, mnt_mountpoint);
+	key->cwd_mountpoint = (__u64)KERNEL_READ(mount, mnt_mountpoint);
 	key->directory_moves = directory_moves;
 	key->epoch = settings.process_epoch;
 }
@@ -199,9 +201,9 @@ static __always_inline bool process_key__same(const struct process_key *a, const
 GLOBAL_FUNCTION int process__describe(__u32 index, __u64 process_id)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	struct mm_struct *mm = BPF_CORE_READ(task, mm);
-	struct file *executable = mm ? BPF_CORE_READ(mm, exe_file) : NULL;
-	struct fs_struct *fs = BPF_CORE_READ(task, fs);
+	struct mm_struct *mm = KERNEL_READ(task, mm);
+	struct file *executable = mm ? KERNEL_READ(mm, exe_file) : NULL;
+	struct fs_struct *fs = KERNEL_READ(task, fs);
 	struct slot *slot = slot__at(index);
 
 	if (!slot)
@@ -219,7 +221,7 @@ GLOBAL_FUNCTION int process__describe(__u32 index, __u64 process_id)
 }
 
 /* Describes the current process and remembers that. Returns its new id, 0 when it could not be sent. */
-static __always_inline __u64 process__introduce(__u32 tgid, struct process_key *key)
+static __always_inline __u64 process__introduce(__u32 tgid, const struct process_key *key)
 {
 	__u64 process_id = 0;
 	struct slot *slot;
@@ -248,17 +250,16 @@ GLOBAL_FUNCTION int slot__set_process(__u32 index)
 	struct task_struct *task = (void *)bpf_get_current_task();
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct slot *slot = slot__at(index);
-	struct process_key key = {};
 	struct process_state *known;
 
 	if (!slot)
 		return 0;
-	process_key__fill(&key, task);
+	process_key__fill(&slot->process.key, task);
 	known = bpf_map_lookup_elem(&processes, &tgid);
-	if (known && process_key__same(&known->key, &key))
+	if (known && process_key__same(&known->key, &slot->process.key))
 		slot->record.process_id = known->process_id;
 	else
-		slot->record.process_id = process__introduce(tgid, &key);
+		slot->record.process_id = process__introduce(tgid, &slot->process.key);
 	return 0;
 }
 

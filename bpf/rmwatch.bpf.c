@@ -25,10 +25,10 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 static __always_inline void replace__capture(struct dentry *old, __u64 directory, struct dentry *victim,
 					     unsigned int flags)
 {
-	struct inode *moved = BPF_CORE_READ(old, d_inode);
-	struct inode *replaced = BPF_CORE_READ(victim, d_inode);
+	struct inode *moved = KERNEL_READ(old, d_inode);
+	struct inode *replaced = KERNEL_READ(victim, d_inode);
 
-	if ((BPF_CORE_READ(moved, i_mode) & S_IFMT) == S_IFDIR)
+	if ((KERNEL_READ(moved, i_mode) & S_IFMT) == S_IFDIR)
 		__sync_fetch_and_add(&directory_moves, 1);
 	/* Two names of one file: rename() does nothing then (POSIX). */
 	if (!replaced || replaced == moved || flags & RENAME_EXCHANGE)
@@ -266,7 +266,7 @@ static __always_inline void removal_call__exit(struct pt_regs___kernel *regs, lo
 	struct slot *slot;
 	bool self;
 
-	removal_call__decode(&call, regs, nr, BPF_CORE_READ(task, thread_info.status) & TS_COMPAT);
+	removal_call__decode(&call, regs, nr, KERNEL_READ(task, thread_info.status) & TS_COMPAT);
 	if (call.operation == CALL_RENAME && result == 0)
 		__sync_fetch_and_add(&directory_moves, 1);
 	if (call.operation < 0)
@@ -330,16 +330,16 @@ SEC("raw_tp")
 int find_self(void *ctx)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	struct pid *pid = BPF_CORE_READ(task, thread_pid);
-	__u32 level = BPF_CORE_READ(pid, level);
+	struct pid *pid = KERNEL_READ(task, thread_pid);
+	__u32 level = KERNEL_READ(pid, level);
 	struct pid_namespace *pids = NULL;
 	struct task_struct *first;
 
 	bpf_probe_read_kernel(&pids, sizeof(pids),
 			      (void *)pid + bpf_core_field_offset(struct pid, numbers) +
 				      level * bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, ns));
-	first = BPF_CORE_READ(pids, child_reaper);
-	settings.host_mount_namespace = BPF_CORE_READ(first, nsproxy, mnt_ns, ns.inum);
+	first = KERNEL_READ(pids, child_reaper);
+	settings.host_mount_namespace = KERNEL_READ(first, nsproxy, mnt_ns, ns.inum);
 	settings.self_tgid = bpf_get_current_pid_tgid() >> 32;
 	return 0;
 }

@@ -2,6 +2,7 @@
 
 // Checksums only: they make this file depend on the objects.
 #include "rmwatch.bpf.o.h"
+#include "rmwatch.direct.bpf.o.h"
 #include "rmwatch.loop.bpf.o.h"
 
 // The paths of the objects are set by binding.gyp. libbpf parses an object in place: ELF structures want eight-byte
@@ -15,6 +16,10 @@ asm(".section .rodata.rmwatch_probe, \"a\"\n"
     "rmwatch_probe_loop: .incbin \"" RMWATCH_PROBE_LOOP_OBJECT
     "\"\n"
     "rmwatch_probe_loop_end:\n"
+    ".balign 8\n"
+    "rmwatch_probe_direct: .incbin \"" RMWATCH_PROBE_DIRECT_OBJECT
+    "\"\n"
+    "rmwatch_probe_direct_end:\n"
     ".previous\n");
 
 extern "C" {
@@ -22,6 +27,8 @@ extern const char rmwatch_probe_plain[];
 extern const char rmwatch_probe_plain_end[];
 extern const char rmwatch_probe_loop[];
 extern const char rmwatch_probe_loop_end[];
+extern const char rmwatch_probe_direct[];
+extern const char rmwatch_probe_direct_end[];
 }
 
 namespace {
@@ -32,6 +39,8 @@ EmbeddedObject Between(const char* begin, const char* end) { return {begin, stat
 
 EmbeddedObject ProbeObject(ProbeVariant variant) {
   switch (variant) {
+    case ProbeVariant::kDirect:
+      return Between(rmwatch_probe_direct, rmwatch_probe_direct_end);
     case ProbeVariant::kLoop:
       return Between(rmwatch_probe_loop, rmwatch_probe_loop_end);
     case ProbeVariant::kPlain:

@@ -14,6 +14,8 @@ enum class ProbeVariant {
   kPlain,
   /// Walks of any length, by bpf_loop() (5.17).
   kLoop,
+  /// Reads the kernel's memory by plain loads as well, after bpf_rdonly_cast() (6.2).
+  kDirect,
 };
 
 EmbeddedObject ProbeObject(ProbeVariant variant);

@@ -31,6 +31,18 @@ void ForEachPair(const Napi::Object& object, const char* name, Each each) {
   }
 }
 
+const char* VariantName(ProbeVariant variant) {
+  switch (variant) {
+    case ProbeVariant::kDirect:
+      return "direct";
+    case ProbeVariant::kLoop:
+      return "loop";
+    case ProbeVariant::kPlain:
+      break;
+  }
+  return "plain";
+}
+
 }  // namespace
 
 Napi::Function Probe::Define(Napi::Env env) {
@@ -101,6 +113,7 @@ Napi::Value Probe::Describe(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   ProbeSession& session = Session(env);
   Napi::Object description = Napi::Object::New(env);
+  description["variant"] = Napi::String::New(env, VariantName(session.variant()));
   description["symbol"] = Napi::String::New(env, session.plan().symbol);
   description["hostMountNamespace"] = Napi::Number::New(env, session.settings().host_mount_namespace);
   Napi::Array programs = Napi::Array::New(env);

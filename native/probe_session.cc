@@ -50,6 +50,16 @@ uint32_t ProcessedInstructions(const std::vector<char>& log) {
   return at == nullptr ? 0 : static_cast<uint32_t>(strtoul(at + strlen("processed "), nullptr, 10));
 }
 
+/// The variants that this kernel may take, the fastest first. It refuses calls of its own functions, of which
+/// bpf_rdonly_cast() is one, while net.core.bpf_jit_enable is 0.
+std::vector<ProbeVariant> VariantsFor(const KernelBtf& btf) {
+  std::vector<ProbeVariant> variants;
+  const bool loop = btf.HasHelper("loop");
+  if (loop && btf.HasFunction("bpf_rdonly_cast")) variants.push_back(ProbeVariant::kDirect);
+  variants.push_back(loop ? ProbeVariant::kLoop : ProbeVariant::kPlain);
+  return variants;
+}
+
 }  // namespace
 
 ProbeSession::ProbeSession(AttachMode mode, size_t ring_bytes, bool ask_verifier) {
@@ -59,11 +69,17 @@ ProbeSession::ProbeSession(AttachMode mode, size_t ring_bytes, bool ask_verifier
   }
   const KernelBtf btf;
   plan_ = PlanAttachment(mode, btf);
-  try {
-    Load(btf.HasHelper("loop") ? ProbeVariant::kLoop : ProbeVariant::kPlain, ring_bytes, ask_verifier);
-  } catch (...) {
-    bpf_object__close(object_);
-    throw;
+  const std::vector<ProbeVariant> variants = VariantsFor(btf);
+  for (auto variant = variants.begin();; ++variant) {
+    try {
+      Load(*variant, ring_bytes, ask_verifier);
+      variant_ = *variant;
+      break;
+    } catch (const ProbeError&) {
+      bpf_object__close(object_);
+      object_ = nullptr;
+      if (variant + 1 == variants.end()) throw;
+    }
   }
   try {
     ring_ = std::make_unique<RingReader>(MapFd("ring"), ring_bytes);

@@ -59,6 +59,7 @@ class ProbeSession {
   void Detach();
 
   const AttachPlan& plan() const { return plan_; }
+  ProbeVariant variant() const { return variant_; }
   RingReader& ring() { return *ring_; }
   volatile probe_settings& settings() { return *settings_; }
   std::vector<LoadedProgram> Programs() const;
@@ -83,6 +84,7 @@ class ProbeSession {
   void FindSelf();
 
   AttachPlan plan_;
+  ProbeVariant variant_ = ProbeVariant::kPlain;
   struct bpf_object* object_ = nullptr;
   std::vector<struct bpf_link*> links_;
   /// What the verifier said of each program, by name; empty unless it was asked.

@@ -60,6 +60,8 @@ export interface MountWatch {
 }
 
 export interface ProbeDescription {
+  /** Which build of the programs this kernel took: see ProbeVariant in native/embedded_objects.h. */
+  readonly variant: 'plain' | 'loop' | 'direct';
   /** The first hooked function. */
   readonly symbol: string;
   /** Inode number of the host's mount namespace; 0 when it could not be found out. */

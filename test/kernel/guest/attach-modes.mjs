@@ -5,6 +5,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
+import os from 'node:os';
 import { lineProblems, newLineCheck } from '/opt/event-lines/event-lines.mjs';
 import { GuestDaemon, ledgerGap, lost, sleep } from './daemon.mjs';
 
@@ -154,14 +155,18 @@ function checkLines(daemon, mode) {
   report({ mode, check: 'lines of the schema', ok: problems.length === 0, lines, invalid, problems });
 }
 
-/** What the verifier had to simulate for each program; its limit is a million. */
+/** What the verifier had to simulate for each program; its limit is a million. And that the fastest build was taken. */
 function verify(mode) {
   const { Probe } = createRequire(import.meta.url)('/stage/usr/lib/rmwatch/build/Release/rmwatch.node');
   const probe = new Probe({ mode, ringBytes: 65_536, askVerifier: true });
-  const { programs } = probe.describe();
+  const { programs, variant } = probe.describe();
   probe.close();
   const problems = programs.filter(({ verifiedInstructions: n }) => n === 0 || n > 500_000).map(({ name }) => name);
-  report({ mode, check: 'verifier', ok: problems.length === 0, programs, problems });
+  const [major, minor] = os.release().split('.').map(Number);
+  const since = (...version) => major > version[0] || (major === version[0] && minor >= version[1]);
+  const fastest = since(6, 2) ? 'direct' : since(5, 17) ? 'loop' : 'plain';
+  if (variant !== fastest) problems.push(`the ${variant} build instead of the ${fastest} one`);
+  report({ mode, check: 'verifier', ok: problems.length === 0, variant, programs, problems });
 }
 
 fs.mkdirSync(WORK, { recursive: true });
