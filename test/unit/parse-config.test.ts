@@ -129,6 +129,7 @@ self_test: { interval: 10ms }
   it.each([
     ['watches: []', 'f.yaml:1:10: watches: must not be empty'],
     ['watches:', 'f.yaml:1:1: watches: expected a list, got nothing'],
+    [`${WATCH}    operations:`, 'f.yaml:4:5: watches[0].operations: expected a list, got nothing'],
     ['level: debug', 'f.yaml:1:1: level: unknown key here, it belongs to log'],
     ['- a', 'f.yaml:1:1: expected a group of keys, got a list'],
     ['hello', 'f.yaml:1:1: expected a group of keys, got "hello"'],
