@@ -65,11 +65,14 @@ test('a disk that is full costs no event when there is room again in time', asyn
     deleteFiles(400);
     await waitUntil('the full disk is told', () => daemon.diagnostics.includes('ENOSPC'));
     const full = await daemon.settle();
-    expect([full.get(DELIVERED), full.get(OUTPUT_LOST), ledgerGap(full)]).toEqual([400, 0, 0]);
+    expect(full.get(DELIVERED)).toBeLessThan(400);
+    expect([full.get(DELIVERED)! + ledgerGap(full), full.get(OUTPUT_LOST)]).toEqual([400, 0]);
     expect((await daemon.get('/-/healthy')).status).toBe(200);
     execFileSync('mount', ['-o', 'remount,size=4m', small]);
     await waitUntil('the recovery is told', () => daemon.diagnostics.includes('events can be written again'));
     deleteFiles(1);
+    const written = await daemon.settle();
+    expect([written.get(DELIVERED), written.get(OUTPUT_LOST), ledgerGap(written)]).toEqual([401, 0, 0]);
     expect(await daemon.stop()).toBe(0);
     expect(sequences(readFileSync(log, 'utf8'))).toEqual(firstNumbers(401));
   } finally {
@@ -94,12 +97,15 @@ test('a reader that is gone for good costs its events, which are counted, and no
 test('a pipe that nobody reads for a while holds nothing up, and gets all in the end', async () => {
   const pipe = await startOnPipe();
   deleteFiles(1_000);
-  const metrics = await daemon.settle();
-  expect([metrics.get(DELIVERED), metrics.get(OUTPUT_LOST), ledgerGap(metrics)]).toEqual([1_000, 0, 0]);
+  const blocked = await daemon.settle();
+  expect(blocked.get(DELIVERED)).toBeLessThan(1_000);
+  expect([blocked.get(DELIVERED)! + ledgerGap(blocked), blocked.get(OUTPUT_LOST)]).toEqual([1_000, 0]);
   await waitUntil('all is read', () => {
     pipe.read();
     return pipe.text.split('\n').length > 1_000;
   });
+  const metrics = await daemon.settle();
+  expect([metrics.get(DELIVERED), metrics.get(OUTPUT_LOST), ledgerGap(metrics)]).toEqual([1_000, 0, 0]);
   expect(await daemon.stop()).toBe(0);
   expect(sequences(pipe.text)).toEqual(firstNumbers(1_000));
 });
