@@ -1,5 +1,7 @@
 /** What the daemon tells: its metrics, its lines in the journal or in a file. */
 import fs from 'node:fs';
+import zlib from 'node:zlib';
+import { newLineCheck } from '/opt/event-lines/event-lines.mjs';
 import { parseMetrics } from '/opt/kernel-guest/daemon.mjs';
 import { run } from './machine.mjs';
 
@@ -22,6 +24,24 @@ export function rmwatchLines(file) {
     .split('\n')
     .filter(Boolean)
     .map((line) => JSON.parse(line));
+}
+
+/** The daemon's own messages have their level there, where events have none. */
+const isDiagnostic = (line) => /^\{"level":"[a-z]+",/.test(line);
+
+/** Every event line of the journal and of the log files of `directory`, rotated ones too, held against the schema. */
+export function checkEventLines(directory) {
+  const texts = [run('journalctl', '--no-pager', '-o', 'cat', '-t', 'rmwatch').stdout];
+  for (const name of fs.readdirSync(directory)) {
+    const bytes = fs.readFileSync(`${directory}/${name}`);
+    texts.push((name.endsWith('.gz') ? zlib.gunzipSync(bytes) : bytes).toString());
+  }
+  const check = newLineCheck();
+  for (const text of texts) {
+    const lines = text.split('\n').filter((line) => line !== '' && !isDiagnostic(line));
+    check.add(Buffer.from(lines.map((line) => `${line}\n`).join('')));
+  }
+  return check.toJSON();
 }
 
 export function deletions(lines) {

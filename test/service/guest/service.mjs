@@ -3,21 +3,28 @@
  * meets it, from the first start to the purge. Reports one JSON line for each check: { check, ok, problems, seconds }.
  * Arguments: the first package has been installed by the caller; the second one is the upgrade.
  */
-import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
+import {
+  CONFIG,
+  check,
+  configure,
+  DROP_INS,
+  deletionIsCounted,
+  dropIn,
+  everyLineIsOfTheSchema,
+  exitCode,
+  nothingIsLeft,
+  TEST_SETTINGS,
+} from './checks.mjs';
 import { deletions, journal, metrics, rmwatchLines } from './daemon-view.mjs';
 import { poll, run, runOk, sleep, systemd, unit } from './machine.mjs';
 
 const [UPGRADE] = process.argv.slice(2);
-const CONFIG = '/etc/rmwatch/rmwatch.yaml';
-const DROP_INS = '/etc/systemd/system/rmwatch.service.d';
 const SHIPPED_DROP_INS = '/usr/lib/rmwatch/systemd';
 const LOG = '/var/log/rmwatch/events.json';
 /** CAP_PERFMON and CAP_BPF by their numbers. */
 const TWO_CAPABILITIES = (1n << 38n) | (1n << 39n);
 const THRESHOLD = 30;
-/** Emulation is slow, more so beside others: programs take their time to load. The watchdog should not take all of its own. */
-const TEST_SETTINGS = '[Service]\nTimeoutStartSec=5min\nWatchdogSec=20s\n';
 
 /** A service of somebody else, with a /tmp of its own. */
 const PRIVATE_UNIT = `[Service]
@@ -26,54 +33,6 @@ User=alice
 PrivateTmp=yes
 ExecStart=/bin/sh -c 'touch /tmp/private && rm /tmp/private'
 `;
-
-const results = fs.openSync(process.env.RMWATCH_RESULTS, 'a');
-let failed = 0;
-
-/** Runs one check; what it returns, beside problems, is told. A check that throws does not keep the next from running. */
-async function check(name, body) {
-  const began = Date.now();
-  const problems = [];
-  const expect = (what, actual, wanted) => {
-    const matches = wanted instanceof RegExp ? wanted.test(String(actual)) : actual === wanted;
-    if (!matches) problems.push(`${what}: ${JSON.stringify(actual)?.slice(0, 500)} instead of ${wanted}`);
-  };
-  let facts;
-  try {
-    facts = await body(expect);
-  } catch (error) {
-    problems.push(String(error.stack));
-  }
-  if (problems.length > 0) {
-    failed += 1;
-    console.log(journal().slice(-4_000));
-  }
-  const seconds = (Date.now() - began) / 1000;
-  fs.writeSync(results, `${JSON.stringify({ check: name, ok: problems.length === 0, problems, seconds, ...facts })}\n`);
-}
-
-/** JSON is YAML. To load programs takes most of the time here: `attach` saves those of the modes that are not meant. */
-function configure(watch, { output = 'stdout', attach = 'auto' } = {}) {
-  const watches = [{ name: watch, include: ['/srv/**', '/home/**', '/tmp/**'] }];
-  fs.writeFileSync(CONFIG, JSON.stringify({ watches, log: { output }, probe: { attach } }));
-}
-
-function dropIn(name, text) {
-  fs.mkdirSync(DROP_INS, { recursive: true });
-  if (text === undefined) fs.rmSync(`${DROP_INS}/${name}`, { force: true });
-  else fs.writeFileSync(`${DROP_INS}/${name}`, text);
-  systemd('daemon-reload');
-}
-
-/** Deletes a file below /srv by rm, as root, and waits until the daemon counts one more for `watch`. */
-async function deletionIsCounted(watch, expect) {
-  const name = `rmwatch_deletions_total{watch="${watch}",operation="unlink"}`;
-  const before = metrics()[name];
-  fs.writeFileSync('/srv/counted', '');
-  runOk('rm', '/srv/counted');
-  await poll('the deletion is counted', () => metrics()[name] > before);
-  expect('counted', metrics()[name], before + 1);
-}
 
 await check('installed, not started', (expect) => {
   expect('enabled', run('systemctl', 'is-enabled', 'rmwatch').stdout.trim(), 'disabled');
@@ -265,17 +224,12 @@ await check('removal stops it and keeps configuration and log', async (expect) =
   expect('log', fs.existsSync(LOG), true);
 });
 
+await check('every event line is of the schema', everyLineIsOfTheSchema);
+
 await check('purge leaves nothing but the user', (expect) => {
   fs.rmSync(DROP_INS, { recursive: true });
   runOk('apt-get', 'purge', '-qq', '-y', 'rmwatch-bundled');
-  const { stdout } = spawnSync('find', ['/etc', '/usr', '/var', '/run', '-xdev', '-name', '*rmwatch*'], {
-    encoding: 'utf8',
-  });
-  // The guest itself has units of that name.
-  const left = stdout.split('\n').filter((file) => file !== '' && !/rmwatch-guest/.test(file));
-  expect('left', left.join(' '), '');
-  expect('enabled', fs.existsSync('/etc/systemd/system/multi-user.target.wants/rmwatch.service'), false);
-  expect('conffiles', fs.existsSync('/etc/logrotate.d/rmwatch'), false);
+  nothingIsLeft(expect);
 });
 
-process.exitCode = failed === 0 ? 0 : 1;
+process.exitCode = exitCode();
