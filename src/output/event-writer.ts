@@ -91,6 +91,11 @@ export class EventWriter {
     return !this.failed && !this.stalled && this.queue.bytes > Math.min(CONGESTED_BYTES, this.queue.limitBytes / 2);
   }
 
+  /** A reader takes what is written, and more waits for it: it gets the rest sooner if the caller pauses in between. */
+  get awaitsReader(): boolean {
+    return this.pendingBytes > 0 && !this.sink.pendingSurvivesExit;
+  }
+
   /**
    * Takes the first `length` bytes of `chunk`: `lines` whole lines, each ended by a newline. The chunk is the caller's
    * again when this returns. Returns how many lines were taken; the others are lost, and counted.

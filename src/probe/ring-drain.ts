@@ -3,10 +3,18 @@ import { RecordView } from './record-view.js';
 
 /** Records handled before the space is given back and others get their turn. */
 const BATCH_RECORDS = 1024;
+/**
+ * The same while the reader of the log is to be served in between: about as many lines as a pipe holds (64 KiB). By whole
+ * batches such a reader would get a pipe's worth for each of them and no more, however fast it is.
+ */
+const SMALL_BATCH_RECORDS = 64;
 /** Pause between two looks at a ring that is in use: what comes in between costs nobody a wake-up. */
 const PAUSE_MS = 20;
-/** With so much of the ring in use after a batch the next one follows without a pause. */
+/** With so much of the ring in use after a batch, or after a small one that was full, the next one follows at once. */
 const HURRY_FRACTION = 1 / 16;
+
+/** How the drain may go on: by whole batches, by small ones, or not for now: the output is congested. */
+export type Pace = 'full' | 'small' | 'wait';
 
 export type BatchHandler = (record: RecordView, offsets: Uint32Array, count: number) => void;
 
@@ -18,9 +26,10 @@ export type BatchHandler = (record: RecordView, offsets: Uint32Array, count: num
 export class RingDrain {
   private readonly probe: NativeProbe;
   private readonly handle: BatchHandler;
-  private readonly mayContinue: () => boolean;
+  private readonly pace: () => Pace;
   private readonly record: RecordView;
   private readonly offsets = new Uint32Array(BATCH_RECORDS);
+  private readonly smallOffsets = new Uint32Array(SMALL_BATCH_RECORDS);
   private readonly ringBytes: number;
   private timer: NodeJS.Timeout | undefined;
   private immediate: NodeJS.Immediate | undefined;
@@ -29,13 +38,12 @@ export class RingDrain {
   turns = 0;
 
   /**
-   * `ringBytes`: the size of the ring, of which a little is mapped twice. `mayContinue` false leaves records in the ring
-   * for now: their output is congested.
+   * `ringBytes`: the size of the ring, of which a little is mapped twice. `pace` is asked before every batch.
    */
-  constructor(probe: NativeProbe, ringBytes: number, handle: BatchHandler, mayContinue: () => boolean) {
+  constructor(probe: NativeProbe, ringBytes: number, handle: BatchHandler, pace: () => Pace) {
     this.probe = probe;
     this.handle = handle;
-    this.mayContinue = mayContinue;
+    this.pace = pace;
     this.ringBytes = ringBytes;
     this.record = new RecordView(probe.ring());
     probe.onReadable(() => this.turn());
@@ -47,7 +55,7 @@ export class RingDrain {
 
   /** Handles what is in the ring now, however much; for shutdown and before a question about the counters. */
   drainNow(): void {
-    while (this.batch() > 0);
+    while (this.batch(this.offsets) > 0);
   }
 
   stop(): void {
@@ -59,10 +67,12 @@ export class RingDrain {
   private turn(): void {
     this.turns += 1;
     if (this.stopped) return;
-    const handled = this.mayContinue() ? this.batch() : -1;
+    const pace = this.pace();
+    const offsets = pace === 'small' ? this.smallOffsets : this.offsets;
+    const handled = pace === 'wait' ? -1 : this.batch(offsets);
     if (handled === 0) {
       this.rest();
-    } else if (handled > 0 && this.probe.usedBytes() > this.ringBytes * HURRY_FRACTION) {
+    } else if ((pace === 'small' && handled === offsets.length) || (handled > 0 && this.isFilling())) {
       this.immediate = setImmediate(() => this.turn());
     } else {
       this.timer = setTimeout(() => this.turn(), PAUSE_MS);
@@ -73,9 +83,13 @@ export class RingDrain {
     if (!this.probe.arm()) this.timer = setTimeout(() => this.turn(), PAUSE_MS);
   }
 
-  private batch(): number {
-    const count = this.probe.collect(this.offsets);
-    if (count > 0) this.handle(this.record, this.offsets, count);
+  private isFilling(): boolean {
+    return this.probe.usedBytes() > this.ringBytes * HURRY_FRACTION;
+  }
+
+  private batch(offsets: Uint32Array): number {
+    const count = this.probe.collect(offsets);
+    if (count > 0) this.handle(this.record, offsets, count);
     // Also without records: discarded ones were passed.
     this.probe.release();
     return count;

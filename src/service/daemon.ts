@@ -101,8 +101,12 @@ export class Daemon {
       opened.probe,
       ringBufferBytes,
       (record, offsets, count) => this.pipeline!.handleBatch(record, offsets, count),
-      // A ring that fills up loses events; lines may wait in memory instead, up to a limit.
-      () => !this.output!.writer.congested || opened.probe.usedBytes() > ringBufferBytes / 2,
+      () => {
+        // A ring that fills up loses events; lines may wait in memory instead, up to a limit.
+        if (opened.probe.usedBytes() > ringBufferBytes / 2) return 'full';
+        const { writer } = this.output!;
+        return writer.congested ? 'wait' : writer.awaitsReader ? 'small' : 'full';
+      },
     );
     this.drain.start();
     this.watches.follow(binding);

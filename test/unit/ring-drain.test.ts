@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { NativeProbe } from '../../src/probe/native-probe.js';
-import { RingDrain } from '../../src/probe/ring-drain.js';
+import { type Pace, RingDrain } from '../../src/probe/ring-drain.js';
 
 const RING_BYTES = 1 << 16;
 const PAUSE_MS = 20;
@@ -53,7 +53,7 @@ class Ring {
 function bench() {
   const ring = new Ring();
   const handled: number[] = [];
-  const state = { mayContinue: true };
+  const state: { pace: Pace } = { pace: 'full' };
   const drain = new RingDrain(
     ring.probe,
     RING_BYTES,
@@ -61,7 +61,7 @@ function bench() {
       ring.calls.push('handle');
       handled.push(...offsets.subarray(0, count));
     },
-    () => state.mayContinue,
+    () => state.pace,
   );
   return { ring, handled, state, drain };
 }
@@ -140,19 +140,32 @@ describe('RingDrain', () => {
   it('leaves records in the ring while the output is congested', () => {
     const { ring, handled, state, drain } = bench();
     drain.start();
-    state.mayContinue = false;
+    state.pace = 'wait';
     ring.add(8);
     vi.advanceTimersByTime(10 * PAUSE_MS);
     expect([handled, ring.waiting, ring.armed]).toEqual([[], [8], false]);
     expect(drain.turns).toBe(11);
-    state.mayContinue = true;
+    state.pace = 'full';
     vi.advanceTimersByTime(PAUSE_MS);
     expect(handled).toEqual([8]);
   });
 
+  it('handles a pipe full of lines at a time while a reader waits for more, without a pause', () => {
+    const { ring, handled, state, drain } = bench();
+    drain.start();
+    state.pace = 'small';
+    ring.add(...numbers(300));
+    expect(handled).toHaveLength(64);
+    vi.advanceTimersByTime(0);
+    expect(handled).toHaveLength(128);
+    state.pace = 'full';
+    vi.advanceTimersByTime(1);
+    expect(handled).toEqual(numbers(300));
+  });
+
   it('handles everything at once when it is asked to, also when the output is congested', () => {
     const { ring, handled, state, drain } = bench();
-    state.mayContinue = false;
+    state.pace = 'wait';
     ring.waiting.push(...numbers(2_700));
     drain.drainNow();
     expect(handled).toEqual(numbers(2_700));

@@ -4,6 +4,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
+import { lineProblems, newLineCheck } from '/opt/event-lines/event-lines.mjs';
 import { GuestDaemon, ledgerGap } from './daemon.mjs';
 
 const [modes] = process.argv.slice(2);
@@ -97,7 +98,8 @@ for (const mode of modes.split(',')) {
   const tried = Object.entries(WAYS);
   const dir = `/tmp/rmwatch-hiding-${mode}`;
   const config = { watches: [{ name: 'watched', include: [`${WATCHED}/**`] }], self_test: { interval: 'off' } };
-  const daemon = new GuestDaemon({ mode, config, dir, program: '/stage/usr/bin/rmwatch' });
+  const check = newLineCheck();
+  const daemon = new GuestDaemon({ mode, config, dir, program: '/stage/usr/bin/rmwatch', check });
   try {
     await daemon.start();
     const expected = [];
@@ -121,6 +123,7 @@ for (const mode of modes.split(',')) {
     const gap = ledgerGap(await daemon.metrics());
     if (gap !== 0) problems.push(`ledger gap ${gap}`);
     await daemon.stop();
+    problems.push(...lineProblems(daemon.checkedLines()));
   } catch (error) {
     problems.push(String(error.stack));
     daemon.child?.kill('SIGKILL');
