@@ -21,7 +21,7 @@ interface Finding {
 const TRIAL_RING_BYTES = 64 * 1024;
 const HOOKED_FUNCTIONS = ['do_unlinkat', 'filename_unlinkat'];
 /** Numbers of capabilities, capabilities(7). */
-const CAPABILITIES = { CAP_SYS_ADMIN: 21, CAP_PERFMON: 38, CAP_BPF: 39 } as const;
+const CAPABILITIES = { CAP_SYS_ADMIN: 21, CAP_PERFMON: 38, CAP_BPF: 39, CAP_SYS_RESOURCE: 24 } as const;
 
 /** Says of each attach mode whether it works here, and of everything else that matters what it is. */
 export function doctor({ json }: DoctorOptions, io: CommandIo): number {
@@ -89,12 +89,16 @@ function btf(binding: NativeBinding): Finding {
 
 function capabilities(): Finding {
   const check = 'capabilities';
-  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(read('/proc/self/status') ?? '')?.[1] ?? '0'}`);
-  const has = (name: keyof typeof CAPABILITIES) => ((effective >> BigInt(CAPABILITIES[name])) & 1n) === 1n;
   if (has('CAP_SYS_ADMIN')) return { check, state: 'ok', message: 'CAP_SYS_ADMIN' };
   const missing = (['CAP_BPF', 'CAP_PERFMON'] as const).filter((name) => !has(name));
   if (missing.length === 0) return { check, state: 'ok', message: 'CAP_BPF, CAP_PERFMON' };
   return { check, state: 'fail', message: `${missing.join(', ')} missing`, fix: 'sudo rmwatch doctor' };
+}
+
+/** Whether this process has the capability. */
+function has(name: keyof typeof CAPABILITIES): boolean {
+  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(read('/proc/self/status') ?? '')?.[1] ?? '0'}`);
+  return ((effective >> BigInt(CAPABILITIES[name])) & 1n) === 1n;
 }
 
 function perfEventParanoid(): Finding | undefined {
@@ -130,12 +134,13 @@ function memlock(): Finding | undefined {
   if (limit === undefined) return undefined;
   // From 5.11 on BPF memory is charged to the cgroup instead.
   if (limit === 'unlimited' || atLeast(5, 11)) return { check, state: 'ok', message: limit };
-  const root = process.geteuid?.() === 0;
+  // The daemon raises it by itself then.
+  const raises = has('CAP_SYS_RESOURCE');
   return {
     check,
-    state: root ? 'ok' : 'fail',
+    state: raises ? 'ok' : 'fail',
     message: `${limit} bytes; before Linux 5.11 maps count against it`,
-    ...(!root && { fix: 'LimitMEMLOCK=infinity in the unit, or ulimit -l unlimited' }),
+    ...(!raises && { fix: 'LimitMEMLOCK=infinity in the unit, or ulimit -l unlimited' }),
   };
 }
 

@@ -88,7 +88,7 @@ function hintFor(mode: AttachMode, code: string, operation: string): string | un
   }
   if (refused && operation.startsWith('load')) {
     return process.geteuid?.() === 0
-      ? 'the kernel or its lockdown policy refuses this kind of program'
+      ? 'the kernel or its lockdown policy refuses this kind of program, or, before Linux 5.11, RLIMIT_MEMLOCK is too low'
       : 'run as root, or with CAP_BPF and CAP_PERFMON (and LimitMEMLOCK=infinity before Linux 5.11)';
   }
   if (code === 'ENOMEM') return 'not enough memory for the maps: make probe.ring_buffer smaller';
