@@ -42,6 +42,7 @@ interface Check {
   readonly problems: readonly string[];
   readonly lines?: number;
   readonly invalid?: number;
+  readonly variant?: string;
   readonly programs?: readonly { name: string; instructions: number; verifiedInstructions: number }[];
   readonly cases?: number;
   readonly attempts?: number;
@@ -64,6 +65,7 @@ interface GuestResult {
   readonly results: readonly Check[];
   readonly splats: readonly string[];
   readonly retries: number;
+  readonly release: string;
   readonly seconds: number;
   readonly runDir: string;
 }
@@ -113,6 +115,19 @@ function runAll(names: readonly string[], eventLines: string): Map<string, Promi
   );
 }
 
+/** A row of the README's table of kernels. */
+function tableRow({ release, results }: GuestResult): string {
+  const cells = MODES.map((mode) => {
+    const sum = (field: 'attempts' | 'mismatches' | 'missing' | 'unexpected') =>
+      results.filter((one) => one.mode === mode).reduce((all, one) => all + (one[field] ?? 0), 0);
+    return `${sum('attempts')}, ${sum('mismatches') + sum('missing') + sum('unexpected')} wrong`;
+  });
+  const programs = results.flatMap((one) => one.programs ?? []);
+  const most = Math.max(...programs.map(({ verifiedInstructions }) => verifiedInstructions));
+  const build = results.find(({ variant }) => variant !== undefined)?.variant;
+  return `| ${[release, build, ...cells, most.toLocaleString('en')].join(' | ')} |`;
+}
+
 let runs: Map<string, Promise<GuestResult>>;
 
 beforeAll(async () => {
@@ -125,7 +140,7 @@ describe.each(kernels())('Linux %s', (kernel) => {
 
   beforeAll(async () => {
     result = await runs.get(kernel)!;
-    console.log(`Linux ${kernel}: ${result.seconds} s, ${result.retries} retries`);
+    console.log(`Linux ${kernel}: ${result.seconds} s, ${result.retries} retries\n${tableRow(result)}`);
     for (const { mode, programs } of result.results) {
       for (const { name, instructions, verifiedInstructions } of programs ?? []) {
         console.log(`  ${mode} ${name}: ${instructions} instructions, the verifier simulated ${verifiedInstructions}`);
