@@ -124,8 +124,8 @@ function tableRow({ release, results }: GuestResult): string {
   });
   const programs = results.flatMap((one) => one.programs ?? []);
   const most = Math.max(...programs.map(({ verifiedInstructions }) => verifiedInstructions));
-  const build = results.find(({ variant }) => variant !== undefined)?.variant;
-  return `| ${[release, build, ...cells, most.toLocaleString('en')].join(' | ')} |`;
+  const builds = new Set(results.flatMap(({ variant }) => variant ?? []));
+  return `| ${[release, [...builds].join(', '), ...cells, most.toLocaleString('en')].join(' | ')} |`;
 }
 
 let runs: Map<string, Promise<GuestResult>>;
