@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, test } from 'vitest';
 import { makePackage } from '../support/packages.js';
+import { findPrometheus } from '../support/prometheus.js';
 import { ServiceGuest } from './service-guest.js';
 
 /** The kernel of Debian 13, under the systemd of Debian 12, which is the oldest that the package is for. */
@@ -13,6 +14,7 @@ const CHECKS = [
   'has two capabilities and is confined',
   'deletions of other users, namespaces and units are told right',
   'the journal has every line as JSON, and a warning of none',
+  'a Prometheus with the configuration that is shipped has the rate of deletions',
   'reload takes over a good configuration and refuses a bad one',
   'stops in order',
   'the kprobe drop-in lets it attach by kprobes',
@@ -31,13 +33,19 @@ let guest: ServiceGuest;
 
 /** The package that brings its own Node.js, under a real systemd: the Debian root has none. */
 beforeAll(async () => {
+  const prometheus = findPrometheus();
+  if ('missing' in prometheus) throw new Error(prometheus.missing);
   scratch = mkdtempSync(join(tmpdir(), 'rmwatch-service-'));
   const first = makePackage(scratch, { flavour: 'bundled' });
   const second = makePackage(scratch, { flavour: 'bundled', revision: 2 });
   guest = await ServiceGuest.run({
     kernel: KERNEL,
     release: '12',
-    packages: { [first]: `${PACKAGES}/first.deb`, [second]: `${PACKAGES}/second.deb` },
+    packages: {
+      [first]: `${PACKAGES}/first.deb`,
+      [second]: `${PACKAGES}/second.deb`,
+      [prometheus.server]: '/opt/prometheus',
+    },
     command: `apt-get install -qq -y ${PACKAGES}/first.deb &&
       /usr/lib/rmwatch/node /opt/guest/service.mjs ${PACKAGES}/second.deb`,
   });

@@ -3,6 +3,7 @@
  * meets it, from the first start to the purge. Reports one JSON line for each check: { check, ok, problems, seconds }.
  * Arguments: the first package has been installed by the caller; the second one is the upgrade.
  */
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import {
   CONFIG,
@@ -25,6 +26,8 @@ const LOG = '/var/log/rmwatch/events.json';
 /** CAP_PERFMON and CAP_BPF by their numbers. */
 const TWO_CAPABILITIES = (1n << 38n) | (1n << 39n);
 const THRESHOLD = 30;
+const PROMETHEUS = '/opt/prometheus';
+const API = 'http://127.0.0.1:9090/api/v1';
 
 /** A service of somebody else, with a /tmp of its own. */
 const PRIVATE_UNIT = `[Service]
@@ -122,6 +125,40 @@ await check('the journal has every line as JSON, and a warning of none', (expect
   // The self-test that was made to fail.
   const others = complaints.filter(({ message, msg }) => !/^self-test failed/.test(message ?? msg));
   expect('complaints', JSON.stringify(others), '[]');
+});
+
+await check('a Prometheus with the configuration that is shipped has the rate of deletions', async (expect) => {
+  const server = spawn(PROMETHEUS, [
+    '--config.file=/usr/share/rmwatch/prometheus/prometheus.example.yml',
+    '--storage.tsdb.path=/tmp/prometheus',
+    '--web.listen-address=127.0.0.1:9090',
+    '--log.level=error',
+  ]);
+  let messages = '';
+  server.stderr.on('data', (data) => (messages += data));
+  try {
+    const query = (expression) => {
+      const { stdout } = run('curl', '-sf', '-G', `${API}/query`, '--data-urlencode', `query=${expression}`);
+      const [series] = stdout === '' ? [] : JSON.parse(stdout).data.result;
+      return series === undefined ? undefined : Number(series.value[1]);
+    };
+    const counted = () => query('rmwatch_deletions_total{operation="unlink"}');
+    await poll('a scrape', () => counted() !== undefined);
+    const before = counted();
+    for (let i = 0; i < 10; i++) {
+      fs.writeFileSync('/home/alice/counted', '');
+      fs.rmSync('/home/alice/counted');
+    }
+    await poll('the counter of ten deletions', () => counted() === before + 10);
+    expect('rate', query('increase(rmwatch_deletions_total{operation="unlink"}[5m]) > bool 0'), 1);
+    const rules = JSON.parse(run('curl', '-s', `${API}/rules`).stdout).data.groups.flatMap(({ rules }) => rules);
+    expect('rules', rules.length > 5 && rules.every(({ health }) => health !== 'err'), true);
+    return { rules: rules.length };
+  } catch (error) {
+    throw new Error(`${error.message}; ${messages}`);
+  } finally {
+    server.kill('SIGKILL');
+  }
 });
 
 await check('reload takes over a good configuration and refuses a bad one', async (expect) => {
