@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
+import { bundleEventLines } from '../event-lines/bundle.mjs';
 import { runGuest } from '../guest/guest.mjs';
 import { root, stagedProduct, staticProgram } from './kernels.js';
 
@@ -39,6 +40,7 @@ beforeAll(async () => {
     initrdFiles: {
       [stagedProduct()]: '/stage',
       [staticProgram(join(root, 'test/kernel/guest/deleter.c'))]: '/opt/deleter',
+      [await bundleEventLines()]: '/opt/event-lines/event-lines.mjs',
       [join(root, 'test/kernel/guest')]: '/opt/guest',
     },
     command: 'node /opt/guest/faults.mjs',

@@ -5,6 +5,7 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
+import { lineProblems, newLineCheck } from '/opt/event-lines/event-lines.mjs';
 import { GuestDaemon, get, ledgerGap, lost, sleep } from './daemon.mjs';
 import {
   differences,
@@ -195,6 +196,7 @@ const daemon = new GuestDaemon({
   config: { watches: watchesFor(WORK), self_test: { interval: `${SELF_TEST_MS}ms` } },
   dir: '/tmp/rmwatch-faults',
   program: PROGRAM,
+  check: newLineCheck(),
 });
 const selfTests = countSelfTests('/tmp');
 await check('start', async () => {
@@ -210,7 +212,7 @@ for (const [name, fault] of [
 }
 await check('stop', async () => {
   const { code } = await daemon.stop();
-  return code === 0 ? [] : [`exit ${code}: ${daemon.diagnostics()}`];
+  return [...(code === 0 ? [] : [`exit ${code}: ${daemon.diagnostics()}`]), ...lineProblems(daemon.checkedLines())];
 });
 selfTests.close();
 await check('too little memory', tooLittleMemory);

@@ -6,6 +6,10 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+
+/** The daemon reads the host's mounts 50 ms after a change; a guest can stand still for a while. */
+const MOUNTS_FOLLOWED_MS = 1_000;
 
 /** The configuration under which the events are as described: a watch that wants everything, and one on `work`. */
 export function watchesFor(work) {
@@ -94,6 +98,8 @@ export async function filesystemReplaced(work) {
     mount(at);
     fs.writeFileSync(join(at, 'left'), 'stays');
     did.push(deleteFile(join(at, 'third')));
+    // Until then the filesystem that went away may be taken for one that is mounted, so that no watch misses a deletion.
+    await setTimeout(MOUNTS_FOLLOWED_MS);
     did.push({
       action: 'unlink',
       path: undefined,
