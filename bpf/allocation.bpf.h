@@ -20,6 +20,9 @@
 #define BCACHEFS_SUPER_MAGIC 0xca451a4e
 #define ZFS_SUPER_MAGIC 0x2fc12fc1
 
+/* No struct xfs_inode is larger: so far they take about 1 KiB. */
+#define XFS_INODE_BYTES 4096
+
 /*
  * The file in overlayfs' upper layer; NULL when there is none, and removing it releases nothing. struct ovl_inode is
  * of a module, but its __upperdentry has followed the struct inode since 09d8b586731b ("ovl: move __upperdentry to
@@ -47,9 +50,13 @@ static __always_inline bool inode__allocated(struct inode *inode, __u64 magic, _
 	if (magic == BCACHEFS_SUPER_MAGIC || magic == ZFS_SUPER_MAGIC || magic == OVERLAYFS_SUPER_MAGIC)
 		return false;
 	if (magic == XFS_SUPER_MAGIC) {
-		if (!settings.xfs_blocks_at ||
-		    bpf_probe_read_kernel(&blocks, sizeof(blocks), (void *)inode + settings.xfs_blocks_at) ||
-		    bpf_probe_read_kernel(&delayed, sizeof(delayed), (void *)inode + settings.xfs_delayed_blocks_at))
+		__s64 blocks_at = settings.xfs_blocks_at, delayed_at = settings.xfs_delayed_blocks_at;
+
+		/* The verifier adds no unknown number to what it takes for a pointer. */
+		if (!blocks_at || !BOUNDED(blocks_at, -XFS_INODE_BYTES, XFS_INODE_BYTES) ||
+		    !BOUNDED(delayed_at, -XFS_INODE_BYTES, XFS_INODE_BYTES) ||
+		    bpf_probe_read_kernel(&blocks, sizeof(blocks), (void *)inode + blocks_at) ||
+		    bpf_probe_read_kernel(&delayed, sizeof(delayed), (void *)inode + delayed_at))
 			return false;
 		*bytes = (blocks + delayed) * KERNEL_READ(inode, i_sb, s_blocksize);
 		return true;

@@ -51,14 +51,11 @@ uint32_t ProcessedInstructions(const std::vector<char>& log) {
 }
 
 /// The variants that this kernel may take, the fastest first. It refuses calls of its own functions, of which
-/// bpf_rdonly_cast() is one, while net.core.bpf_jit_enable is 0; and Linux 6.12 and 7.x refuse the programs of the
-/// other modes in that build.
-std::vector<ProbeVariant> VariantsFor(AttachMode mode, const KernelBtf& btf) {
+/// bpf_rdonly_cast() is one, while net.core.bpf_jit_enable is 0.
+std::vector<ProbeVariant> VariantsFor(const KernelBtf& btf) {
   std::vector<ProbeVariant> variants;
   const bool loop = btf.HasHelper("loop");
-  if (mode == AttachMode::kTracepoint && loop && btf.HasFunction("bpf_rdonly_cast")) {
-    variants.push_back(ProbeVariant::kDirect);
-  }
+  if (loop && btf.HasFunction("bpf_rdonly_cast")) variants.push_back(ProbeVariant::kDirect);
   variants.push_back(loop ? ProbeVariant::kLoop : ProbeVariant::kPlain);
   return variants;
 }
@@ -72,7 +69,7 @@ ProbeSession::ProbeSession(AttachMode mode, size_t ring_bytes, bool ask_verifier
   }
   const KernelBtf btf;
   plan_ = PlanAttachment(mode, btf);
-  const std::vector<ProbeVariant> variants = VariantsFor(mode, btf);
+  const std::vector<ProbeVariant> variants = VariantsFor(btf);
   for (auto variant = variants.begin();; ++variant) {
     try {
       Load(*variant, ring_bytes, ask_verifier);
