@@ -11,6 +11,7 @@
 #include "output.bpf.h"
 #include "path_walk.bpf.h"
 #include "process.bpf.h"
+#include "typed_name.bpf.h"
 
 #define AT_FDCWD (-100)
 #define PF_IO_WORKER 0x00000010
@@ -147,54 +148,9 @@ GLOBAL_FUNCTION int slot__write_base(__u32 index, int dfd)
 	slot->entry = (__u64)dentry;
 	slot->on = (__u64)mount;
 	complete = slot__walk(index);
-	/* A directory that was itself removed leads nowhere, although its old names can still be read. */
-	if (KERNEL_READ(dentry, d_parent) != dentry && !KERNEL_READ(dentry, d_hash.pprev))
-		complete = 0;
-	if (complete)
+	if (complete && !dentry__removed(dentry))
 		slot->record.flags |= DELETION_PATH_COMPLETE;
 	return 0;
-}
-
-/* A bit in every byte of `word` that equals `c`; also in some that follow such a byte. */
-static __always_inline __u64 bytes__equal(__u64 word, __u8 c)
-{
-	__u64 difference = word ^ c * 0x0101010101010101ull;
-
-	return (difference - 0x0101010101010101ull) & ~difference & 0x8080808080808080ull;
-}
-
-/* Longer typed names are left to the daemon to judge. */
-#define CAREFREE_BYTES 512
-
-/*
- * Returns 1 when the typed name may mean something other than its text says: it holds "//", or a name that
- * begins with a dot and so may be "." or "..". Such names are left to the daemon to judge as well.
- */
-GLOBAL_FUNCTION int slot__typed_needs_care(__u32 index)
-{
-	struct slot *slot = slot__at(index);
-	__u64 after_slash = 0;
-	__u64 length;
-
-	if (!slot)
-		return 1;
-	length = slot->record.typed_length;
-	if (slot->text[TEXT_PATH_END + 1] == '.')
-		return 1;
-	for (__u32 i = 0; i < CAREFREE_BYTES; i += 8) {
-		__u64 word, slashes;
-
-		if (i >= length)
-			return 0;
-		word = *(__u64 *)(slot->text + TEXT_PATH_END + 1 + i);
-		if (length - i < 8)
-			word &= (1ull << (length - i) * 8) - 1;
-		slashes = bytes__equal(word, '/');
-		if ((slashes << 8 | after_slash) & (slashes | bytes__equal(word, '.')))
-			return 1;
-		after_slash = slashes >> 63 << 7;
-	}
-	return 1;
 }
 
 /* What is wanted of a path that is only known as base and typed name. */

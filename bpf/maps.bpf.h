@@ -55,7 +55,8 @@ _Static_assert(RECORD_BYTES_MAX <= RECORD_BYTES_LIMIT, "records are longer than 
 
 /*
  * Slots are held from the moment the victim is known (under its directory's lock) until the call returns, so
- * this bounds how many wanted deletions can be in that state at once; more are counted as lost.
+ * this bounds how many wanted deletions can be in that state at once; more are counted as lost. In tracepoint mode
+ * nothing is held, and each CPU has its own: the daemon makes more of them on machines with more CPUs.
  */
 #define SLOT_COUNT 512
 

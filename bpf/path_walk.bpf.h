@@ -67,6 +67,12 @@ static __always_inline void dentry__link(struct dentry *dentry, struct dentry_li
 	link->name = KERNEL_READ(dentry, d_name.name);
 }
 
+/* A directory that was itself removed leads nowhere, although its old names can still be read. */
+static __always_inline bool dentry__removed(struct dentry *dentry)
+{
+	return KERNEL_READ(dentry, d_parent) != dentry && !KERNEL_READ(dentry, d_hash.pprev);
+}
+
 /* Puts one name before what is there. Returns the new start, or 0 when there is no room. */
 static __always_inline __u64 text__prepend(char *text, __u64 start, const char *name, __u64 length)
 {

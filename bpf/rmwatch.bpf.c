@@ -262,7 +262,9 @@ static __always_inline void removal_call__exit(struct pt_regs___kernel *regs, lo
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct removal_call call;
-	__u32 generation, outcome, index = NO_SLOT;
+	/* The CPU's own: the program stays on it, and the kernel does not run it there again before it has ended. */
+	__u32 index = bpf_get_smp_processor_id();
+	__u32 generation, outcome;
 	struct slot *slot;
 	bool self;
 
@@ -281,7 +283,7 @@ static __always_inline void removal_call__exit(struct pt_regs___kernel *regs, lo
 		COUNT(filtered);
 		return;
 	}
-	slot = slot__take(&index);
+	slot = slot__at(index);
 	if (!slot) {
 		if (!self)
 			COUNT(lost_state_full);
@@ -289,6 +291,10 @@ static __always_inline void removal_call__exit(struct pt_regs___kernel *regs, lo
 	}
 	__builtin_memset(&slot->record, 0, sizeof(slot->record));
 	slot__read_typed(slot, call.name, true);
+	if (!self && slot__typed_unwanted(index, generation, outcome)) {
+		COUNT(filtered);
+		return;
+	}
 	slot__write_base(index, call.dfd);
 	if (slot__filter_joined(index, generation) & outcome || self) {
 		slot__fill_namespace(slot);
@@ -303,7 +309,6 @@ static __always_inline void removal_call__exit(struct pt_regs___kernel *regs, lo
 	} else {
 		COUNT(filtered);
 	}
-	slot__give_back(index);
 }
 
 SEC("tp_btf/sys_exit")

@@ -141,11 +141,15 @@ void ProbeSession::Load(ProbeVariant variant, size_t ring_bytes, bool ask_verifi
       bpf_program__set_log_buf(program, log.data(), log.size());
     }
   }
-  struct bpf_map* ring = bpf_object__find_map_by_name(object_, "ring");
-  int error = bpf_map__set_max_entries(ring, static_cast<__u32>(ring_bytes));
-  if (error != 0) throw ProbeError("size the ring buffer", -error, messages.text());
+  SizeMap("ring", static_cast<__u32>(ring_bytes));
+  if (plan_.mode == AttachMode::kTracepoint) {
+    const int cpus = libbpf_num_possible_cpus();
+    if (cpus < 0) throw ProbeError("count the CPUs", -cpus, messages.text());
+    SizeMap("slots", static_cast<__u32>(cpus));
+    SizeMap("free_slots", 1);
+  }
   const SignalsHeld held;
-  error = bpf_object__load(object_);
+  const int error = bpf_object__load(object_);
   if (error != 0) throw ProbeError("load the BPF programs", -error, messages.text());
 }
 
@@ -175,7 +179,14 @@ void ProbeSession::MapSettings() {
   throw ProbeError("find the probe's settings", ENOENT);
 }
 
+void ProbeSession::SizeMap(const char* name, __u32 entries) {
+  const int error = bpf_map__set_max_entries(bpf_object__find_map_by_name(object_, name), entries);
+  if (error != 0) throw ProbeError(std::string("size the map ") + name, -error);
+}
+
 void ProbeSession::FillFreeSlots() {
+  // Each CPU has a slot of its own then.
+  if (plan_.mode == AttachMode::kTracepoint) return;
   const int fd = MapFd("free_slots");
   const struct bpf_map* map = bpf_object__find_map_by_name(object_, "free_slots");
   // The last one pushed is used first.

@@ -80,6 +80,7 @@ class ProbeSession {
   int MapFd(const char* name) const;
   void Load(ProbeVariant variant, size_t ring_bytes, bool ask_verifier);
   void MapSettings();
+  void SizeMap(const char* name, __u32 entries);
   void FillFreeSlots();
   void FindSelf();
 
