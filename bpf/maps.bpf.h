@@ -56,7 +56,7 @@ _Static_assert(RECORD_BYTES_MAX <= RECORD_BYTES_LIMIT, "records are longer than 
 /*
  * Slots are held from the moment the victim is known (under its directory's lock) until the call returns, so
  * this bounds how many wanted deletions can be in that state at once; more are counted as lost. In tracepoint mode
- * nothing is held, and each CPU has its own: the daemon makes more of them on machines with more CPUs.
+ * nothing is held: the daemon makes one for each CPU, and as many again that are taken to describe processes.
  */
 #define SLOT_COUNT 512
 

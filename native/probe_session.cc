@@ -143,10 +143,11 @@ void ProbeSession::Load(ProbeVariant variant, size_t ring_bytes, bool ask_verifi
   }
   SizeMap("ring", static_cast<__u32>(ring_bytes));
   if (plan_.mode == AttachMode::kTracepoint) {
+    // The first ones belong to the CPUs; of the others each CPU may take one more.
     const int cpus = libbpf_num_possible_cpus();
     if (cpus < 0) throw ProbeError("count the CPUs", -cpus, messages.text());
-    SizeMap("slots", static_cast<__u32>(cpus));
-    SizeMap("free_slots", 1);
+    SizeMap("slots", 2 * static_cast<__u32>(cpus));
+    SizeMap("free_slots", static_cast<__u32>(cpus));
   }
   const SignalsHeld held;
   const int error = bpf_object__load(object_);
@@ -185,12 +186,11 @@ void ProbeSession::SizeMap(const char* name, __u32 entries) {
 }
 
 void ProbeSession::FillFreeSlots() {
-  // Each CPU has a slot of its own then.
-  if (plan_.mode == AttachMode::kTracepoint) return;
   const int fd = MapFd("free_slots");
-  const struct bpf_map* map = bpf_object__find_map_by_name(object_, "free_slots");
+  const __u32 all = bpf_map__max_entries(bpf_object__find_map_by_name(object_, "slots"));
+  const __u32 free = bpf_map__max_entries(bpf_object__find_map_by_name(object_, "free_slots"));
   // The last one pushed is used first.
-  for (__u32 slot = bpf_map__max_entries(map); slot-- > 0;) {
+  for (__u32 slot = all; slot-- > all - free;) {
     if (bpf_map_update_elem(fd, nullptr, &slot, 0) != 0) throw ProbeError("fill the free slots", errno);
   }
 }
