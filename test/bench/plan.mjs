@@ -14,7 +14,7 @@ const GUEST = { rounds: 5, files: 10_000, ext4Files: 5_000, idleSeconds: 10, lon
 const GUEST_QUICK = { rounds: 1, files: 2_000, ext4Files: 1_000, idleSeconds: 2, longRunFiles: 0, watches: 1_000 };
 
 /** Deleted before anything is measured: a daemon in JavaScript, and all of a guest, is compiled while it runs. */
-const WARM_UP_FILES = 20_000;
+const WARM_UP_FILES = 100_000;
 const TREE_FILES_PER_DIRECTORY = 1_000;
 
 function workloads({ files, ext4Files }) {
