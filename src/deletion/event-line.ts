@@ -7,8 +7,9 @@ import {
   DELETION_STILL_OPEN,
   type RecordView,
 } from '../probe/record-view.js';
-import { base64IfLossy, jsonOf } from './byte-text.js';
+import { base64IfLossy } from './byte-text.js';
 import type { Outcome } from './judge.js';
+import type { LineBuffer } from './line-buffer.js';
 import { LineFrame, type UserText } from './line-frame.js';
 import type { ProcessInfo } from './process-table.js';
 import type { Place, ResolvedPath } from './resolved-path.js';
@@ -30,6 +31,34 @@ const FILE_TYPES = new Map([
 
 /** The permission bits as ECS wants them: "0644". */
 const MODES = Array.from({ length: 0o10000 }, (_, mode) => mode.toString(8).padStart(4, '0'));
+
+const LINE_START = Buffer.from('{"@timestamp":"');
+const FILE = Buffer.from(',"file":{');
+const PATH = Buffer.from('"path":"');
+const NAME = Buffer.from('","name":"');
+const AFTER_NAME = Buffer.from('",');
+const SIZE = Buffer.from(',"size":');
+const MTIME = Buffer.from(',"mtime":"');
+const REQUESTED = Buffer.from('"requested_path":"');
+const AFTER_REQUESTED = Buffer.from('",');
+const COMPLETE = Buffer.from('"path_complete":true');
+const INCOMPLETE = Buffer.from('"path_complete":false');
+const HOST_PATH = Buffer.from(',"host_path":"');
+const LAST_LINK = Buffer.from(',"last_link":true');
+const OTHER_LINK = Buffer.from(',"last_link":false');
+const STILL_OPEN = Buffer.from(',"still_open":true');
+const NOT_OPEN = Buffer.from(',"still_open":false');
+const FREED = Buffer.from(',"freed_bytes":');
+
+/** What files of one owner, mode and filesystem have in common. */
+interface FileFrame {
+  readonly mode: number;
+  readonly device: number;
+  readonly fileUid: number;
+  readonly fileGid: number;
+  readonly beforeInode: Uint8Array;
+  readonly beforeSize: Uint8Array;
+}
 
 /** Processes whose frame is remembered; more hardly delete at once. */
 const FRAMES_MAX = 256;
@@ -55,7 +84,7 @@ export interface EventContext {
 
 /**
  * Writes the JSON line of a deletion. It is put together from parts, not from an object: with the parts of the process,
- * the directory and the user ready-made, that takes a fraction of what JSON.stringify needs.
+ * the directory, the file and the user ready-made, that takes a fraction of what JSON.stringify needs.
  */
 export class EventLine {
   private readonly options: EventLineOptions;
@@ -66,7 +95,7 @@ export class EventLine {
   /** By the id of the process. */
   private readonly frames = new Map<number, LineFrame>();
   private lastFrame: LineFrame | undefined;
-  private readonly devices = new Map<number, string>();
+  private lastFile: FileFrame | undefined;
 
   constructor(options: EventLineOptions) {
     this.options = options;
@@ -82,20 +111,25 @@ export class EventLine {
     return linkCount === 1 ? record.allocatedBytes : undefined;
   }
 
-  write(record: RecordView, context: EventContext): string {
+  /** Writes one line to `out`, without its end. */
+  write(out: LineBuffer, record: RecordView, context: EventContext): void {
     const { path, outcome } = context;
     const frame = this.frame(record, context);
-    const shown = path.json === undefined ? '(unknown path)' : path.json.slice(1, -1);
-    return (
-      `{"@timestamp":"${this.timestamps.sinceBoot(record.timeSeconds, record.timeNanoseconds, context.bootOffset)}` +
-      `${frame.beforePath}${shown}${frame.beforeSequence}${context.sequence}${frame.beforeFile}` +
-      `${this.fileJson(record, path)}${frame.beforeRequest}` +
-      `${this.requestedJson(record)}"path_complete":${path.complete}` +
-      (path.bytes === undefined ? '' : `,"path_bytes":"${path.bytes}"`) +
-      (context.hostPlace === undefined ? '' : hostPathJson(context.hostPlace)) +
-      linkJson(record, outcome) +
-      frame.tail
-    );
+    out.part(LINE_START);
+    this.timestamps.writeSinceBoot(out, record.timeSeconds, record.timeNanoseconds, context.bootOffset);
+    out.part(frame.beforePath);
+    const plain = out.jsonText(path.text ?? '(unknown path)');
+    out.part(frame.beforeSequence);
+    out.number(context.sequence);
+    out.part(frame.beforeFile);
+    this.writeFile(out, record, path);
+    out.part(frame.beforeRequest);
+    writeRequested(out, record);
+    out.part(path.complete ? COMPLETE : INCOMPLETE);
+    if (!plain) writeBytes(out, ',"path_bytes":"', path.text!, '"');
+    if (context.hostPlace !== undefined) writeHostPath(out, context.hostPlace);
+    writeLinks(out, record, outcome);
+    out.part(frame.tail);
   }
 
   /** The host part of other lines. */
@@ -117,39 +151,57 @@ export class EventLine {
     return frame;
   }
 
-  private requestedJson(record: RecordView): string {
-    if ((record.flags & DELETION_HAS_TYPED) === 0) return '';
-    const typed = record.latin1(record.typedStart, record.typedLength);
-    const bytes = base64IfLossy(typed);
-    const bytesJson = bytes === undefined ? '' : `"requested_path_bytes":"${bytes}",`;
-    return `"requested_path":${jsonOf(typed)},${bytesJson}`;
-  }
-
-  private fileJson(record: RecordView, path: ResolvedPath): string {
-    const parts = path.fileJson;
-    if ((record.flags & DELETION_HAS_VICTIM) === 0) return parts === '' ? '' : `,"file":{${parts}}`;
-    const { mode } = record;
-    const format = mode & S_IFMT;
-    const type = FILE_TYPES.get(format);
-    // What a directory's size says is its filesystem's secret, and some keep it where the kernel does not look.
-    const size = format === S_IFDIR ? '' : `,"size":${record.size}`;
-    return (
-      `,"file":{${parts}${parts === '' ? '' : ','}${type === undefined ? '' : `"type":"${type}",`}` +
-      `"inode":"${record.inodeText}","device":"${this.deviceText(record.device)}"` +
-      `,"uid":"${record.fileUid}","gid":"${record.fileGid}","mode":"${MODES[mode & 0o7777]}"${size}` +
-      `,"mtime":"${this.mtimes.wallClock(record.mtimeSeconds, record.mtimeNanoseconds)}"}`
-    );
-  }
-
-  private deviceText(device: number): string {
-    let text = this.devices.get(device);
-    if (text === undefined) {
-      // The kernel's dev_t: 12 bits of major, 20 of minor.
-      text = `${device >>> 20}:${device & 0xfffff}`;
-      if (this.devices.size >= 4096) this.devices.clear();
-      this.devices.set(device, text);
+  private writeFile(out: LineBuffer, record: RecordView, { text, place, directoryJson }: ResolvedPath): void {
+    const known = text !== undefined && place !== undefined;
+    const hasVictim = (record.flags & DELETION_HAS_VICTIM) !== 0;
+    if (!known && !hasVictim) return;
+    out.part(FILE);
+    if (known) {
+      out.part(PATH);
+      out.jsonText(text);
+      out.part(NAME);
+      out.jsonText(place.name);
+      out.part(AFTER_NAME);
+      out.part(directoryJson);
+      if (hasVictim) out.ascii(',');
     }
-    return text;
+    if (hasVictim) {
+      const frame = this.fileFrame(record);
+      out.part(frame.beforeInode);
+      if (record.inode <= Number.MAX_SAFE_INTEGER) out.number(record.inode);
+      else out.ascii(record.inodeText);
+      out.part(frame.beforeSize);
+      // What a directory's size says is its filesystem's secret, and some keep it where the kernel does not look.
+      if ((record.mode & S_IFMT) !== S_IFDIR) {
+        out.part(SIZE);
+        out.number(record.size);
+      }
+      out.part(MTIME);
+      this.mtimes.writeWallClock(out, record.mtimeSeconds, record.mtimeNanoseconds);
+      out.ascii('"');
+    }
+    out.ascii('}');
+  }
+
+  private fileFrame(record: RecordView): FileFrame {
+    const { lastFile: last } = this;
+    const { mode, device, fileUid, fileGid } = record;
+    if (last?.mode === mode && last.device === device && last.fileUid === fileUid && last.fileGid === fileGid)
+      return last;
+    const type = FILE_TYPES.get(mode & S_IFMT);
+    // The kernel's dev_t: 12 bits of major, 20 of minor.
+    const deviceText = `${device >>> 20}:${device & 0xfffff}`;
+    this.lastFile = {
+      mode,
+      device,
+      fileUid,
+      fileGid,
+      beforeInode: Buffer.from(`${type === undefined ? '' : `"type":"${type}",`}"inode":"`),
+      beforeSize: Buffer.from(
+        `","device":"${deviceText}","uid":"${fileUid}","gid":"${fileGid}","mode":"${MODES[mode & 0o7777]}"`,
+      ),
+    };
+    return this.lastFile;
   }
 
   private user(uid: number): UserText {
@@ -169,20 +221,40 @@ export class EventLine {
   }
 }
 
-function hostPathJson({ directory, name }: Place): string {
-  const path = `${directory}/${name}`;
-  const bytes = base64IfLossy(path);
-  return `,"host_path":${jsonOf(path)}${bytes === undefined ? '' : `,"host_path_bytes":"${bytes}"`}`;
+/** `,"name":"…"`, the bytes in base64, when they are no UTF-8. */
+function writeBytes(out: LineBuffer, before: string, latin1: string, after: string): void {
+  const bytes = base64IfLossy(latin1);
+  if (bytes === undefined) return;
+  out.ascii(before);
+  out.ascii(bytes);
+  out.ascii(after);
 }
 
-function linkJson(record: RecordView, outcome: Outcome): string {
+function writeRequested(out: LineBuffer, record: RecordView): void {
+  if ((record.flags & DELETION_HAS_TYPED) === 0) return;
+  const { typedStart, typedLength } = record;
+  out.part(REQUESTED);
+  const plain = out.jsonPart(record.bytes, typedStart, typedStart + typedLength);
+  out.part(AFTER_REQUESTED);
+  if (!plain) writeBytes(out, '"requested_path_bytes":"', record.latin1(typedStart, typedLength), '",');
+}
+
+function writeHostPath(out: LineBuffer, { directory, name }: Place): void {
+  const path = `${directory}/${name}`;
+  out.part(HOST_PATH);
+  const plain = out.jsonText(path);
+  out.ascii('"');
+  if (!plain) writeBytes(out, ',"host_path_bytes":"', path, '"');
+}
+
+function writeLinks(out: LineBuffer, record: RecordView, outcome: Outcome): void {
   const { flags } = record;
-  if (outcome === 'failure' || (flags & DELETION_HAS_VICTIM) === 0) return '';
+  if (outcome === 'failure' || (flags & DELETION_HAS_VICTIM) === 0) return;
   const directory = (record.mode & S_IFMT) === S_IFDIR;
-  const open = (flags & DELETION_OPEN_KNOWN) === 0 ? '' : `,"still_open":${(flags & DELETION_STILL_OPEN) !== 0}`;
+  out.part(directory || record.linkCount === 1 ? LAST_LINK : OTHER_LINK);
+  if ((flags & DELETION_OPEN_KNOWN) !== 0) out.part((flags & DELETION_STILL_OPEN) !== 0 ? STILL_OPEN : NOT_OPEN);
   const freed = EventLine.freedBytes(record, outcome);
-  return (
-    `,"last_link":${directory || record.linkCount === 1}${open}` +
-    (freed === undefined ? '' : `,"freed_bytes":${freed}`)
-  );
+  if (freed === undefined) return;
+  out.part(FREED);
+  out.number(freed);
 }

@@ -31,14 +31,14 @@ export interface FrameOptions {
  */
 export class LineFrame {
   /** Between the timestamp and the path of the message. */
-  readonly beforePath: string;
+  readonly beforePath: Uint8Array;
   /** Up to the number of the event. */
-  readonly beforeSequence: string;
+  readonly beforeSequence: Uint8Array;
   /** Up to the file. */
-  readonly beforeFile: string;
+  readonly beforeFile: Uint8Array;
   /** Up to the first member of `rmwatch`. */
-  readonly beforeRequest: string;
-  readonly tail: string;
+  readonly beforeRequest: Uint8Array;
+  readonly tail: Uint8Array;
   private readonly context: FrameContext;
   private readonly words: readonly number[];
 
@@ -50,21 +50,21 @@ export class LineFrame {
     const code = outcome === 'failure' ? errorName(-record.result) : undefined;
     this.context = context;
     this.words = wordsOf(record);
-    this.beforePath = flat('","ecs":{"version":"9.0.0"},"log":{"level":"info"}', `,"message":"${action} `);
-    this.beforeSequence = flat(
+    this.beforePath = encoded('","ecs":{"version":"9.0.0"},"log":{"level":"info"}', `,"message":"${action} `);
+    this.beforeSequence = encoded(
       ` by ${name}[${tgid}] (${user.label})${code === undefined ? '' : `: ${code}`}"`,
       ',"event":{"kind":"event","category":["file"]',
       `,"type":["${outcome === 'failure' ? 'info' : 'deletion'}"],"action":"${action}"`,
       outcome === 'unknown' ? '' : `,"outcome":"${outcome}"`,
       ',"dataset":"rmwatch.deletion","sequence":',
     );
-    this.beforeFile = flat('}', code === undefined ? '' : `,"error":{"code":"${code}"}`, ',"host":', hostJson);
-    this.beforeRequest = flat(
+    this.beforeFile = encoded('}', code === undefined ? '' : `,"error":{"code":"${code}"}`, ',"host":', hostJson);
+    this.beforeRequest = encoded(
       `,"process":{"pid":${tgid},"thread":{"id":${record.tid}},"name":"${name}"${process?.processJson ?? ''}}`,
       `,"user":${user.json},"group":{"id":"${record.gid}"}${process?.containerJson ?? ''}`,
       `,"rule":{"name":${ruleJson}},"rmwatch":{`,
     );
-    this.tail = flat(
+    this.tail = encoded(
       process?.rmwatchJson ?? '',
       `,"mount_namespace":${record.mountNamespace}`,
       `,"via":"${isUring(record) ? 'io_uring' : 'syscall'}","attach":"${attach}"}}`,
@@ -104,7 +104,6 @@ function isUring(record: RecordView): boolean {
   return (record.flags & DELETION_IO_URING) !== 0;
 }
 
-/** One piece of memory: a string that was put together by `+` would be taken apart again in every line. */
-function flat(...parts: string[]): string {
-  return parts.join('');
+function encoded(...parts: string[]): Uint8Array {
+  return Buffer.from(parts.join(''));
 }

@@ -106,6 +106,7 @@ export class Pipeline {
         // One bad record costs neither its batch nor the ledger.
         this.filtered = filtered;
         this.handled = handled;
+        this.parts.lines.cancelLine();
         if (record.kind === RECORD_DELETION && (record.flags & DELETION_SELF) === 0) this.undecodable += 1;
         this.parts.onDefect(error as Error);
       }
@@ -163,17 +164,16 @@ export class Pipeline {
       return;
     }
     this.sequence += 1;
-    this.parts.lines.add(
-      this.parts.line.write(record, {
-        path,
-        hostPlace: mounts !== undefined && this.stillHolds(record.device, mounts) ? hostPlace : undefined,
-        outcome,
-        process,
-        ruleJson: verdict.ruleJson,
-        sequence: this.sequence,
-        bootOffset: this.clocks,
-      }),
-    );
+    this.parts.line.write(this.parts.lines, record, {
+      path,
+      hostPlace: mounts !== undefined && this.stillHolds(record.device, mounts) ? hostPlace : undefined,
+      outcome,
+      process,
+      ruleJson: verdict.ruleJson,
+      sequence: this.sequence,
+      bootOffset: this.clocks,
+    });
+    this.parts.lines.endLine();
   }
 
   private jurisdiction(generation: number): Jurisdiction | undefined {

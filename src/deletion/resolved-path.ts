@@ -9,7 +9,7 @@ import {
   DELETION_PATH_IS_BASE,
   type RecordView,
 } from '../probe/record-view.js';
-import { base64IfLossy, jsonOf, jsonPartOf } from './byte-text.js';
+import { jsonOf } from './byte-text.js';
 import { joinTyped } from './typed-path.js';
 
 /** A name and the directory that held it, in latin1 view; the directory is '' for the root. */
@@ -29,12 +29,10 @@ export interface ResolvedPath {
   readonly onHost: boolean;
   /** Other places of this host that lead to the file, the best first. */
   readonly hostPlaces: readonly Place[];
-  /** The path as a JSON string; undefined when nothing is known. */
-  readonly json: string | undefined;
-  /** `"path":…,"name":…,"directory":…` or ''. */
-  readonly fileJson: string;
-  /** The path in base64 when JSON cannot hold it. */
-  readonly bytes: string | undefined;
+  /** The path in latin1 view; undefined when nothing is known. */
+  readonly text: string | undefined;
+  /** `"directory":…` in JSON; empty when nothing is known. */
+  readonly directoryJson: Uint8Array;
 }
 
 /** PATH_MAX without the NUL: longer names arrive cut to it. */
@@ -42,10 +40,7 @@ const TYPED_MAX = 4095;
 
 interface Directory {
   readonly path: string;
-  /** As parts of JSON strings. */
-  readonly jsonPart: string;
-  readonly fieldJson: string;
-  readonly plain: boolean;
+  readonly json: Uint8Array;
 }
 
 const NOWHERE: readonly Place[] = [];
@@ -55,9 +50,8 @@ const UNKNOWN: ResolvedPath = {
   complete: false,
   onHost: false,
   hostPlaces: NOWHERE,
-  json: undefined,
-  fileJson: '',
-  bytes: undefined,
+  text: undefined,
+  directoryJson: new Uint8Array(0),
 };
 
 /** Turns the bytes of a record into the path of the removed name. */
@@ -93,18 +87,14 @@ export class PathResolver {
     hostPlaces: readonly Place[],
   ): ResolvedPath {
     const slash = path.lastIndexOf('/');
-    const name = path.slice(slash + 1);
     const directory = this.directory(path, Math.max(slash, 0));
-    const nameJson = jsonPartOf(name);
-    const json = directory.plain && nameJson === name ? `"${directory.path}/${name}"` : jsonOf(path);
     return {
-      place: { directory: directory.path, name, cut: (flags & DELETION_PATH_CUT) !== 0 },
+      place: { directory: directory.path, name: path.slice(slash + 1), cut: (flags & DELETION_PATH_CUT) !== 0 },
       complete,
       onHost,
       hostPlaces,
-      json,
-      fileJson: `"path":${json},"name":"${nameJson}","directory":${directory.fieldJson}`,
-      bytes: directory.plain && nameJson === name ? undefined : base64IfLossy(path),
+      text: path,
+      directoryJson: directory.json,
     };
   }
 
@@ -117,8 +107,7 @@ export class PathResolver {
 }
 
 function directoryOf(path: string): Directory {
-  const jsonPart = jsonPartOf(path);
-  return { path, jsonPart, fieldJson: path === '' ? '"/"' : `"${jsonPart}"`, plain: jsonPart === path };
+  return { path, json: Buffer.from(`"directory":${jsonOf(path || '/')}`) };
 }
 
 /** The places of this host that lead to the file. */

@@ -1,3 +1,5 @@
+import type { LineBuffer } from './line-buffer.js';
+
 const SECOND = 1_000_000_000;
 const DAY_SECONDS = 86_400;
 /** What Date can hold; a file can carry any time. */
@@ -20,16 +22,35 @@ export class Timestamps {
   }
 
   wallClock(seconds: number, nanoseconds: number): string {
+    return `${this.secondText(seconds)}.${String(nanoseconds + SECOND).slice(1)}Z`;
+  }
+
+  /** As sinceBoot. */
+  writeSinceBoot(out: LineBuffer, seconds: number, nanoseconds: number, bootOffset: Float64Array): void {
+    const sum = nanoseconds + bootOffset[1]!;
+    const carry = sum >= SECOND ? 1 : 0;
+    this.writeWallClock(out, seconds + bootOffset[0]! + carry, sum - carry * SECOND);
+  }
+
+  /** As wallClock. */
+  writeWallClock(out: LineBuffer, seconds: number, nanoseconds: number): void {
+    out.ascii(this.secondText(seconds));
+    out.ascii('.');
+    out.nineDigits(nanoseconds);
+    out.ascii('Z');
+  }
+
+  private secondText(seconds: number): string {
     // Events come by the thousand in one second.
     if (seconds !== this.second) {
-      this.text = this.secondText(Math.max(-SECONDS_MAX, Math.min(SECONDS_MAX, seconds)));
+      this.text = this.textOf(Math.max(-SECONDS_MAX, Math.min(SECONDS_MAX, seconds)));
       this.second = seconds;
     }
-    return `${this.text}.${String(nanoseconds + SECOND).slice(1)}Z`;
+    return this.text;
   }
 
   /** "2026-11-22T12:34:56". The files of a tree are of many seconds, but of few days: Date is slow. */
-  private secondText(seconds: number): string {
+  private textOf(seconds: number): string {
     const day = Math.floor(seconds / DAY_SECONDS);
     if (day !== this.day) {
       this.dayText = new Date(day * DAY_SECONDS * 1000).toISOString().slice(0, -'00:00:00.000Z'.length);

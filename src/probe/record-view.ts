@@ -40,7 +40,8 @@ const TWO_TO_32 = 2 ** 32;
  * kind then read the members. Offsets come from the generated layout only; records are aligned to eight bytes.
  */
 export class RecordView {
-  private readonly bytes: Buffer;
+  /** All of the ring: what the `Start` accessors point into. */
+  readonly bytes: Buffer;
   private readonly u32: Uint32Array;
   private readonly u16: Uint16Array;
   private base = 0;
@@ -73,6 +74,10 @@ export class RecordView {
   get processId(): number {
     return this.wide(DELETION.process_id[0]);
   }
+  /** Exact up to 2^53. */
+  get inode(): number {
+    return this.wide(DELETION.inode[0]);
+  }
   get inodeText(): string {
     return this.wideText(DELETION.inode[0]);
   }
@@ -83,7 +88,8 @@ export class RecordView {
     return this.wide(DELETION.allocated_bytes[0]);
   }
   get mtimeSeconds(): number {
-    return Number(this.bytes.readBigInt64LE(this.base + DELETION.mtime_seconds[0]));
+    const at = (this.base + DELETION.mtime_seconds[0]) >> 2;
+    return this.u32[at]! + (this.u32[at + 1]! | 0) * TWO_TO_32;
   }
   get mtimeNanoseconds(): number {
     return this.word(DELETION.mtime_nanoseconds[0]);

@@ -5,6 +5,9 @@ export class BoundedCache<V> {
   /** A Map iterates in order of insertion: the first key is the one not used for longest. */
   private readonly entries = new Map<string, V>();
   private weight = 0;
+  /** The one asked for last, which most often is the next one, too. */
+  private newestKey: string | undefined;
+  private newest: V | undefined;
 
   constructor(weightMax: number, weigh: (value: V) => number) {
     this.weightMax = weightMax;
@@ -16,10 +19,13 @@ export class BoundedCache<V> {
   }
 
   get(key: string): V | undefined {
+    if (key === this.newestKey) return this.newest;
     const value = this.entries.get(key);
     if (value === undefined) return undefined;
     this.entries.delete(key);
     this.entries.set(key, value);
+    this.newestKey = key;
+    this.newest = value;
     return value;
   }
 
@@ -32,5 +38,7 @@ export class BoundedCache<V> {
       this.weight -= this.weigh(oldValue);
     }
     this.entries.set(key, value);
+    this.newestKey = key;
+    this.newest = value;
   }
 }

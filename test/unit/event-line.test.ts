@@ -23,6 +23,7 @@ import {
 } from '../../src/probe/record-view.js';
 import { validateEventLine } from '../support/event-schema.js';
 import { deletionRecord, processRecord, processTextRecord, viewOf } from '../support/records.js';
+import { writtenLine } from '../support/written-line.js';
 import { randomFrom } from './plain-glob.js';
 
 const OPTIONS: EventLineOptions = {
@@ -70,7 +71,7 @@ const TEXTS = { path: '/var/lib/app/a.db', typed: 'a.db', comm: 'rm' };
 // biome-ignore lint/suspicious/noExplicitAny: tests look at all of it
 function lineOf({ members, texts, outcome = 'success', options }: Case): any {
   const record = viewOf(deletionRecord({ ...FILE, flags: FOUND, ...members }, { ...TEXTS, ...texts }));
-  const line = new EventLine({ ...OPTIONS, ...options }).write(record, {
+  const line = writtenLine(new EventLine({ ...OPTIONS, ...options }), record, {
     path: new PathResolver().resolve(record, undefined),
     hostPlace: undefined,
     outcome,
@@ -238,7 +239,7 @@ describe('EventLine', () => {
       sequence: 1,
     };
     const path = new PathResolver().resolve(view, undefined);
-    const event = parsed(new EventLine(OPTIONS).write(view, { ...context, path, bootOffset: BOOT_OFFSET }));
+    const event = parsed(writtenLine(new EventLine(OPTIONS), view, { ...context, path, bootOffset: BOOT_OFFSET }));
     expect(event.message).toBe('unlink (unknown path) by bad[4242] (root): EFAULT');
     expect(event).not.toHaveProperty('file');
     expect(event.rmwatch).toMatchObject({ path_complete: false });
@@ -291,7 +292,7 @@ describe('EventLine', () => {
     );
     const write = (line: EventLine, { record, ruleJson }: (typeof cases)[number]) => {
       const known = (record.flags & DELETION_RESULT_KNOWN) !== 0;
-      return line.write(record, {
+      return writtenLine(line, record, {
         path: new PathResolver().resolve(record, undefined),
         hostPlace: undefined,
         outcome: !known ? 'unknown' : record.result === 0 ? 'success' : 'failure',
@@ -329,7 +330,7 @@ describe('EventLine', () => {
     };
     const users = [undefined, 'first', 'second', undefined].map((now) => {
       name = now;
-      const { user, message } = parsed(line.write(record, { ...context, bootOffset: BOOT_OFFSET }));
+      const { user, message } = parsed(writtenLine(line, record, { ...context, bootOffset: BOOT_OFFSET }));
       return [user, message.split(' ').at(-1)];
     });
     expect(users).toEqual([
@@ -388,7 +389,7 @@ it(`carries any bytes, seed ${SEED}`, () => {
       ),
     );
     const resolved = paths.resolve(record, mounts);
-    const written = line.write(record, {
+    const written = writtenLine(line, record, {
       path: resolved,
       hostPlace: resolved.hostPlaces[0],
       outcome: 'success',

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { textOf } from '../../src/deletion/byte-text.js';
 import { PathResolver, type ResolvedPath } from '../../src/deletion/resolved-path.js';
 import { MountTable } from '../../src/enrich/mount-table.js';
 import {
@@ -13,9 +14,9 @@ import { deletionRecord, viewOf } from '../support/records.js';
 
 const ENAMETOOLONG = 36;
 
-/** The members of "file" as a line has them. */
-function fileOf(path: ResolvedPath): unknown {
-  return JSON.parse(`{${path.fileJson}}`);
+/** The path, its name and its directory, as text. */
+function fileOf({ text, place, directoryJson }: ResolvedPath): unknown {
+  return { path: textOf(text!), name: textOf(place!.name), ...JSON.parse(`{${Buffer.from(directoryJson)}}`) };
 }
 
 function resolveFound(path: string, flags = DELETION_HAS_VICTIM | DELETION_PATH_COMPLETE): ResolvedPath {
@@ -38,19 +39,18 @@ describe('a file that the kernel found', () => {
   ])('is told with %s', (_what, path, directory, name) => {
     const resolved = resolveFound(path);
     expect(fileOf(resolved)).toEqual({ path, name, directory });
-    expect(JSON.parse(resolved.json!)).toBe(path);
-    expect(resolved).toMatchObject({ complete: true, bytes: undefined, hostPlaces: [] });
+    expect(resolved).toMatchObject({ complete: true, text: path, hostPlaces: [] });
   });
 
   it('has its names in latin1 view for the patterns, and as text in the line', () => {
     const resolved = resolveFound(Buffer.from('/ü/日').toString('latin1'));
-    expect(resolved).toMatchObject({ place: { directory: '/\xc3\xbc', name: '\xe6\x97\xa5' }, bytes: undefined });
+    expect(resolved).toMatchObject({ place: { directory: '/\xc3\xbc', name: '\xe6\x97\xa5' } });
     expect(fileOf(resolved)).toEqual({ path: '/ü/日', name: '日', directory: '/ü' });
   });
 
   it.each(['/a/\xff', '/\xff/a', '/\xe9\n/\xe9"', '/a/\xf0\x9f\x98'])('tells the bytes of %j', (path) => {
     const resolved = resolveFound(path);
-    expect(Buffer.from(resolved.bytes!, 'base64').toString('latin1')).toBe(path);
+    expect(resolved.text).toBe(path);
     expect(fileOf(resolved)).toMatchObject({ path: Buffer.from(path, 'latin1').toString() });
   });
 
@@ -118,7 +118,7 @@ describe('a name that was only typed', () => {
 
   it('that could not be read tells nothing', () => {
     const resolved = resolveTyped('/srv', undefined, -14);
-    expect(resolved).toMatchObject({ place: undefined, complete: false, json: undefined, fileJson: '' });
+    expect(resolved).toMatchObject({ place: undefined, complete: false, text: undefined });
   });
 
   it('can be the root', () => {
