@@ -55,6 +55,8 @@ Napi::Function Probe::Define(Napi::Env env) {
                          InstanceMethod("ring", &Probe::Ring),
                          InstanceMethod("collect", &Probe::Collect),
                          InstanceMethod("release", &Probe::Release),
+                         InstanceMethod("openBacklog", &Probe::OpenBacklog),
+                         InstanceMethod("closeBacklog", &Probe::CloseBacklog),
                          InstanceMethod("arm", &Probe::Arm),
                          InstanceMethod("onReadable", &Probe::OnReadable),
                          InstanceMethod("usedBytes", &Probe::UsedBytes),
@@ -84,14 +86,26 @@ void Probe::OnEnvironmentEnd(void* probe) { static_cast<Probe*>(probe)->TakeDown
 
 void Probe::TakeDown() {
   readable_.reset();
-  // JavaScript must not reach the ring's memory once it is unmapped.
-  if (!ring_.IsEmpty()) {
-    Napi::HandleScope scope(env_);
-    Napi::ArrayBuffer buffer = ring_.Value();
-    if (!buffer.IsEmpty() && !buffer.IsDetached()) buffer.Detach();
-    ring_.Reset();
-  }
+  DetachView(ring_);
+  DetachView(backlog_);
   session_.reset();
+}
+
+Napi::Value Probe::View(Napi::Reference<Napi::ArrayBuffer>& view, const uint8_t* data, size_t size) {
+  if (view.IsEmpty()) {
+    // The kernel maps the ring read-only: a write from JavaScript would be a fault, and there is none.
+    view = Napi::Reference<Napi::ArrayBuffer>::New(Napi::ArrayBuffer::New(env_, const_cast<uint8_t*>(data), size), 1);
+  }
+  return view.Value();
+}
+
+void Probe::DetachView(Napi::Reference<Napi::ArrayBuffer>& view) {
+  // JavaScript must not reach the memory once it is unmapped.
+  if (view.IsEmpty()) return;
+  Napi::HandleScope scope(env_);
+  Napi::ArrayBuffer buffer = view.Value();
+  if (!buffer.IsEmpty() && !buffer.IsDetached()) buffer.Detach();
+  view.Reset();
 }
 
 ProbeSession& Probe::Session(Napi::Env env) {
@@ -154,14 +168,8 @@ Napi::Value Probe::SetFilter(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Probe::Ring(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  RingReader& ring = Session(env).ring();
-  if (ring_.IsEmpty()) {
-    // The kernel maps it read-only: a write from JavaScript would be a fault, and there is none.
-    ring_ = Napi::Reference<Napi::ArrayBuffer>::New(
-        Napi::ArrayBuffer::New(env, const_cast<uint8_t*>(ring.data()), ring.mapped_size()), 1);
-  }
-  return ring_.Value();
+  RingReader& ring = Session(info.Env()).ring();
+  return View(ring_, ring.data(), ring.mapped_size());
 }
 
 Napi::Value Probe::Collect(const Napi::CallbackInfo& info) {
@@ -171,13 +179,41 @@ Napi::Value Probe::Collect(const Napi::CallbackInfo& info) {
     throw Napi::TypeError::New(env, "offsets: expected a Uint32Array");
   }
   Napi::Uint32Array offsets = info[0].As<Napi::Uint32Array>();
-  return Napi::Number::New(env,
-                           static_cast<double>(Session(env).ring().Collect(offsets.Data(), offsets.ElementLength())));
+  ProbeSession& session = Session(env);
+  Backlog* backlog = session.backlog();
+  const size_t most = offsets.ElementLength();
+  const size_t count = backlog != nullptr && backlog->open() ? backlog->Collect(offsets.Data(), most)
+                                                             : session.ring().Collect(offsets.Data(), most);
+  return Napi::Number::New(env, static_cast<double>(count));
 }
 
 Napi::Value Probe::Release(const Napi::CallbackInfo& info) {
-  Session(info.Env()).ring().Release();
+  ProbeSession& session = Session(info.Env());
+  Backlog* backlog = session.backlog();
+  if (backlog != nullptr && backlog->open()) {
+    backlog->Release();
+  } else {
+    session.ring().Release();
+  }
   return info.Env().Undefined();
+}
+
+Napi::Value Probe::OpenBacklog(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  ProbeSession& session = Session(env);
+  if (info.Length() < 1 || !info[0].IsNumber()) throw Napi::TypeError::New(env, "bytes: expected a number");
+  const double bytes = info[0].As<Napi::Number>().DoubleValue();
+  // Offsets have 32 bits, and the longest record must fit.
+  if (!(bytes >= 65536 && bytes <= UINT32_MAX) || static_cast<uint64_t>(bytes) % 65536 != 0) {
+    throw Napi::RangeError::New(env, "bytes: expected a multiple of 65536 below 4294967296");
+  }
+  Backlog& backlog = WithJsErrors(env, [&]() -> Backlog& { return session.OpenBacklog(static_cast<size_t>(bytes)); });
+  return View(backlog_, backlog.data(), backlog.size());
+}
+
+Napi::Value Probe::CloseBacklog(const Napi::CallbackInfo& info) {
+  Backlog* backlog = Session(info.Env()).backlog();
+  return Napi::Boolean::New(info.Env(), backlog == nullptr || backlog->Close());
 }
 
 Napi::Value Probe::Arm(const Napi::CallbackInfo& info) {
@@ -218,7 +254,12 @@ Napi::Value Probe::OnReadable(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Probe::UsedBytes(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(Session(info.Env()).ring().UsedBytes()));
+  ProbeSession& session = Session(info.Env());
+  Backlog* backlog = session.backlog();
+  // In this order what moves meanwhile counts twice, not never.
+  const size_t in_ring = session.ring().UsedBytes();
+  const size_t behind_it = backlog == nullptr ? 0 : backlog->UsedBytes();
+  return Napi::Number::New(info.Env(), static_cast<double>(in_ring + behind_it));
 }
 
 Napi::Value Probe::ReadCounters(const Napi::CallbackInfo& info) {

@@ -25,6 +25,8 @@ class Probe : public Napi::ObjectWrap<Probe> {
   Napi::Value Ring(const Napi::CallbackInfo& info);
   Napi::Value Collect(const Napi::CallbackInfo& info);
   Napi::Value Release(const Napi::CallbackInfo& info);
+  Napi::Value OpenBacklog(const Napi::CallbackInfo& info);
+  Napi::Value CloseBacklog(const Napi::CallbackInfo& info);
   Napi::Value Arm(const Napi::CallbackInfo& info);
   Napi::Value OnReadable(const Napi::CallbackInfo& info);
   Napi::Value UsedBytes(const Napi::CallbackInfo& info);
@@ -36,6 +38,9 @@ class Probe : public Napi::ObjectWrap<Probe> {
 
   ProbeSession& Session(Napi::Env env);
   void TakeDown();
+  /// JavaScript's view of memory that the session owns.
+  Napi::Value View(Napi::Reference<Napi::ArrayBuffer>& view, const uint8_t* data, size_t size);
+  void DetachView(Napi::Reference<Napi::ArrayBuffer>& view);
   static void OnEnvironmentEnd(void* probe);
 
   napi_env env_;
@@ -43,5 +48,6 @@ class Probe : public Napi::ObjectWrap<Probe> {
   std::unique_ptr<ReadableFd> readable_;
   Napi::FunctionReference on_readable_;
   Napi::Reference<Napi::ArrayBuffer> ring_;
+  Napi::Reference<Napi::ArrayBuffer> backlog_;
   std::unique_ptr<Napi::AsyncContext> context_;
 };

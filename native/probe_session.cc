@@ -99,9 +99,19 @@ ProbeSession::ProbeSession(AttachMode mode, size_t ring_bytes, bool ask_verifier
 
 ProbeSession::~ProbeSession() {
   Detach();
+  backlog_.reset();
   ring_.reset();
   munmap(bss_, bss_bytes_);
   bpf_object__close(object_);
+}
+
+Backlog& ProbeSession::OpenBacklog(size_t bytes) {
+  if (ring_->Collected()) throw ProbeError("open the backlog before records are released", EBUSY);
+  if (backlog_ == nullptr)
+    backlog_ = std::make_unique<Backlog>(*ring_, bytes);
+  else
+    backlog_->Open();
+  return *backlog_;
 }
 
 struct bpf_program* ProbeSession::Program(const char* name) const {

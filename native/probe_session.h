@@ -8,6 +8,7 @@
 
 #include "../bpf/record.h"
 #include "attach_plan.h"
+#include "backlog.h"
 #include "embedded_objects.h"
 #include "ring_reader.h"
 
@@ -61,6 +62,10 @@ class ProbeSession {
   const AttachPlan& plan() const { return plan_; }
   ProbeVariant variant() const { return variant_; }
   RingReader& ring() { return *ring_; }
+  /// Null until there was one.
+  Backlog* backlog() { return backlog_.get(); }
+  /// Begins to take records out of the ring into memory, `bytes` of them at most; for a second time, again. Throws.
+  Backlog& OpenBacklog(size_t bytes);
   volatile probe_settings& settings() { return *settings_; }
   std::vector<LoadedProgram> Programs() const;
 
@@ -91,6 +96,7 @@ class ProbeSession {
   /// What the verifier said of each program, by name; empty unless it was asked.
   std::map<std::string, std::vector<char>> verifier_logs_;
   std::unique_ptr<RingReader> ring_;
+  std::unique_ptr<Backlog> backlog_;
   void* bss_ = nullptr;
   size_t bss_bytes_ = 0;
   volatile probe_settings* settings_ = nullptr;

@@ -37,20 +37,34 @@ RingReader::~RingReader() {
   munmap(const_cast<uint64_t*>(producer_), page_ + mapped_size_);
 }
 
-size_t RingReader::Collect(uint32_t* offsets, size_t most) {
-  const uint64_t produced = __atomic_load_n(producer_, __ATOMIC_ACQUIRE);
-  size_t count = 0;
-  while (position_ < produced && count < most) {
+const uint8_t* RingReader::Next(uint32_t* length) {
+  while (position_ < __atomic_load_n(producer_, __ATOMIC_ACQUIRE)) {
     const uint64_t at = position_ & (size_ - 1);
     const uint32_t header = __atomic_load_n(reinterpret_cast<const uint32_t*>(data_ + at), __ATOMIC_ACQUIRE);
     // Records become readable in order: an unfinished one holds back those behind it.
     if (header & BPF_RINGBUF_BUSY_BIT) break;
-    const uint32_t length = header & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
-    if (!(header & BPF_RINGBUF_DISCARD_BIT)) offsets[count++] = static_cast<uint32_t>(at + BPF_RINGBUF_HDR_SZ);
-    position_ += (length + BPF_RINGBUF_HDR_SZ + 7) & ~uint64_t{7};
+    *length = header & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
+    if (!(header & BPF_RINGBUF_DISCARD_BIT)) return data_ + at + BPF_RINGBUF_HDR_SZ;
+    Advance(*length);
+  }
+  return nullptr;
+}
+
+void RingReader::Advance(uint32_t length) { position_ += (length + BPF_RINGBUF_HDR_SZ + 7) & ~uint64_t{7}; }
+
+size_t RingReader::Collect(uint32_t* offsets, size_t most) {
+  size_t count = 0;
+  uint32_t length;
+  while (count < most) {
+    const uint8_t* record = Next(&length);
+    if (record == nullptr) break;
+    offsets[count++] = static_cast<uint32_t>(record - data_);
+    Advance(length);
   }
   return count;
 }
+
+bool RingReader::Collected() const { return position_ != __atomic_load_n(consumer_, __ATOMIC_RELAXED); }
 
 void RingReader::Release() { __atomic_store_n(consumer_, position_, __ATOMIC_RELEASE); }
 

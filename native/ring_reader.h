@@ -23,12 +23,28 @@ class RingReader {
 
   /// Writes the offsets in data() of the next finished records, `most` at most. They stay until Release().
   size_t Collect(uint32_t* offsets, size_t most);
+  /// Hands the next finished records to `take(record, length)`, one by one, until there are none or it returns false:
+  /// that one comes again. The space of those that were taken goes back to the kernel. Nothing may be collected.
+  template <typename Take>
+  void Consume(Take take) {
+    const uint8_t* record;
+    uint32_t length;
+    while ((record = Next(&length)) != nullptr && take(record, length)) Advance(length);
+    Release();
+  }
+  /// Whether anything collected was not yet released.
+  bool Collected() const;
   /// Gives the space of everything collected so far back to the kernel.
   void Release();
   /// Bytes that the kernel has reserved and that were not given back.
   size_t UsedBytes() const;
 
  private:
+  /// The next finished record, or null; passes those that the kernel discarded.
+  const uint8_t* Next(uint32_t* length);
+  /// Passes a record.
+  void Advance(uint32_t length);
+
   int fd_;
   size_t size_;
   size_t mapped_size_;

@@ -153,7 +153,11 @@ function registerPipelineMetrics(registry: Registry, sources: MetricsSources): v
     'Capacity of the ring buffer between kernel and daemon.',
     (counts) => counts.ringBytes,
   );
-  gauge('rmwatch_ring_buffer_used_bytes', 'Bytes in the ring buffer not yet read.', (counts) => counts.ringUsedBytes);
+  gauge(
+    'rmwatch_ring_buffer_used_bytes',
+    'Bytes of records not yet read; more than the ring holds when it has overflowed into memory.',
+    (counts) => counts.ringUsedBytes,
+  );
 }
 
 function registerStateMetrics(registry: Registry, sources: MetricsSources): void {

@@ -13,9 +13,8 @@ export interface EventWriterOptions extends OutputHealthCallbacks {
   readonly retryMs?: number;
 }
 
-/** With a ring of 16 MiB, what a fast deleter makes in about two seconds: so long may a reader of the log pause. */
-const DEFAULT_QUEUE_BYTES = 192 * 1024 * 1024;
-/** With more than this waiting, events had better stay in the ring, whose memory is there anyway and holds more of them. */
+const DEFAULT_QUEUE_BYTES = 64 * 1024 * 1024;
+/** With more than this waiting, events had better stay records, of which the same memory holds five times as many. */
 const CONGESTED_BYTES = 8 * 1024 * 1024;
 const DEFAULT_STALL_MS = 5_000;
 const DEFAULT_RETRY_MS = 1_000;
@@ -89,6 +88,11 @@ export class EventWriter {
    */
   get congested(): boolean {
     return !this.failed && !this.stalled && this.queue.bytes > Math.min(CONGESTED_BYTES, this.queue.limitBytes / 2);
+  }
+
+  /** As `congested`, with little room left. */
+  get nearlyFull(): boolean {
+    return !this.failed && !this.stalled && this.queue.bytes > this.queue.limitBytes * 0.75;
   }
 
   /** A reader takes what is written, and more waits for it: it gets the rest sooner if the caller pauses in between. */

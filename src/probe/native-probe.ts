@@ -37,10 +37,19 @@ export interface NativeProbe {
   collect(offsets: Uint32Array): number;
   /** Gives the collected records' memory back to the kernel. */
   release(): void;
+  /**
+   * From now on a thread empties the ring into memory of this process, of which it takes `bytes` at most, a multiple of
+   * 64 KiB, and only as records wait. `collect` and `release` are about that memory until `closeBacklog` has returned
+   * true; it is returned, and is always the same. Nothing may be collected. Throws a NativeError.
+   */
+  openBacklog(bytes: number): ArrayBuffer;
+  /** The thread leaves the ring alone. True: the memory is empty, and `collect` is about the ring again. */
+  closeBacklog(): boolean;
   /** True: the callback of `onReadable` comes with the next record. False: there is something to read already. */
   arm(): boolean;
   /** The callback runs once for each `arm` that returned true. */
   onReadable(callback: () => void): void;
+  /** Bytes of records that wait, in the ring and in the backlog. */
   usedBytes(): number;
   readCounters(): KernelCounters;
   /** Hook runs that the kernel left out, as far as it tells. */

@@ -13,8 +13,25 @@ const PAUSE_MS = 20;
 /** With so much of the ring in use after a batch, or after a small one that was full, the next one follows at once. */
 const HURRY_FRACTION = 1 / 16;
 
+/** With so much of the ring in use, a thread begins to empty it into memory; two deleters fill the rest in 0.2 s. */
+const BACKLOG_FRACTION = 1 / 8;
+/** Room for a backlog, in rings: for 16 MiB 192 MiB, where some 700,000 deletions wait. */
+const BACKLOG_RINGS = 12;
+const BACKLOG_BYTES_MAX = 2 ** 30;
+
 /** How the drain may go on: by whole batches, by small ones, or not for now: the output is congested. */
 export type Pace = 'full' | 'small' | 'wait';
+
+export interface RingDrainOptions {
+  readonly probe: NativeProbe;
+  /** The size of the ring, of which a little is mapped twice. */
+  readonly ringBytes: number;
+  readonly handle: BatchHandler;
+  /** Asked before every batch. */
+  readonly pace: () => Pace;
+  /** Something is wrong, and the drain goes on without it; said once. */
+  readonly onProblem: (message: string) => void;
+}
 
 export type BatchHandler = (record: RecordView, offsets: Uint32Array, count: number) => void;
 
@@ -22,31 +39,35 @@ export type BatchHandler = (record: RecordView, offsets: Uint32Array, count: num
  * Empties the ring. While nothing comes it sleeps in the event loop and costs nothing: the kernel wakes it for the
  * first record. From then on it looks every 20 ms by itself, in which time the kernel wakes nobody, until a look finds
  * nothing: measured, a wake-up for each record would cost the deleting process ten times as much as the record.
+ *
+ * A flood is faster than the event loop. As soon as the ring fills up, a thread takes the records out of it (see
+ * native/backlog.h), and they are handled from there until none is left.
  */
 export class RingDrain {
+  /** Records that can wait until some are lost, in bytes. */
+  readonly roomBytes: number;
+  private readonly options: RingDrainOptions;
   private readonly probe: NativeProbe;
-  private readonly handle: BatchHandler;
-  private readonly pace: () => Pace;
   private readonly record: RecordView;
   private readonly offsets = new Uint32Array(BATCH_RECORDS);
   private readonly smallOffsets = new Uint32Array(SMALL_BATCH_RECORDS);
-  private readonly ringBytes: number;
+  private readonly backlogBytes: number;
+  /** 'closing': what it holds is still to be handled. */
+  private backlog: 'closed' | 'open' | 'closing' | 'impossible' = 'closed';
+  private backlogRecord: RecordView | undefined;
   private timer: NodeJS.Timeout | undefined;
   private immediate: NodeJS.Immediate | undefined;
   private stopped = false;
   /** Looks at the ring so far: tells a watchdog that the drain lives. */
   turns = 0;
 
-  /**
-   * `ringBytes`: the size of the ring, of which a little is mapped twice. `pace` is asked before every batch.
-   */
-  constructor(probe: NativeProbe, ringBytes: number, handle: BatchHandler, pace: () => Pace) {
-    this.probe = probe;
-    this.handle = handle;
-    this.pace = pace;
-    this.ringBytes = ringBytes;
-    this.record = new RecordView(probe.ring());
-    probe.onReadable(() => this.turn());
+  constructor(options: RingDrainOptions) {
+    this.options = options;
+    this.probe = options.probe;
+    this.backlogBytes = Math.min(options.ringBytes * BACKLOG_RINGS, BACKLOG_BYTES_MAX);
+    this.roomBytes = options.ringBytes + this.backlogBytes;
+    this.record = new RecordView(this.probe.ring());
+    this.probe.onReadable(() => this.turn());
   }
 
   start(): void {
@@ -67,12 +88,13 @@ export class RingDrain {
   private turn(): void {
     this.turns += 1;
     if (this.stopped) return;
-    const pace = this.pace();
+    const pace = this.options.pace();
+    this.chooseSource();
     const offsets = pace === 'small' ? this.smallOffsets : this.offsets;
     const handled = pace === 'wait' ? -1 : this.batch(offsets);
     if (handled === 0) {
       this.rest();
-    } else if ((pace === 'small' && handled === offsets.length) || (handled > 0 && this.isFilling())) {
+    } else if ((pace === 'small' && handled === offsets.length) || (handled > 0 && this.isFilling(HURRY_FRACTION))) {
       this.immediate = setImmediate(() => this.turn());
     } else {
       this.timer = setTimeout(() => this.turn(), PAUSE_MS);
@@ -80,16 +102,42 @@ export class RingDrain {
   }
 
   private rest(): void {
-    if (!this.probe.arm()) this.timer = setTimeout(() => this.turn(), PAUSE_MS);
+    if (this.hasBacklog || !this.probe.arm()) this.timer = setTimeout(() => this.turn(), PAUSE_MS);
   }
 
-  private isFilling(): boolean {
-    return this.probe.usedBytes() > this.ringBytes * HURRY_FRACTION;
+  private get hasBacklog(): boolean {
+    return this.backlog === 'open' || this.backlog === 'closing';
+  }
+
+  private isFilling(fraction: number): boolean {
+    return this.probe.usedBytes() > this.options.ringBytes * fraction;
+  }
+
+  /** Has the ring emptied into memory while it fills up, and reads it in place otherwise. */
+  private chooseSource(): void {
+    const { backlog } = this;
+    if (backlog === 'impossible') return;
+    if (backlog !== 'open' && this.isFilling(BACKLOG_FRACTION)) this.openBacklog();
+    else if (backlog !== 'closed' && !this.isFilling(HURRY_FRACTION)) {
+      this.backlog = this.probe.closeBacklog() ? 'closed' : 'closing';
+    }
+  }
+
+  private openBacklog(): void {
+    try {
+      const memory = this.probe.openBacklog(this.backlogBytes);
+      this.backlogRecord ??= new RecordView(memory);
+      this.backlog = 'open';
+    } catch (error) {
+      this.backlog = 'impossible';
+      this.options.onProblem(`a flood will not find room in memory: ${(error as Error).message}`);
+    }
   }
 
   private batch(offsets: Uint32Array): number {
     const count = this.probe.collect(offsets);
-    if (count > 0) this.handle(this.record, offsets, count);
+    const record = this.hasBacklog ? this.backlogRecord! : this.record;
+    if (count > 0) this.options.handle(record, offsets, count);
     // Also without records: discarded ones were passed.
     this.probe.release();
     return count;

@@ -16,6 +16,7 @@ import { type OpenedProbe, openProbe } from '../probe/open-probe.js';
 import { RingDrain } from '../probe/ring-drain.js';
 import { type EventOutput, openEventOutput } from './event-output.js';
 import { LossReporter } from './loss-reporter.js';
+import { paceOf } from './pace.js';
 import { SelfTest, type SelfTestResult } from './self-test.js';
 import { Systemd } from './systemd.js';
 import { WatchState } from './watch-state.js';
@@ -97,17 +98,19 @@ export class Daemon {
       diagnostics.warn("cannot tell this host's mount namespace: every process counts as the host's");
     }
     this.selfTest = new SelfTest(opened.mode);
-    this.drain = new RingDrain(
-      opened.probe,
-      ringBufferBytes,
-      (record, offsets, count) => this.pipeline!.handleBatch(record, offsets, count),
-      () => {
-        // A ring that fills up loses events; lines may wait in memory instead, up to a limit.
-        if (opened.probe.usedBytes() > ringBufferBytes / 2) return 'full';
-        const { writer } = this.output!;
-        return writer.congested ? 'wait' : writer.awaitsReader ? 'small' : 'full';
-      },
-    );
+    const drain: RingDrain = new RingDrain({
+      probe: opened.probe,
+      ringBytes: ringBufferBytes,
+      handle: (record, offsets, count) => this.pipeline!.handleBatch(record, offsets, count),
+      pace: () =>
+        paceOf(
+          opened.probe.usedBytes(),
+          { ringBytes: ringBufferBytes, roomBytes: drain.roomBytes },
+          this.output!.writer,
+        ),
+      onProblem: (message) => diagnostics.warn(message),
+    });
+    this.drain = drain;
     this.drain.start();
     this.watches.follow(binding);
     this.http = await startHttpServer({

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { loadBinding, type NativeProbe } from '../../src/probe/native-probe.js';
 import { openProbe, ProbeUnavailableError } from '../../src/probe/open-probe.js';
 import { RECORD_LAYOUT } from '../../src/probe/record-layout.generated.js';
@@ -125,6 +125,119 @@ test('counts what a full ring could not take', () => {
   expect(lostRingFull).toBeGreaterThan(0);
   expect(seen).toBe(submitted + filtered + lostRingFull);
   rmSync(directory, { recursive: true });
+});
+
+describe('a backlog', () => {
+  const RING = 1 << 20;
+  let directory: string;
+
+  beforeEach(() => {
+    directory = mkdtempSync('/dev/shm/rmwatch-backlog-');
+  });
+  afterEach(() => {
+    rmSync(directory, { recursive: true });
+  });
+
+  function attached(ringBytes = RING): NativeProbe {
+    const probe = new binding.Probe({ mode: 'tracepoint', ringBytes });
+    opened.push(probe);
+    probe.setFilter(EVERYTHING);
+    probe.attach();
+    return probe;
+  }
+
+  /** Names of lengths that differ, so that records do. */
+  const nameOf = (number: number) => join(directory, `${number}-${'n'.repeat(number % 150)}`);
+
+  function remove(from: number, to: number): void {
+    for (let number = from; number < to; number++) {
+      writeFileSync(nameOf(number), '');
+      unlinkSync(nameOf(number));
+    }
+  }
+
+  /** The numbers of the own deletions that wait in `memory`. */
+  function numbersIn(probe: NativeProbe, memory: ArrayBuffer): number[] {
+    const record = new RecordView(memory);
+    const offsets = new Uint32Array(100);
+    const numbers: number[] = [];
+    for (let count = probe.collect(offsets); count > 0; count = probe.collect(offsets)) {
+      for (const offset of offsets.subarray(0, count)) {
+        record.moveTo(offset);
+        if (record.kind !== RECORD_DELETION || (record.flags & DELETION_SELF) === 0) continue;
+        const typed = record.latin1(record.typedStart, record.typedLength);
+        const number = Number(/(\d+)-n*$/.exec(typed)?.[1]);
+        expect(typed).toBe(nameOf(number));
+        numbers.push(number);
+      }
+      probe.release();
+    }
+    return numbers;
+  }
+
+  const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
+
+  test('takes what is far too much for the ring, in order, and leaves the ring to others again', () => {
+    const probe = attached();
+    const memory = probe.openBacklog(32 << 20);
+    remove(0, 20_000);
+    expect(probe.usedBytes()).toBeGreaterThan(4 * RING);
+    expect(probe.closeBacklog()).toBe(false);
+    expect(numbersIn(probe, memory)).toEqual(range(0, 20_000));
+    expect(probe.closeBacklog()).toBe(true);
+    expect(probe.readCounters().lostRingFull).toBe(0);
+    remove(0, 10);
+    expect(numbersIn(probe, probe.ring())).toEqual(range(0, 10));
+    expect(probe.openBacklog(32 << 20)).toBe(memory);
+    remove(10, 20);
+    expect(numbersIn(probe, memory)).toEqual(range(10, 20));
+  });
+
+  test('uses its memory again and again', () => {
+    const probe = attached();
+    const memory = probe.openBacklog(65_536);
+    for (let round = 0; round < 60; round++) {
+      const from = round * 37;
+      remove(from, from + 37);
+      expect(numbersIn(probe, memory)).toEqual(range(from, from + 37));
+    }
+  });
+
+  test('that is full leaves the rest in the ring, and what that cannot take is counted', () => {
+    const probe = attached(65_536);
+    const memory = probe.openBacklog(65_536);
+    remove(0, 3_000);
+    const found = numbersIn(probe, memory);
+    probe.detach();
+    const { seen, submitted, filtered, lostRingFull } = probe.readCounters();
+    expect(seen).toBe(submitted - found.length + filtered + lostRingFull);
+    expect(found.length).toBeGreaterThan(200);
+    expect(found.length).toBeLessThan(3_000);
+    expect(found).toEqual([...found].sort((a, b) => a - b));
+    // Those at the beginning are never lost to make room for others.
+    expect(found.slice(0, 200)).toEqual(range(0, 200));
+  });
+
+  test('does not begin between records', () => {
+    const probe = attached();
+    remove(0, 1);
+    probe.collect(new Uint32Array(10));
+    expect(() => probe.openBacklog(65_536)).toThrow(expect.objectContaining({ code: 'EBUSY' }));
+    probe.release();
+    probe.openBacklog(65_536);
+  });
+
+  test.each([0, 65_535, 65_540, 2 ** 32, '1'])('of %j bytes is refused', (bytes) => {
+    expect(() => attached().openBacklog(bytes as number)).toThrow('bytes: expected a');
+  });
+
+  test('is gone with its probe', () => {
+    const probe = attached();
+    const memory = probe.openBacklog(65_536);
+    remove(0, 10);
+    probe.close();
+    expect(memory.byteLength).toBe(0);
+  });
 });
 
 describe('closing', () => {

@@ -3,6 +3,7 @@ import type { NativeProbe } from '../../src/probe/native-probe.js';
 import { type Pace, RingDrain } from '../../src/probe/ring-drain.js';
 
 const RING_BYTES = 1 << 16;
+const BACKLOG_BYTES = 12 * RING_BYTES;
 const PAUSE_MS = 20;
 /** Records handled at once. */
 const BATCH = 1024;
@@ -14,6 +15,8 @@ class Ring {
   released = 0;
   armed = false;
   bytesPerRecord = 8;
+  noMemory = false;
+  backlog: ArrayBuffer | undefined;
   /** What was asked of it, in order. */
   readonly calls: string[] = [];
   private wake = () => {};
@@ -38,6 +41,16 @@ class Ring {
     onReadable: (callback: () => void) => {
       this.wake = callback;
     },
+    openBacklog: (bytes: number) => {
+      if (this.noMemory) throw new Error('no memory');
+      this.calls.push('open');
+      this.backlog ??= new ArrayBuffer(bytes);
+      return this.backlog;
+    },
+    closeBacklog: () => {
+      this.calls.push('close');
+      return this.waiting.length === 0;
+    },
     usedBytes: () => this.waiting.length * this.bytesPerRecord,
   } as unknown as NativeProbe;
 
@@ -54,16 +67,18 @@ function bench() {
   const ring = new Ring();
   const handled: number[] = [];
   const state: { pace: Pace } = { pace: 'full' };
-  const drain = new RingDrain(
-    ring.probe,
-    RING_BYTES,
-    (_record, offsets, count) => {
-      ring.calls.push('handle');
+  const problems: string[] = [];
+  const drain = new RingDrain({
+    probe: ring.probe,
+    ringBytes: RING_BYTES,
+    handle: (record, offsets, count) => {
+      ring.calls.push(record.bytes.length === BACKLOG_BYTES ? 'handle backlog' : 'handle');
       handled.push(...offsets.subarray(0, count));
     },
-    () => state.pace,
-  );
-  return { ring, handled, state, drain };
+    pace: () => state.pace,
+    onProblem: (message) => problems.push(message),
+  });
+  return { ring, handled, state, drain, problems };
 }
 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => i * 8);
@@ -161,6 +176,61 @@ describe('RingDrain', () => {
     state.pace = 'full';
     vi.advanceTimersByTime(1);
     expect(handled).toEqual(numbers(300));
+  });
+
+  it('has the ring emptied into memory while it fills up, and goes back to it when nothing is left', () => {
+    const { ring, handled, state, drain } = bench();
+    drain.start();
+    state.pace = 'wait';
+    ring.add(...numbers(RING_BYTES / 8 / 8));
+    expect(ring.calls).toEqual([]);
+    ring.waiting.push(0);
+    vi.advanceTimersByTime(10 * PAUSE_MS);
+    expect(ring.calls).toEqual(['open']);
+    state.pace = 'full';
+    vi.advanceTimersByTime(3 * PAUSE_MS);
+    expect(handled).toHaveLength(RING_BYTES / 8 / 8 + 1);
+    expect(ring.calls.slice(1)).toEqual([
+      'collect 1024',
+      'handle backlog',
+      'release',
+      'close',
+      'collect 1',
+      'handle backlog',
+      'release',
+      'close',
+      'collect 0',
+      'release',
+    ]);
+    expect([ring.armed, vi.getTimerCount()]).toEqual([true, 0]);
+    ring.add(8);
+    expect(ring.calls.slice(-3)).toEqual(['collect 1', 'handle', 'release']);
+  });
+
+  it('has it emptied again when the flood comes back before all is handled', () => {
+    const { ring, drain } = bench();
+    ring.bytesPerRecord = RING_BYTES / 1024;
+    drain.start();
+    ring.add(...numbers(BATCH + 200));
+    vi.advanceTimersByTime(1);
+    expect(ring.calls.filter((call) => call.startsWith('handle'))).toEqual(['handle backlog', 'handle backlog']);
+    ring.waiting.push(...numbers(64));
+    vi.advanceTimersByTime(PAUSE_MS);
+    ring.waiting.push(...numbers(200));
+    vi.advanceTimersByTime(PAUSE_MS);
+    expect(ring.calls.filter((call) => call === 'open' || call === 'close')).toEqual(['open', 'close', 'open']);
+  });
+
+  it('goes on with the ring alone when there is no memory, and says so once', () => {
+    const { ring, handled, drain, problems } = bench();
+    ring.noMemory = true;
+    drain.start();
+    ring.add(...numbers(4_000));
+    vi.advanceTimersByTime(10 * PAUSE_MS);
+    ring.add(...numbers(4_000));
+    vi.advanceTimersByTime(10 * PAUSE_MS);
+    expect(handled).toHaveLength(8_000);
+    expect(problems).toEqual([expect.stringContaining('no memory')]);
   });
 
   it('handles everything at once when it is asked to, also when the output is congested', () => {
