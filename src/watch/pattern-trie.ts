@@ -6,9 +6,9 @@ class Node<T> {
   /** Reached through `**`: stays active whatever directory comes next. */
   readonly atAnyDepth: boolean;
   /** Patterns that go on after one more directory. */
-  readonly directories = new SegmentIndex<Node<T>>();
+  directories: SegmentIndex<Node<T>> | undefined;
   /** Patterns that end with one more name. */
-  readonly names = new SegmentIndex<T>();
+  names: SegmentIndex<T> | undefined;
   /** Patterns that go on with `**`. */
   below: Node<T> | undefined;
 
@@ -40,11 +40,13 @@ export class PatternTrie<T> {
         node.below ??= new Node<T>(true);
         node = node.below;
       } else {
+        node.directories ??= new SegmentIndex();
         node = node.directories.getOrAdd(segment, () => new Node<T>(false));
       }
     }
     const last = glob.segments.at(-1);
     if (last === undefined || last === ANY_DEPTH) throw new Error(`pattern without a last name: ${glob.source}`);
+    node.names ??= new SegmentIndex();
     return node.names.getOrAdd(last, make);
   }
 
@@ -58,7 +60,7 @@ export class PatternTrie<T> {
     const all = new Set<Node<T>>([this.root]);
     for (const node of all) {
       if (node.below !== undefined) all.add(node.below);
-      for (const child of node.directories.values()) all.add(child);
+      for (const child of node.directories?.values() ?? []) all.add(child);
     }
     return candidatesFrom(all, directories);
   }
@@ -76,8 +78,8 @@ function candidatesFrom<T>(start: Set<Node<T>>, directories: readonly string[]):
     const next = new Set<Node<T>>();
     for (const node of active) {
       if (node.atAnyDepth) activate(node, next);
-      if (node.directories.constant !== undefined) activate(node.directories.constant, next);
-      node.directories.forEachDependent(directory, (child) => activate(child, next));
+      if (node.directories?.constant !== undefined) activate(node.directories.constant, next);
+      node.directories?.forEachDependent(directory, (child) => activate(child, next));
     }
     active = next;
     if (active.size === 0) break;
@@ -85,6 +87,7 @@ function candidatesFrom<T>(start: Set<Node<T>>, directories: readonly string[]):
   const constant: T[] = [];
   const dependent: SegmentIndex<T>[] = [];
   for (const { names } of active) {
+    if (names === undefined) continue;
     if (names.constant !== undefined) constant.push(names.constant);
     if (names.dependsOnName) dependent.push(names);
   }

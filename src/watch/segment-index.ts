@@ -12,55 +12,70 @@ interface Entry<T> {
  * wildcard (`*a*`, `[ab]*`) have to be tried one by one.
  */
 export class SegmentIndex<T> {
-  /** The value of `*`. */
-  private matchingAll: T | undefined;
-  private readonly byKey = new Map<string, T>();
-  private readonly literals = new Map<string, T>();
-  private readonly prefixes = new AffixTable<T>();
-  private readonly suffixes = new AffixTable<T>();
-  private readonly others: Entry<T>[] = [];
-
   /** The value of `*`: what every name gets. */
-  get constant(): T | undefined {
-    return this.matchingAll;
-  }
+  constant: T | undefined;
+  // Made when they are needed: ten thousand patterns have tens of thousands of indexes, nearly all of a single literal.
+  private literals: Map<string, T> | undefined;
+  /** All others but `*`, by their keys. */
+  private byKey: Map<string, T> | undefined;
+  private prefixes: AffixTable<T> | undefined;
+  private suffixes: AffixTable<T> | undefined;
+  private others: Entry<T>[] | undefined;
 
   /** Whether some names get more than `constant`. */
   get dependsOnName(): boolean {
-    return this.byKey.size > (this.matchingAll === undefined ? 0 : 1);
+    return this.literals !== undefined || this.byKey !== undefined;
   }
 
   getOrAdd(pattern: SegmentPattern, make: () => T): T {
-    const known = this.byKey.get(pattern.key);
+    if (pattern.matchesAll) {
+      this.constant ??= make();
+      return this.constant;
+    }
+    const known = pattern.literal === undefined ? this.byKey?.get(pattern.key) : this.literals?.get(pattern.literal);
     if (known !== undefined) return known;
     const value = make();
+    if (pattern.literal !== undefined) {
+      this.literals ??= new Map();
+      this.literals.set(pattern.literal, value);
+      return value;
+    }
+    this.byKey ??= new Map();
     this.byKey.set(pattern.key, value);
-    if (pattern.matchesAll) this.matchingAll = value;
-    else if (pattern.literal !== undefined) this.literals.set(pattern.literal, value);
-    else if (pattern.prefix !== '') this.prefixes.add(pattern.prefix, { pattern, value });
-    else if (pattern.suffix !== '') this.suffixes.add(pattern.suffix, { pattern, value });
-    else this.others.push({ pattern, value });
+    if (pattern.prefix !== '') {
+      this.prefixes ??= new AffixTable();
+      this.prefixes.add(pattern.prefix, { pattern, value });
+    } else if (pattern.suffix !== '') {
+      this.suffixes ??= new AffixTable();
+      this.suffixes.add(pattern.suffix, { pattern, value });
+    } else {
+      this.others ??= [];
+      this.others.push({ pattern, value });
+    }
     return value;
   }
 
   /** The values of all patterns. */
-  values(): Iterable<T> {
-    return this.byKey.values();
+  *values(): Iterable<T> {
+    if (this.constant !== undefined) yield this.constant;
+    if (this.literals !== undefined) yield* this.literals.values();
+    if (this.byKey !== undefined) yield* this.byKey.values();
   }
 
   /** Hands out the values of all patterns but `*` that match the name. */
   forEachDependent(name: string, visit: (value: T) => void): void {
-    const literal = this.literals.get(name);
+    const literal = this.literals?.get(name);
     if (literal !== undefined) visit(literal);
-    for (const length of this.prefixes.lengths) {
+    if (this.byKey === undefined) return;
+    for (const length of this.prefixes?.lengths ?? []) {
       if (length > name.length) break;
-      visitMatching(this.prefixes.get(name.slice(0, length)), name, visit);
+      visitMatching(this.prefixes!.get(name.slice(0, length)), name, visit);
     }
-    for (const length of this.suffixes.lengths) {
+    for (const length of this.suffixes?.lengths ?? []) {
       if (length > name.length) break;
-      visitMatching(this.suffixes.get(name.slice(name.length - length)), name, visit);
+      visitMatching(this.suffixes!.get(name.slice(name.length - length)), name, visit);
     }
-    visitMatching(this.others, name, visit);
+    visitMatching(this.others ?? [], name, visit);
   }
 }
 
