@@ -12,7 +12,7 @@ import type { Outcome } from './judge.js';
 import type { LineBuffer } from './line-buffer.js';
 import { LineFrame, type UserText } from './line-frame.js';
 import type { ProcessInfo } from './process-table.js';
-import type { Place, ResolvedPath } from './resolved-path.js';
+import type { PathText, Place, ResolvedPath } from './resolved-path.js';
 import { Timestamps } from './timestamps.js';
 
 const S_IFMT = 0o170000;
@@ -33,21 +33,18 @@ const FILE_TYPES = new Map([
 const MODES = Array.from({ length: 0o10000 }, (_, mode) => mode.toString(8).padStart(4, '0'));
 
 const LINE_START = Buffer.from('{"@timestamp":"');
-const FILE = Buffer.from(',"file":{');
-const PATH = Buffer.from('"path":"');
+const FILE = Buffer.from(',"file":{"path":"');
 const NAME = Buffer.from('","name":"');
-const AFTER_NAME = Buffer.from('",');
-const SIZE = Buffer.from(',"size":');
 const MTIME = Buffer.from(',"mtime":"');
 const REQUESTED = Buffer.from('"requested_path":"');
 const AFTER_REQUESTED = Buffer.from('",');
 const COMPLETE = Buffer.from('"path_complete":true');
 const INCOMPLETE = Buffer.from('"path_complete":false');
 const HOST_PATH = Buffer.from(',"host_path":"');
-const LAST_LINK = Buffer.from(',"last_link":true');
-const OTHER_LINK = Buffer.from(',"last_link":false');
-const STILL_OPEN = Buffer.from(',"still_open":true');
-const NOT_OPEN = Buffer.from(',"still_open":false');
+/** By (last link ? 3 : 0) + (not known: 0, open: 1, not open: 2). */
+const LINKS = [false, true].flatMap((last) =>
+  ['', ',"still_open":true', ',"still_open":false'].map((open) => Buffer.from(`,"last_link":${last}${open}`)),
+);
 const FREED = Buffer.from(',"freed_bytes":');
 
 /** What files of one owner, mode and filesystem have in common. */
@@ -56,6 +53,7 @@ interface FileFrame {
   readonly device: number;
   readonly fileUid: number;
   readonly fileGid: number;
+  readonly hasSize: boolean;
   readonly beforeInode: Uint8Array;
   readonly beforeSize: Uint8Array;
 }
@@ -118,15 +116,18 @@ export class EventLine {
     out.part(LINE_START);
     this.timestamps.writeSinceBoot(out, record.timeSeconds, record.timeNanoseconds, context.bootOffset);
     out.part(frame.beforePath);
-    const plain = out.jsonText(path.text ?? '(unknown path)');
+    const shown = out.position;
+    const plain = writePath(out, path.text);
+    // Of what stands for itself, later mentions are copies of the first one.
+    const copied = plain && path.text !== undefined ? shown : undefined;
     out.part(frame.beforeSequence);
     out.number(context.sequence);
     out.part(frame.beforeFile);
-    this.writeFile(out, record, path);
+    this.writeFile(out, record, path, copied);
     out.part(frame.beforeRequest);
-    writeRequested(out, record);
+    writeRequested(out, record, path.text, copied);
     out.part(path.complete ? COMPLETE : INCOMPLETE);
-    if (!plain) writeBytes(out, ',"path_bytes":"', path.text!, '"');
+    if (!plain) writeBytes(out, ',"path_bytes":"', latin1Of(path.text!), '"');
     if (context.hostPlace !== undefined) writeHostPath(out, context.hostPlace);
     writeLinks(out, record, outcome);
     out.part(frame.tail);
@@ -151,31 +152,23 @@ export class EventLine {
     return frame;
   }
 
-  private writeFile(out: LineBuffer, record: RecordView, { text, place, directoryJson }: ResolvedPath): void {
-    const known = text !== undefined && place !== undefined;
-    const hasVictim = (record.flags & DELETION_HAS_VICTIM) !== 0;
-    if (!known && !hasVictim) return;
+  private writeFile(out: LineBuffer, record: RecordView, path: ResolvedPath, copied: number | undefined): void {
+    const { text } = path;
+    // Where the kernel found a file, it has a path.
+    if (text === undefined) return;
     out.part(FILE);
-    if (known) {
-      out.part(PATH);
-      out.jsonText(text);
-      out.part(NAME);
-      out.jsonText(place.name);
-      out.part(AFTER_NAME);
-      out.part(directoryJson);
-      if (hasVictim) out.ascii(',');
-    }
-    if (hasVictim) {
+    if (copied === undefined) writePath(out, text);
+    else out.again(copied, text.end - text.start);
+    out.part(NAME);
+    out.jsonPart(text.bytes, text.name, text.end);
+    out.part(path.directoryJson);
+    if ((record.flags & DELETION_HAS_VICTIM) !== 0) {
       const frame = this.fileFrame(record);
       out.part(frame.beforeInode);
       if (record.inode <= Number.MAX_SAFE_INTEGER) out.number(record.inode);
       else out.ascii(record.inodeText);
       out.part(frame.beforeSize);
-      // What a directory's size says is its filesystem's secret, and some keep it where the kernel does not look.
-      if ((record.mode & S_IFMT) !== S_IFDIR) {
-        out.part(SIZE);
-        out.number(record.size);
-      }
+      if (frame.hasSize) out.number(record.size);
       out.part(MTIME);
       this.mtimes.writeWallClock(out, record.mtimeSeconds, record.mtimeNanoseconds);
       out.ascii('"');
@@ -189,6 +182,8 @@ export class EventLine {
     if (last?.mode === mode && last.device === device && last.fileUid === fileUid && last.fileGid === fileGid)
       return last;
     const type = FILE_TYPES.get(mode & S_IFMT);
+    // What a directory's size says is its filesystem's secret, and some keep it where the kernel does not look.
+    const hasSize = (mode & S_IFMT) !== S_IFDIR;
     // The kernel's dev_t: 12 bits of major, 20 of minor.
     const deviceText = `${device >>> 20}:${device & 0xfffff}`;
     this.lastFile = {
@@ -196,9 +191,11 @@ export class EventLine {
       device,
       fileUid,
       fileGid,
-      beforeInode: Buffer.from(`${type === undefined ? '' : `"type":"${type}",`}"inode":"`),
+      hasSize,
+      beforeInode: Buffer.from(`${type === undefined ? '' : `,"type":"${type}"`},"inode":"`),
       beforeSize: Buffer.from(
-        `","device":"${deviceText}","uid":"${fileUid}","gid":"${fileGid}","mode":"${MODES[mode & 0o7777]}"`,
+        `","device":"${deviceText}","uid":"${fileUid}","gid":"${fileGid}","mode":"${MODES[mode & 0o7777]}"` +
+          (hasSize ? ',"size":' : ''),
       ),
     };
     return this.lastFile;
@@ -230,10 +227,31 @@ function writeBytes(out: LineBuffer, before: string, latin1: string, after: stri
   out.ascii(after);
 }
 
-function writeRequested(out: LineBuffer, record: RecordView): void {
+/** False when the bytes are not all printable ASCII. */
+function writePath(out: LineBuffer, text: PathText | undefined): boolean {
+  if (text !== undefined) return out.jsonPart(text.bytes, text.start, text.end);
+  out.ascii('(unknown path)');
+  return true;
+}
+
+function latin1Of({ bytes, start, end }: PathText): string {
+  return bytes.toString('latin1', start, end);
+}
+
+function writeRequested(
+  out: LineBuffer,
+  record: RecordView,
+  path: PathText | undefined,
+  copied: number | undefined,
+): void {
   if ((record.flags & DELETION_HAS_TYPED) === 0) return;
   const { typedStart, typedLength } = record;
   out.part(REQUESTED);
+  if (copied !== undefined && path?.bytes === record.bytes && path.start === typedStart) {
+    out.again(copied, typedLength);
+    out.part(AFTER_REQUESTED);
+    return;
+  }
   const plain = out.jsonPart(record.bytes, typedStart, typedStart + typedLength);
   out.part(AFTER_REQUESTED);
   if (!plain) writeBytes(out, '"requested_path_bytes":"', record.latin1(typedStart, typedLength), '",');
@@ -251,8 +269,9 @@ function writeLinks(out: LineBuffer, record: RecordView, outcome: Outcome): void
   const { flags } = record;
   if (outcome === 'failure' || (flags & DELETION_HAS_VICTIM) === 0) return;
   const directory = (record.mode & S_IFMT) === S_IFDIR;
-  out.part(directory || record.linkCount === 1 ? LAST_LINK : OTHER_LINK);
-  if ((flags & DELETION_OPEN_KNOWN) !== 0) out.part((flags & DELETION_STILL_OPEN) !== 0 ? STILL_OPEN : NOT_OPEN);
+  const last = directory || record.linkCount === 1;
+  const open = (flags & DELETION_OPEN_KNOWN) === 0 ? 0 : (flags & DELETION_STILL_OPEN) !== 0 ? 1 : 2;
+  out.part(LINKS[(last ? 3 : 0) + open]!);
   const freed = EventLine.freedBytes(record, outcome);
   if (freed === undefined) return;
   out.part(FREED);

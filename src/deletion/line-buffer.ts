@@ -74,6 +74,19 @@ export class LineBuffer {
     return true;
   }
 
+  /** Bytes of this line so far. */
+  get position(): number {
+    return this.length - this.lineStart;
+  }
+
+  /** What this line has from `position` on, once more. */
+  again(position: number, length: number): void {
+    this.reserve(length);
+    const from = this.lineStart + position;
+    this.bytes.copyWithin(this.length, from, from + length);
+    this.length += length;
+  }
+
   /** As jsonPart, of a text with one character for each byte (latin1 view). */
   jsonText(latin1: string): boolean {
     const { length: end } = latin1;

@@ -34,8 +34,10 @@ export function matchPlaces(watchSet: WatchSet, path: ResolvedPath, hasProcessVi
   return { watches, hostPlace };
 }
 
-function matchPlace(watchSet: WatchSet, { directory, name, cut }: Place, view: 'host' | 'process'): readonly number[] {
-  return (cut ? watchSet.forTail(directory, view) : watchSet.forDirectory(directory, view)).match(name);
+function matchPlace(watchSet: WatchSet, place: Place, view: 'host' | 'process'): readonly number[] {
+  const { directory, cut } = place;
+  const matcher = cut ? watchSet.forTail(directory, view) : watchSet.forDirectory(directory, view);
+  return matcher.forEveryName ?? matcher.match(place.name);
 }
 
 /** Equal sets stay the same array as long as they can: verdicts are remembered by it. */

@@ -29,18 +29,43 @@ export interface ResolvedPath {
   readonly onHost: boolean;
   /** Other places of this host that lead to the file, the best first. */
   readonly hostPlaces: readonly Place[];
-  /** The path in latin1 view; undefined when nothing is known. */
-  readonly text: string | undefined;
-  /** `"directory":…` in JSON; empty when nothing is known. */
+  /** The path as bytes, as long as the record is valid; undefined when nothing is known. */
+  readonly text: PathText | undefined;
+  /** `","directory":"…"` in JSON; empty when nothing is known. */
   readonly directoryJson: Uint8Array;
 }
 
+/** A path among other bytes; its last name begins at `name`. */
+export interface PathText {
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly name: number;
+  readonly end: number;
+}
+
+const SLASH = 0x2f;
+const DOT = 0x2e;
 /** PATH_MAX without the NUL: longer names arrive cut to it. */
 const TYPED_MAX = 4095;
 
 interface Directory {
+  /** Latin1 view, '' for the root. */
   readonly path: string;
+  readonly bytes: Buffer;
   readonly json: Uint8Array;
+}
+
+/** Where a path was read. Its name becomes a string only for patterns that look at names. */
+class FoundPlace implements Place {
+  constructor(
+    readonly directory: string,
+    private readonly text: PathText,
+    readonly cut: boolean,
+  ) {}
+
+  get name(): string {
+    return this.text.bytes.toString('latin1', this.text.name, this.text.end);
+  }
 }
 
 const NOWHERE: readonly Place[] = [];
@@ -61,53 +86,80 @@ export class PathResolver {
 
   /** `mounts`: of this host, where the path may not be the only one there. */
   resolve(record: RecordView, mounts: MountTable | undefined): ResolvedPath {
-    const { flags } = record;
-    const text = record.latin1(record.pathStart, record.pathLength);
+    const { flags, bytes, pathStart } = record;
     const reachesRoot = (flags & DELETION_PATH_COMPLETE) !== 0;
     if ((flags & DELETION_PATH_IS_BASE) === 0) {
+      const end = pathStart + record.pathLength;
       const onHost = reachesRoot && (flags & DELETION_HOST_NAMESPACE) !== 0;
-      if (mounts === undefined) return this.resolved(flags, text, reachesRoot, onHost, NOWHERE);
-      const hostPlaces = hostPlacesOf(record, text, mounts);
-      const others = hostPlaces.filter((place) => place.cut || `${place.directory}/${place.name}` !== text);
-      return this.resolved(flags, text, reachesRoot, onHost || others.length < hostPlaces.length, others);
+      if (mounts === undefined) return this.resolved(flags, bytes, pathStart, end, reachesRoot, onHost, NOWHERE);
+      const text = record.latin1(pathStart, record.pathLength);
+      const places = hostPlacesOf(record, text, mounts);
+      const others = places.filter((place) => place.cut || `${place.directory}/${place.name}` !== text);
+      const isOneOfThem = others.length < places.length;
+      return this.resolved(flags, bytes, pathStart, end, reachesRoot, onHost || isOneOfThem, others);
     }
     if ((flags & DELETION_HAS_TYPED) === 0) return UNKNOWN;
-    const typed = record.latin1(record.typedStart, record.typedLength);
-    const joined = joinTyped(text, typed);
+    const { typedStart, typedLength } = record;
+    const end = typedStart + typedLength;
     // Nothing, or more than the kernel takes: such a name leads nowhere.
-    const isName = typed !== '' && !(typed.length >= TYPED_MAX && record.result === -constants.errno.ENAMETOOLONG);
-    return this.resolved(flags, joined.path, reachesRoot && isName && !joined.hasParents, false, NOWHERE);
+    const tooLong = typedLength >= TYPED_MAX && record.result === -constants.errno.ENAMETOOLONG;
+    const isName = typedLength > 0 && !tooLong;
+    const isAbsolute = typedLength > 0 && bytes[typedStart] === SLASH;
+    // By far most names: the text is the path already, a relative one together with its base before it.
+    if (typedLength > 0 && (!isAbsolute || record.pathLength === 0) && isLiteral(bytes, typedStart, end)) {
+      const start = isAbsolute ? typedStart : pathStart;
+      const hasParents = bytes.lastIndexOf(SLASH, end - 1) > (isAbsolute ? typedStart : typedStart - 1);
+      return this.resolved(flags, bytes, start, end, reachesRoot && isName && !hasParents, false, NOWHERE);
+    }
+    const joined = joinTyped(record.latin1(pathStart, record.pathLength), record.latin1(typedStart, typedLength));
+    const path = Buffer.from(joined.path, 'latin1');
+    return this.resolved(flags, path, 0, path.length, reachesRoot && isName && !joined.hasParents, false, NOWHERE);
   }
 
   private resolved(
     flags: number,
-    path: string,
+    bytes: Buffer,
+    start: number,
+    end: number,
     complete: boolean,
     onHost: boolean,
     hostPlaces: readonly Place[],
   ): ResolvedPath {
-    const slash = path.lastIndexOf('/');
-    const directory = this.directory(path, Math.max(slash, 0));
-    return {
-      place: { directory: directory.path, name: path.slice(slash + 1), cut: (flags & DELETION_PATH_CUT) !== 0 },
-      complete,
-      onHost,
-      hostPlaces,
-      text: path,
-      directoryJson: directory.json,
-    };
+    let slash = end - 1;
+    while (slash > start && bytes[slash] !== SLASH) slash--;
+    const directory = this.directory(bytes, start, Math.max(slash, start));
+    const text = { bytes, start, name: slash >= start && bytes[slash] === SLASH ? slash + 1 : start, end };
+    const place = new FoundPlace(directory.path, text, (flags & DELETION_PATH_CUT) !== 0);
+    return { place, complete, onHost, hostPlaces, text, directoryJson: directory.json };
   }
 
-  private directory(path: string, length: number): Directory {
+  private directory(bytes: Buffer, start: number, end: number): Directory {
     const { last } = this;
-    if (last.path.length === length && path.startsWith(last.path)) return last;
-    this.last = directoryOf(path.slice(0, length));
+    if (last.bytes.length === end - start && startsWith(bytes, start, last.bytes)) return last;
+    this.last = directoryOf(bytes.toString('latin1', start, end));
     return this.last;
   }
 }
 
+function startsWith(bytes: Buffer, start: number, expected: Buffer): boolean {
+  for (let i = 0; i < expected.length; i++) if (bytes[start + i] !== expected[i]) return false;
+  return true;
+}
+
+/** Whether the typed name means what its text says: it has no empty name, no "." and no "..", and no slash at the end. */
+function isLiteral(bytes: Buffer, start: number, end: number): boolean {
+  let name = bytes[start] === SLASH ? start + 1 : start;
+  for (let at = name; at <= end; at++) {
+    if (at < end && bytes[at] !== SLASH) continue;
+    const length = at - name;
+    if (length === 0 || (length <= 2 && bytes[name] === DOT && bytes[at - 1] === DOT)) return false;
+    name = at + 1;
+  }
+  return true;
+}
+
 function directoryOf(path: string): Directory {
-  return { path, json: Buffer.from(`"directory":${jsonOf(path || '/')}`) };
+  return { path, bytes: Buffer.from(path, 'latin1'), json: Buffer.from(`","directory":${jsonOf(path || '/')}`) };
 }
 
 /** The places of this host that lead to the file. */

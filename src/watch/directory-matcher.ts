@@ -61,9 +61,15 @@ export class DirectoryMatcher {
     this.weight = 1 + vetoable.length + this.dependent.length;
   }
 
+  /** What match() returns for every name; undefined: it depends. */
+  get forEveryName(): readonly number[] | undefined {
+    return this.vetoable.length === 0 && this.dependent.length === 0 ? this.settled : undefined;
+  }
+
   /** Indexes of the watches that match this name, rising; equal sets are the same array (see InternedSets). */
   match(name: string): readonly number[] {
-    if (this.vetoable.length === 0 && this.dependent.length === 0) return this.settled;
+    const { forEveryName } = this;
+    if (forEveryName !== undefined) return forEveryName;
     const parts: Part[] = [];
     for (const { part, veto } of this.vetoable) if (!veto(name)) parts.push(part);
     for (const index of this.dependent) {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { textOf } from '../../src/deletion/byte-text.js';
 import { PathResolver, type ResolvedPath } from '../../src/deletion/resolved-path.js';
+import { joinTyped } from '../../src/deletion/typed-path.js';
 import { MountTable } from '../../src/enrich/mount-table.js';
 import {
   DELETION_FS_ROOT,
@@ -14,9 +15,20 @@ import { deletionRecord, viewOf } from '../support/records.js';
 
 const ENAMETOOLONG = 36;
 
+/** Latin1 view. */
+function pathOf({ text }: ResolvedPath): string {
+  return text!.bytes.toString('latin1', text!.start, text!.end);
+}
+
 /** The path, its name and its directory, as text. */
-function fileOf({ text, place, directoryJson }: ResolvedPath): unknown {
-  return { path: textOf(text!), name: textOf(place!.name), ...JSON.parse(`{${Buffer.from(directoryJson)}}`) };
+function fileOf(resolved: ResolvedPath): unknown {
+  const { place, text, directoryJson } = resolved;
+  const name = textOf(text!.bytes.toString('latin1', text!.name, text!.end));
+  expect(textOf(place!.name)).toBe(name);
+  return {
+    path: textOf(pathOf(resolved)),
+    ...JSON.parse(`{"name":${JSON.stringify(name).slice(0, -1)}${Buffer.from(directoryJson)}}`),
+  };
 }
 
 function resolveFound(path: string, flags = DELETION_HAS_VICTIM | DELETION_PATH_COMPLETE): ResolvedPath {
@@ -39,7 +51,7 @@ describe('a file that the kernel found', () => {
   ])('is told with %s', (_what, path, directory, name) => {
     const resolved = resolveFound(path);
     expect(fileOf(resolved)).toEqual({ path, name, directory });
-    expect(resolved).toMatchObject({ complete: true, text: path, hostPlaces: [] });
+    expect([pathOf(resolved), resolved.complete, resolved.hostPlaces]).toEqual([path, true, []]);
   });
 
   it('has its names in latin1 view for the patterns, and as text in the line', () => {
@@ -50,7 +62,7 @@ describe('a file that the kernel found', () => {
 
   it.each(['/a/\xff', '/\xff/a', '/\xe9\n/\xe9"', '/a/\xf0\x9f\x98'])('tells the bytes of %j', (path) => {
     const resolved = resolveFound(path);
-    expect(resolved.text).toBe(path);
+    expect(pathOf(resolved)).toBe(path);
     expect(fileOf(resolved)).toMatchObject({ path: Buffer.from(path, 'latin1').toString() });
   });
 
@@ -79,7 +91,11 @@ describe('a file that the kernel found', () => {
     for (const path of paths) {
       const resolved = resolver.resolve(viewOf(deletionRecord({ flags: DELETION_HAS_VICTIM }, { path })), undefined);
       const slash = path.lastIndexOf('/');
-      expect(resolved.place).toEqual({ directory: path.slice(0, slash), name: path.slice(slash + 1), cut: false });
+      expect({ directory: resolved.place!.directory, name: resolved.place!.name, cut: resolved.place!.cut }).toEqual({
+        directory: path.slice(0, slash),
+        name: path.slice(slash + 1),
+        cut: false,
+      });
       expect(fileOf(resolved)).toMatchObject({ path: Buffer.from(path, 'latin1').toString() });
     }
   });
@@ -196,4 +212,18 @@ describe('a file in another mount namespace', () => {
   ])('has no path on the host when %s', (_what, device, below, flags) => {
     expect(onHost(device, '/tmp/f', below, [], flags).hostPlaces).toEqual([]);
   });
+});
+
+it('tells of typed names what joining the texts says', () => {
+  const resolver = new PathResolver();
+  const letters = ['/', '.', 'a'];
+  for (let number = 0; number < 3 ** 7; number++) {
+    const typed = [...number.toString(3)].map((digit) => letters[Number(digit)]).join('');
+    for (const base of ['', '/b', '/b/a']) {
+      const record = deletionRecord({ flags: DELETION_PATH_IS_BASE | DELETION_PATH_COMPLETE }, { path: base, typed });
+      const resolved = resolver.resolve(viewOf(record), undefined);
+      const joined = joinTyped(base, typed);
+      expect([pathOf(resolved), resolved.complete], `${base} and ${typed}`).toEqual([joined.path, !joined.hasParents]);
+    }
+  }
 });
