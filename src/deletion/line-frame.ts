@@ -30,14 +30,16 @@ export interface FrameOptions {
  * Measured, half of the time that a line takes went into putting them together anew.
  */
 export class LineFrame {
-  /** Between the timestamp and the path of the message. */
+  /** Between the nanoseconds of the timestamp and the path of the message. */
   readonly beforePath: Uint8Array;
   /** Up to the number of the event. */
   readonly beforeSequence: Uint8Array;
-  /** Up to the file. */
+  /** Up to the file, and into its path. */
   readonly beforeFile: Uint8Array;
-  /** Up to the first member of `rmwatch`. */
-  readonly beforeRequest: Uint8Array;
+  readonly beforeFilePath: Uint8Array;
+  /** From the end of the file up to the first member of `rmwatch`, and into the path that was typed. */
+  readonly afterFile: Uint8Array;
+  readonly beforeTyped: Uint8Array;
   readonly tail: Uint8Array;
   private readonly context: FrameContext;
   private readonly words: readonly number[];
@@ -50,7 +52,7 @@ export class LineFrame {
     const code = outcome === 'failure' ? errorName(-record.result) : undefined;
     this.context = context;
     this.words = wordsOf(record);
-    this.beforePath = encoded('","ecs":{"version":"9.0.0"},"log":{"level":"info"}', `,"message":"${action} `);
+    this.beforePath = encoded('Z","ecs":{"version":"9.0.0"},"log":{"level":"info"}', `,"message":"${action} `);
     this.beforeSequence = encoded(
       ` by ${name}[${tgid}] (${user.label})${code === undefined ? '' : `: ${code}`}"`,
       ',"event":{"kind":"event","category":["file"]',
@@ -58,12 +60,16 @@ export class LineFrame {
       outcome === 'unknown' ? '' : `,"outcome":"${outcome}"`,
       ',"dataset":"rmwatch.deletion","sequence":',
     );
-    this.beforeFile = encoded('}', code === undefined ? '' : `,"error":{"code":"${code}"}`, ',"host":', hostJson);
-    this.beforeRequest = encoded(
+    const beforeFile = `}${code === undefined ? '' : `,"error":{"code":"${code}"}`},"host":${hostJson}`;
+    this.beforeFile = encoded(beforeFile);
+    this.beforeFilePath = encoded(beforeFile, ',"file":{"path":"');
+    const afterFile = [
       `,"process":{"pid":${tgid},"thread":{"id":${record.tid}},"name":"${name}"${process?.processJson ?? ''}}`,
       `,"user":${user.json},"group":{"id":"${record.gid}"}${process?.containerJson ?? ''}`,
       `,"rule":{"name":${ruleJson}},"rmwatch":{`,
-    );
+    ];
+    this.afterFile = encoded(...afterFile);
+    this.beforeTyped = encoded(...afterFile, '"requested_path":"');
     this.tail = encoded(
       process?.rmwatchJson ?? '',
       `,"mount_namespace":${record.mountNamespace}`,

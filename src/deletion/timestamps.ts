@@ -22,22 +22,20 @@ export class Timestamps {
   }
 
   wallClock(seconds: number, nanoseconds: number): string {
-    return `${this.secondText(seconds)}.${String(nanoseconds + SECOND).slice(1)}Z`;
+    return `${this.secondText(seconds)}${String(nanoseconds + SECOND).slice(1)}Z`;
   }
 
-  /** As sinceBoot. */
+  /** As sinceBoot, without the Z. */
   writeSinceBoot(out: LineBuffer, seconds: number, nanoseconds: number, bootOffset: Float64Array): void {
     const sum = nanoseconds + bootOffset[1]!;
     const carry = sum >= SECOND ? 1 : 0;
     this.writeWallClock(out, seconds + bootOffset[0]! + carry, sum - carry * SECOND);
   }
 
-  /** As wallClock. */
+  /** As wallClock, without the Z. */
   writeWallClock(out: LineBuffer, seconds: number, nanoseconds: number): void {
     out.ascii(this.secondText(seconds));
-    out.ascii('.');
     out.nineDigits(nanoseconds);
-    out.ascii('Z');
   }
 
   private secondText(seconds: number): string {
@@ -49,7 +47,7 @@ export class Timestamps {
     return this.text;
   }
 
-  /** "2026-11-22T12:34:56". The files of a tree are of many seconds, but of few days: Date is slow. */
+  /** "2026-11-22T12:34:56.". The files of a tree are of many seconds, but of few days: Date is slow. */
   private textOf(seconds: number): string {
     const day = Math.floor(seconds / DAY_SECONDS);
     if (day !== this.day) {
@@ -59,6 +57,6 @@ export class Timestamps {
     const rest = seconds - day * DAY_SECONDS;
     const minutes = Math.floor(rest / 60);
     const hour = Math.floor(minutes / 60);
-    return `${this.dayText}${TWO_DIGITS[hour]}:${TWO_DIGITS[minutes - hour * 60]}:${TWO_DIGITS[rest - minutes * 60]}`;
+    return `${this.dayText}${TWO_DIGITS[hour]}:${TWO_DIGITS[minutes - hour * 60]}:${TWO_DIGITS[rest - minutes * 60]}.`;
   }
 }
