@@ -1,12 +1,13 @@
 /** The command line of the bench. */
 import { parseArgs } from 'node:util';
+import { WORKLOAD_NAMES } from './plan.mjs';
 
 export const USAGE = `usage: npm run bench -- [--quick] [--only host|guest] [--rounds N] [--json FILE] ...
   --quick           few files and rounds: to see that it works, not to judge by
   --only            host: only this machine; guest: only the kernel in QEMU (default: both)
   --rounds N        how often each listener has its turn
   --listeners A,... only those whose name contains one of these; nobody is always measured
-  --workloads A,... only those whose name contains one of these
+  --workloads A,... only those whose name contains one of these: ${WORKLOAD_NAMES.join(', ')}
   --kernel NAME     kernel of the guest, of test/guest/kernels.json (default 6.12)
   --files N         files of each workload, whatever the size of the run
   --skip PART,...   leave out: rounds, kernel, idle, memory
@@ -38,12 +39,15 @@ export function parseOptions(args) {
     return number;
   };
   if (values.only !== undefined && !['host', 'guest'].includes(values.only)) throw new Error('--only: host or guest');
+  const workloads = list(values.workloads);
+  const unknown = workloads?.find((part) => !WORKLOAD_NAMES.some((name) => name.includes(part)));
+  if (unknown !== undefined) throw new Error(`--workloads: "${unknown}" is in none of ${WORKLOAD_NAMES.join(', ')}`);
   return {
     ...values,
     rounds: positive('rounds'),
     files: positive('files'),
     listeners: list(values.listeners),
-    workloads: list(values.workloads),
+    workloads,
     skip: list(values.skip),
   };
 }

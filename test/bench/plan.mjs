@@ -35,6 +35,9 @@ function workloads({ files, ext4Files }) {
   ];
 }
 
+/** What a workload can be called in the options. */
+export const WORKLOAD_NAMES = workloads(QUICK).map(({ name }) => name);
+
 const containsOneOf = (name, parts) => parts === undefined || parts.some((part) => name.includes(part));
 
 /** What the options ask for, on the machine itself or in a guest. */
