@@ -29,8 +29,9 @@ export interface ProcessTableOptions {
   readonly processArgs: boolean;
   /** Asks the kernel to describe every process again. */
   forgetInKernel(): void;
-  /** Processes kept before that. */
+  /** Processes kept before that, and characters of what is told of them. */
   readonly capacity?: number;
+  readonly textCapacity?: number;
 }
 
 interface ProcessText {
@@ -41,28 +42,36 @@ interface ProcessText {
 }
 
 const DEFAULT_CAPACITY = 16_384;
+/** Some 1,000 for each process. Arguments are told twice, and one byte of them can take six characters. */
+const DEFAULT_TEXT_CAPACITY = 16 * 1024 * 1024;
 /** (uid_t) -1: no login, as of a service. */
 const NO_LOGIN = 0xffffffff;
 
 /**
  * Processes that the kernel has described. The kernel describes a process once and refers to it by an id from then on,
  * so an entry may only be dropped when the kernel forgets it too: at capacity the kernel is told to describe everything
- * anew, and the old entries are kept once more for records that are already on their way.
+ * anew, and the old entries are kept once more for records that are already on their way. One that is asked for by then
+ * is as good as new: a process that goes on deleting stays known however many come and go while records wait.
  */
 export class ProcessTable {
   private readonly options: ProcessTableOptions;
   private readonly capacity: number;
   private readonly timestamps = new Timestamps();
+  private readonly textCapacity: number;
   private current = new Map<number, ProcessInfo>();
+  /** Characters of what is told of those in `current`. */
+  private textLength = 0;
   private previous = new Map<number, ProcessInfo>();
   private lastId = Number.NaN;
   private last: ProcessInfo | undefined;
   /** Texts that have arrived for a process whose own record is still to come. */
   private texts = new Map<number, (ProcessText | undefined)[]>();
+  private waitingTextLength = 0;
 
   constructor(options: ProcessTableOptions) {
     this.options = options;
     this.capacity = options.capacity ?? DEFAULT_CAPACITY;
+    this.textCapacity = options.textCapacity ?? DEFAULT_TEXT_CAPACITY;
   }
 
   /** undefined when the kernel could not send the description. */
@@ -70,7 +79,7 @@ export class ProcessTable {
     // Most deletions in a row are of one process, and the numbers are too large for a fast look-up.
     if (id === this.lastId) return this.last;
     this.lastId = id;
-    this.last = this.current.get(id) ?? this.previous.get(id);
+    this.last = this.current.get(id) ?? this.renew(id);
     return this.last;
   }
 
@@ -79,10 +88,11 @@ export class ProcessTable {
     let texts = this.texts.get(id);
     if (texts === undefined) {
       // A description that was cut off by a full ring leaves its first parts behind.
-      if (this.texts.size >= this.capacity) this.texts = new Map();
+      if (this.texts.size >= this.capacity || this.waitingTextLength >= this.textCapacity) this.forgetTexts();
       texts = [];
       this.texts.set(id, texts);
     }
+    this.waitingTextLength += record.textLength;
     texts[record.textWhich] = {
       text: record.latin1(record.textStart, record.textLength),
       complete: (record.textFlags & PROCESS_TEXT_COMPLETE) !== 0,
@@ -91,16 +101,35 @@ export class ProcessTable {
 
   /** `bootOffset`: what makes a time since boot a wall clock time, see NativeBinding.readClocks. */
   add(record: RecordView, bootOffset: Float64Array): void {
-    if (this.current.size >= this.capacity) {
+    if (this.current.size >= this.capacity || this.textLength >= this.textCapacity) {
       this.previous = this.current;
       this.current = new Map();
+      this.textLength = 0;
       this.options.forgetInKernel();
     }
     const id = record.describedId;
     const texts = this.texts.get(id) ?? [];
     this.texts.delete(id);
+    if (this.texts.size === 0) this.waitingTextLength = 0;
     this.lastId = Number.NaN;
-    this.current.set(id, this.describe(record, texts, bootOffset));
+    this.keep(id, this.describe(record, texts, bootOffset));
+  }
+
+  private keep(id: number, info: ProcessInfo): void {
+    const before = this.current.get(id);
+    this.current.set(id, info);
+    this.textLength += lengthOf(info) - (before === undefined ? 0 : lengthOf(before));
+  }
+
+  private renew(id: number): ProcessInfo | undefined {
+    const info = this.previous.get(id);
+    if (info !== undefined) this.keep(id, info);
+    return info;
+  }
+
+  private forgetTexts(): void {
+    this.texts = new Map();
+    this.waitingTextLength = 0;
   }
 
   private describe(record: RecordView, texts: (ProcessText | undefined)[], bootOffset: Float64Array): ProcessInfo {
@@ -140,6 +169,10 @@ export class ProcessTable {
     if (args.every((arg) => base64IfLossy(arg) === undefined)) return '';
     return `,"args_bytes":${JSON.stringify(args.map((arg) => Buffer.from(arg, 'latin1').toString('base64')))}`;
   }
+}
+
+function lengthOf({ processJson, containerJson, rmwatchJson }: ProcessInfo): number {
+  return processJson.length + containerJson.length + rmwatchJson.length;
 }
 
 /** A path that was cut, or that leads nowhere, is not told: it would look like another one. */

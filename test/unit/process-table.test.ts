@@ -199,13 +199,33 @@ describe('the processes that are kept', () => {
     add(table, 4, { parent_tgid: 4 });
     expect(forgotten).toBe(1);
     expect([1, 2, 3, 4].map((id) => told(table, id).parent.pid)).toEqual([1, 2, 3, 4]);
-    for (const id of [5, 6]) add(table, id);
-    expect(forgotten).toBe(1);
-    expect(table.get(1)).toBeDefined();
-    add(table, 7);
+    for (const id of [5, 6, 7]) add(table, id);
     expect(forgotten).toBe(2);
+    for (const id of [8, 9, 10]) add(table, id);
+    expect(forgotten).toBe(3);
     expect([1, 2, 3].map((id) => table.get(id))).toEqual([undefined, undefined, undefined]);
-    expect([4, 5, 6, 7].every((id) => table.get(id) !== undefined)).toBe(true);
+    expect([8, 9, 10].every((id) => table.get(id) !== undefined)).toBe(true);
+  });
+
+  it('stay as long as they go on deleting, however many come and go before the kernel has forgotten them', () => {
+    const table = newTable({ capacity: 3 });
+    for (let id = 1; id <= 30; id++) {
+      add(table, id, { parent_tgid: id });
+      expect(told(table, 1).parent.pid).toBe(1);
+    }
+    expect(table.get(20)).toBeUndefined();
+  });
+
+  it('are fewer when much is told of each', () => {
+    const args = ['\x01'.repeat(4000)];
+    const kept = (textCapacity: number) => {
+      const table = newTable({ textCapacity });
+      for (let id = 1; id <= 100; id++) add(table, id, { flags: PROCESS_HAS_ARGS }, args);
+      return Array.from({ length: 100 }, (_, at) => table.get(at + 1)).filter((info) => info !== undefined).length;
+    };
+    // Each takes six characters a byte, twice: 21 of them are enough, and as many are kept for records on their way.
+    expect(kept(1e6)).toBeLessThanOrEqual(42);
+    expect(kept(1e7)).toBe(100);
   });
 
   it('are the newest of their id', () => {
@@ -222,5 +242,14 @@ describe('the processes that are kept', () => {
     for (const id of [1, 4]) add(table, id);
     expect(told(table, 1)).not.toHaveProperty('working_directory');
     expect(told(table, 4).working_directory).toBe('/4');
+  });
+
+  it('do not pile up long ones either', () => {
+    const table = newTable({ textCapacity: 10 });
+    addText(table, 1, PROCESS_TEXT_DIRECTORY, '/123456789');
+    addText(table, 2, PROCESS_TEXT_DIRECTORY, '/2');
+    for (const id of [1, 2]) add(table, id);
+    expect(told(table, 1)).not.toHaveProperty('working_directory');
+    expect(told(table, 2).working_directory).toBe('/2');
   });
 });
