@@ -69,6 +69,7 @@ bool RingReader::Collected() const { return position_ != __atomic_load_n(consume
 void RingReader::Release() { __atomic_store_n(consumer_, position_, __ATOMIC_RELEASE); }
 
 size_t RingReader::UsedBytes() const {
-  return static_cast<size_t>(__atomic_load_n(producer_, __ATOMIC_ACQUIRE) -
-                             __atomic_load_n(consumer_, __ATOMIC_RELAXED));
+  // In this order the difference is never negative, whoever moves them meanwhile.
+  const uint64_t consumed = __atomic_load_n(consumer_, __ATOMIC_ACQUIRE);
+  return static_cast<size_t>(__atomic_load_n(producer_, __ATOMIC_ACQUIRE) - consumed);
 }
