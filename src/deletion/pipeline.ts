@@ -39,16 +39,20 @@ export interface PipelineParts {
   mountsFor(device: number): MountTable | undefined;
   /** The mounts of the host at this moment; asked at most once for each batch. */
   mountsNow(): MountTable | undefined;
+  /** Whether no record waits. */
+  isDrained(): boolean;
   onOwnDeletion(deletion: OwnDeletion): void;
   /** A record could not be handled; it is counted as lost. */
   onDefect(error: Error): void;
 }
 
 /**
- * Generations remembered for records that are still on their way. A call that slept in the kernel for longer is judged
- * by the oldest of them.
+ * Generations remembered behind the newest one of which no record waited: a call can have slept in the kernel meanwhile.
+ * What slept for longer is judged by the oldest.
  */
 const GENERATIONS_KEPT = 64;
+/** In all, also while records wait: each holds the host's mounts. They come at most every 50 ms. */
+const GENERATIONS_MAX = 1024;
 
 /** By what the records of one generation are judged. */
 interface Jurisdiction {
@@ -63,6 +67,8 @@ const NO_PROCESS: Pick<ProcessInfo, 'executableName'> = { executableName: '' };
  * made for each event is its line.
  */
 export class Pipeline {
+  /** Records of deletions, whatever became of them; the daemon's own count, too. */
+  deletions = 0;
   /** Judged, and wanted by no watch. */
   filtered = 0;
   /** Handled to the end: counted, and written when a watch wants lines. */
@@ -78,6 +84,8 @@ export class Pipeline {
   private readonly judges = new Map<number, Jurisdiction>();
   private readonly clocks = new Float64Array(3);
   private sequence = 0;
+  /** The newest generation of which no record can wait. */
+  private drainedGeneration = 0;
   /** Of this batch; null while nobody asked. */
   private mountsNow: MountTable | undefined | null = null;
 
@@ -88,8 +96,11 @@ export class Pipeline {
   /** From `generation` on, records are judged by `judge` and placed on the host by `mounts`. */
   use(generation: number, judge: Judge, mounts: MountTable | undefined): void {
     this.judges.set(generation, { judge, mounts });
+    if (this.parts.isDrained()) this.drainedGeneration = generation;
+    const oldest = Math.max(this.drainedGeneration - GENERATIONS_KEPT, generation - GENERATIONS_MAX);
     for (const known of this.judges.keys()) {
-      if (known <= generation - GENERATIONS_KEPT) this.judges.delete(known);
+      if (known > oldest) break;
+      this.judges.delete(known);
     }
   }
 
@@ -117,6 +128,7 @@ export class Pipeline {
   private handleRecord(record: RecordView): void {
     switch (record.kind) {
       case RECORD_DELETION:
+        this.deletions += 1;
         this.handleDeletion(record);
         break;
       case RECORD_PROCESS_TEXT:

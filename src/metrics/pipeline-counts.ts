@@ -12,8 +12,9 @@ export interface PipelineCounts {
   readonly lost: Readonly<Record<LossReason, number>>;
   readonly delivered: number;
   readonly probeMissed: number;
-  readonly ringBytes: number;
-  readonly ringUsedBytes: number;
+  /** Room for records that wait for the daemon, in the ring and in the memory that it is emptied into. */
+  readonly roomBytes: number;
+  readonly waitingBytes: number;
 }
 
 /** What is attached, for `rmwatch_probe_info`. */

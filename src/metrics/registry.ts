@@ -150,13 +150,13 @@ function registerPipelineMetrics(registry: Registry, sources: MetricsSources): v
   new PublishedDelay(registry, sources.delay);
   gauge(
     'rmwatch_ring_buffer_bytes',
-    'Capacity of the ring buffer between kernel and daemon.',
-    (counts) => counts.ringBytes,
+    'Room for records between kernel and daemon: the ring buffer, and the memory that it is emptied into in a flood.',
+    (counts) => counts.roomBytes,
   );
   gauge(
     'rmwatch_ring_buffer_used_bytes',
-    'Bytes of records not yet read; more than the ring holds when it has overflowed into memory.',
-    (counts) => counts.ringUsedBytes,
+    'Bytes of it that hold records not yet read.',
+    (counts) => counts.waitingBytes,
   );
 }
 

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { NativeProbe } from './native-probe.js';
 import { RecordView } from './record-view.js';
 
@@ -18,6 +19,8 @@ const BACKLOG_FRACTION = 1 / 8;
 /** Room for a backlog, in rings: for 16 MiB 192 MiB, where some 700,000 deletions wait. */
 const BACKLOG_RINGS = 12;
 const BACKLOG_BYTES_MAX = 2 ** 30;
+/** Pause before a backlog is asked for again that could not be had. */
+const BACKLOG_RETRY_MS = 10_000;
 
 /** How the drain may go on: by whole batches, by small ones, or not for now: the output is congested. */
 export type Pace = 'full' | 'small' | 'wait';
@@ -29,7 +32,7 @@ export interface RingDrainOptions {
   readonly handle: BatchHandler;
   /** Asked before every batch. */
   readonly pace: () => Pace;
-  /** Something is wrong, and the drain goes on without it; said once. */
+  /** Something is wrong, and the drain goes on without it; the same is said once. */
   readonly onProblem: (message: string) => void;
 }
 
@@ -44,8 +47,6 @@ export type BatchHandler = (record: RecordView, offsets: Uint32Array, count: num
  * native/backlog.h), and they are handled from there until none is left.
  */
 export class RingDrain {
-  /** Records that can wait until some are lost, in bytes. */
-  readonly roomBytes: number;
   private readonly options: RingDrainOptions;
   private readonly probe: NativeProbe;
   private readonly record: RecordView;
@@ -55,6 +56,8 @@ export class RingDrain {
   /** 'closing': what it holds is still to be handled. */
   private backlog: 'closed' | 'open' | 'closing' | 'impossible' = 'closed';
   private backlogRecord: RecordView | undefined;
+  private backlogRetryAtMs = 0;
+  private problem = '';
   private timer: NodeJS.Timeout | undefined;
   private immediate: NodeJS.Immediate | undefined;
   private stopped = false;
@@ -65,18 +68,36 @@ export class RingDrain {
     this.options = options;
     this.probe = options.probe;
     this.backlogBytes = Math.min(options.ringBytes * BACKLOG_RINGS, BACKLOG_BYTES_MAX);
-    this.roomBytes = options.ringBytes + this.backlogBytes;
     this.record = new RecordView(this.probe.ring());
     this.probe.onReadable(() => this.turn());
+  }
+
+  /** Records that can wait until some are lost, in bytes. */
+  get roomBytes(): number {
+    return this.options.ringBytes + (this.backlog === 'impossible' ? 0 : this.backlogBytes);
   }
 
   start(): void {
     this.rest();
   }
 
-  /** Handles what is in the ring now, however much; for shutdown and before a question about the counters. */
-  drainNow(): void {
-    while (this.batch(this.offsets) > 0);
+  /**
+   * Handles all that waits, for the last time: no more may come. Pauses while `mayGoOn` says that the output has no room,
+   * and no longer than `deadlineMs` in all.
+   */
+  async finish(mayGoOn: () => boolean, deadlineMs: number): Promise<void> {
+    this.stop();
+    const untilMs = performance.now() + deadlineMs;
+    for (;;) {
+      this.turns += 1;
+      if (mayGoOn() || performance.now() >= untilMs) {
+        if (this.batch(this.offsets) === 0) return;
+        // The output goes on in between.
+        await nextTurn();
+      } else {
+        await sleep(PAUSE_MS);
+      }
+    }
   }
 
   stop(): void {
@@ -116,7 +137,10 @@ export class RingDrain {
   /** Has the ring emptied into memory while it fills up, and reads it in place otherwise. */
   private chooseSource(): void {
     const { backlog } = this;
-    if (backlog === 'impossible') return;
+    if (backlog === 'impossible') {
+      if (performance.now() >= this.backlogRetryAtMs) this.backlog = 'closed';
+      return;
+    }
     if (backlog !== 'open' && this.isFilling(BACKLOG_FRACTION)) this.openBacklog();
     else if (backlog !== 'closed' && !this.isFilling(HURRY_FRACTION)) {
       this.backlog = this.probe.closeBacklog() ? 'closed' : 'closing';
@@ -130,7 +154,10 @@ export class RingDrain {
       this.backlog = 'open';
     } catch (error) {
       this.backlog = 'impossible';
-      this.options.onProblem(`a flood will not find room in memory: ${(error as Error).message}`);
+      this.backlogRetryAtMs = performance.now() + BACKLOG_RETRY_MS;
+      const problem = `a flood finds no room in memory: ${(error as Error).message}`;
+      if (problem !== this.problem) this.options.onProblem(problem);
+      this.problem = problem;
     }
   }
 

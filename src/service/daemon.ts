@@ -20,9 +20,9 @@ import { paceOf } from './pace.js';
 import { SelfTest, type SelfTestResult } from './self-test.js';
 import { Systemd } from './systemd.js';
 import { WatchState } from './watch-state.js';
+import { handleWaiting, writeWaiting } from './wind-down.js';
 
 const HOUSEKEEPING_MS = 1_000;
-const FLUSH_DEADLINE_MS = 5_000;
 /** Until a self-test passes for the first time systemd waits, and so the next one should not be far. */
 const SELF_TEST_RETRY_MS = 2_000;
 
@@ -97,7 +97,7 @@ export class Daemon {
     if (opened.description.hostMountNamespace === 0) {
       diagnostics.warn("cannot tell this host's mount namespace: every process counts as the host's");
     }
-    this.selfTest = new SelfTest(opened.mode);
+    this.selfTest = new SelfTest({ mode: opened.mode, mark: () => this.markRecords() });
     const drain: RingDrain = new RingDrain({
       probe: opened.probe,
       ringBytes: ringBufferBytes,
@@ -212,6 +212,7 @@ export class Daemon {
       readClocks: (out) => binding.readClocks(out),
       mountsFor: (device) => this.watches.mountsFor(device),
       mountsNow: () => this.watches.mountsNow(),
+      isDrained: () => probe.usedBytes() === 0,
       onOwnDeletion: (deletion) => this.selfTest?.observe(deletion),
       onDefect: (error) => this.reportDefect(error),
     });
@@ -244,9 +245,7 @@ export class Daemon {
   }
 
   private counts(): PipelineCounts {
-    const probe = this.opened?.probe;
-    const kernel = this.lastCounters ?? probe?.readCounters();
-    const open = this.lastCounters === undefined && probe !== undefined;
+    const kernel = this.kernelCounters();
     const lost: Record<LossReason, number> = {
       ring_full: kernel?.lostRingFull ?? 0,
       state_full: (kernel?.lostStateFull ?? 0) + this.abandoned,
@@ -262,9 +261,23 @@ export class Daemon {
       // the kernel has taken it; until then the ledger is short by what is queued.
       delivered: (this.pipeline?.unlogged ?? 0) + (this.output?.writer.writtenLines ?? 0),
       probeMissed: this.missed(),
-      ringBytes: this.config.probe.ringBufferBytes,
-      ringUsedBytes: open ? probe.usedBytes() : 0,
+      roomBytes: this.drain?.roomBytes ?? this.config.probe.ringBufferBytes,
+      waitingBytes: this.waitingBytes(),
     };
+  }
+
+  /** The returned function tells whether all deletions have been handled whose records were made before this call. */
+  private markRecords(): () => boolean {
+    const { submitted } = this.kernelCounters()!;
+    return () => this.waitingBytes() === 0 || this.pipeline!.deletions >= submitted;
+  }
+
+  private waitingBytes(): number {
+    return this.lastCounters === undefined ? (this.opened?.probe.usedBytes() ?? 0) : 0;
+  }
+
+  private kernelCounters(): KernelCounters | undefined {
+    return this.lastCounters ?? this.opened?.probe.readCounters();
   }
 
   /** Never falls: what the kernel counts at a hook it forgets when the hook is taken away. */
@@ -315,10 +328,14 @@ export class Daemon {
 
   private houseKeep(): void {
     this.abandoned += this.opened?.probe.sweepAttempts() ?? 0;
-    const lost = this.losses?.check();
-    if (lost !== undefined) this.options.diagnostics.error({ lost }, 'events were lost');
+    this.reportLosses();
     this.output?.writer.lookForTarget();
     this.users.refresh();
+  }
+
+  private reportLosses(): void {
+    const lost = this.losses?.check();
+    if (lost !== undefined) this.options.diagnostics.error({ lost }, 'events were lost');
   }
 
   /** The drain sleeps while nothing comes, which is as good as running: it lives when nothing waits or it has moved. */
@@ -326,7 +343,7 @@ export class Daemon {
     const turns = this.drain?.turns ?? 0;
     const moved = turns !== this.watchdogTurns;
     this.watchdogTurns = turns;
-    return moved || (this.opened?.probe.usedBytes() ?? 0) === 0;
+    return moved || this.waitingBytes() === 0;
   }
 
   private statusText(): string {
@@ -344,6 +361,8 @@ export class Daemon {
 
   private async takeDown(): Promise<number> {
     const { diagnostics } = this.options;
+    const { drain, output } = this;
+    const startedMs = performance.now();
     let code = 0;
     const step = async (what: string, act: () => unknown): Promise<void> => {
       try {
@@ -361,15 +380,17 @@ export class Daemon {
       this.missed();
       this.opened?.probe.detach();
     });
-    await step('drain', () => {
-      this.drain?.drainNow();
-      this.drain?.stop();
+    await step('drain', async () => {
+      if (drain !== undefined && output !== undefined) await handleWaiting(drain, output.writer);
       this.abandoned += this.opened?.probe.sweepAttempts() ?? 0;
-      this.losses?.check();
+      this.reportLosses();
     });
     await step('flush', async () => {
-      const flushed = (await this.output?.writer.flush(FLUSH_DEADLINE_MS)) ?? true;
-      if (!flushed) throw new Error('not everything could be written');
+      if (output === undefined) return;
+      const written = await writeWaiting(output.writer, startedMs);
+      // Where there was no room to tell of losses, there may be now.
+      this.reportLosses();
+      if (!written || !(await output.writer.flush(HOUSEKEEPING_MS))) throw new Error('not everything could be written');
     });
     await step('http', () => this.http?.close());
     await step('mounts', () => this.watches.close());

@@ -103,6 +103,22 @@ describe('nothing is lost', () => {
   );
 });
 
+test(
+  'SIGTERM while far more waits than the log takes at once: every deletion still gets its line',
+  async () => {
+    const count = 250_000;
+    log.pause();
+    await deleter('burst', daemon.work, count);
+    log.resume();
+    expect(await daemon.stop()).toBe(0);
+    const last = JSON.parse(daemon.diagnostics.trimEnd().split('\n').at(-1)!);
+    const lost = { ring_full: 0, state_full: 0, decode: 0, output: 0 };
+    expect(last).toMatchObject({ message: 'stopped', delivered: count, lost });
+    expect(await log.account()).toMatchObject({ read: count, torn: 0 });
+  },
+  5 * MINUTES,
+);
+
 test('8 processes that delete 100,000 files each at once: nothing is lost', async () => {
   const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
   await Promise.all(names.map((name) => deleter('burst', daemon.subdirectory(name), 100_000)));

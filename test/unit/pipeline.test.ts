@@ -75,6 +75,8 @@ class Bench {
   readonly defects: string[] = [];
   /** How often the mounts of the moment were asked for. */
   askedNow = 0;
+  /** Whether the ring is empty when the pipeline asks. */
+  drained = true;
   readonly delay = new DelayHistogram();
   readonly cells = new WatchCells();
   /** What the host's newest mounts are when the pipeline asks. */
@@ -104,6 +106,7 @@ class Bench {
         this.askedNow += 1;
         return this.newestMounts;
       },
+      isDrained: () => this.drained,
       onOwnDeletion: (deletion) => this.own.push(deletion),
       onDefect: (error) => this.defects.push(error.message),
     });
@@ -311,6 +314,24 @@ describe('a reload', () => {
     bench.handle(deletion('/37', { generation: 1 }));
     expect(bench.paths().at(-1)).toBe('/37');
     expect(bench.ledger()).toEqual([2, 4, 0]);
+  });
+
+  it('remembers more while records wait, and forgets them afterwards', () => {
+    const bench = new Bench();
+    const use = (generation: number) => bench.use(generation, [watch('w', { include: [`/${generation}`] })]);
+    use(1);
+    bench.drained = false;
+    for (let generation = 2; generation <= 500; generation++) use(generation);
+    for (const generation of [1, 250, 500]) bench.handle(deletion(`/${generation}`, { generation }));
+    expect(bench.paths()).toEqual(['/1', '/250', '/500']);
+    for (let generation = 501; generation <= 3_000; generation++) use(generation);
+    const oldest = 3_000 - 1_024 + 1;
+    for (const generation of [oldest - 1, oldest]) bench.handle(deletion(`/${generation}`, { generation }));
+    expect(bench.paths().slice(3)).toEqual([`/${oldest}`]);
+    bench.drained = true;
+    use(3_001);
+    for (const generation of [2_937, 2_938]) bench.handle(deletion(`/${generation}`, { generation }));
+    expect(bench.paths().slice(4)).toEqual(['/2938']);
   });
 });
 

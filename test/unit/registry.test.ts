@@ -28,8 +28,8 @@ beforeEach(() => {
     lost: { ring_full: 0, state_full: 0, decode: 0, output: 0 },
     delivered: 0,
     probeMissed: 0,
-    ringBytes: 16 * 1024 * 1024,
-    ringUsedBytes: 0,
+    roomBytes: 16 * 1024 * 1024,
+    waitingBytes: 0,
   };
   probe = undefined;
   selfTest = { unlink: false, rmdir: false, replace: false };
@@ -109,7 +109,7 @@ describe('metrics text', () => {
 
   it('repeats the same numbers at a second scrape', async () => {
     pipeline = { ...pipeline, seen: 7, filteredInKernel: 3, filteredInDaemon: 2, delivered: 1, probeMissed: 9 };
-    pipeline = { ...pipeline, lost: { ring_full: 1, state_full: 2, decode: 3, output: 4 }, ringUsedBytes: 512 };
+    pipeline = { ...pipeline, lost: { ring_full: 1, state_full: 2, decode: 3, output: 4 }, waitingBytes: 512 };
     const app = cells.configure([{ name: 'app', failures: true }])[0]!;
     app.deletions.unlink = 4;
     app.failures.rmdir = 5;

@@ -84,7 +84,7 @@ function bench() {
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => i * 8);
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate'] });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate', 'performance'] });
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -233,13 +233,57 @@ describe('RingDrain', () => {
     expect(problems).toEqual([expect.stringContaining('no memory')]);
   });
 
-  it('handles everything at once when it is asked to, also when the output is congested', () => {
-    const { ring, handled, state, drain } = bench();
-    state.pace = 'wait';
-    ring.waiting.push(...numbers(2_700));
-    drain.drainNow();
-    expect(handled).toEqual(numbers(2_700));
-    expect(ring.released).toBe(2_700);
+  it('asks for memory again after some seconds', () => {
+    const { ring, drain, problems } = bench();
+    const { roomBytes } = drain;
+    ring.noMemory = true;
+    drain.start();
+    ring.add(...numbers(4_000));
+    vi.advanceTimersByTime(10 * PAUSE_MS);
+    expect([roomBytes, drain.roomBytes]).toEqual([RING_BYTES + BACKLOG_BYTES, RING_BYTES]);
+    ring.noMemory = false;
+    vi.advanceTimersByTime(10_000);
+    ring.add(...numbers(4_000));
+    vi.advanceTimersByTime(10 * PAUSE_MS);
+    expect(ring.calls).toContain('open');
+    expect([drain.roomBytes, problems.length]).toEqual([roomBytes, 1]);
+  });
+
+  describe('when no more can come', () => {
+    it('handles all that waits, whatever its pace was', async () => {
+      const { ring, handled, state, drain } = bench();
+      state.pace = 'wait';
+      ring.waiting.push(...numbers(2_700));
+      const finished = drain.finish(() => true, 1_000);
+      await vi.advanceTimersByTimeAsync(10);
+      await finished;
+      expect(handled).toEqual(numbers(2_700));
+      expect([ring.released, vi.getTimerCount()]).toEqual([2_700, 0]);
+    });
+
+    it('lets the output go on in between, and waits until it has room', async () => {
+      const { ring, handled, drain } = bench();
+      ring.waiting.push(...numbers(2_700));
+      let room = 1;
+      const finished = drain.finish(() => room-- > 0, 60_000);
+      await vi.advanceTimersByTimeAsync(10_000);
+      expect(handled).toHaveLength(BATCH);
+      room = 1_000;
+      await vi.advanceTimersByTimeAsync(100);
+      await finished;
+      expect(handled).toEqual(numbers(2_700));
+    });
+
+    it('waits no longer than it may', async () => {
+      const { ring, handled, drain } = bench();
+      ring.waiting.push(...numbers(2_700));
+      const finished = drain.finish(() => false, 5_000);
+      await vi.advanceTimersByTimeAsync(4_900);
+      expect(handled).toEqual([]);
+      await vi.advanceTimersByTimeAsync(200);
+      await finished;
+      expect(handled).toEqual(numbers(2_700));
+    });
   });
 
   it.each([

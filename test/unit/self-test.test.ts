@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type AttachMode, OPERATIONS, type Operation } from '../../src/config/config.js';
 import type { OwnDeletion } from '../../src/deletion/pipeline.js';
-import { SelfTest } from '../../src/service/self-test.js';
+import { SelfTest, type SelfTestOptions, type SelfTestResult } from '../../src/service/self-test.js';
 import { waitUntil } from '../support/wait-until.js';
 
 let directory: string;
@@ -28,13 +28,17 @@ function seen(path: string, operation: Operation, changes: Partial<OwnDeletion> 
   return { operation: OPERATIONS.indexOf(operation), result: 0, path: latin1, hasVictim: true, ...changes };
 }
 
+/** As where every record is handled at once. */
+function newTest(options: Partial<SelfTestOptions> = {}): SelfTest {
+  return new SelfTest({ mode: 'kprobe', mark: () => () => true, directory, ...options });
+}
+
 /** Lets the test run to its end, as a probe that sees each deletion a moment later; `change` is what it gets wrong. */
 async function runWith(
   change: (operation: Operation, test: SelfTest) => Partial<OwnDeletion> | undefined = () => ({}),
   mode: AttachMode = 'kprobe',
-  at = directory,
 ) {
-  const test = new SelfTest(mode, at);
+  const test = newTest({ mode });
   const running = test.run();
   const place = workplace();
   const operations = mode === 'tracepoint' ? (['unlink', 'rmdir'] as const) : OPERATIONS;
@@ -72,6 +76,25 @@ describe('SelfTest', () => {
     expect(readdirSync(directory)).toEqual([]);
   });
 
+  it('waits for an event behind others, and no longer than until those are handled', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    let behind = true;
+    const test = newTest({ mark: () => () => !behind });
+    let result: SelfTestResult | undefined;
+    void test.run().then((over) => {
+      result = over;
+    });
+    const place = workplace();
+    await vi.advanceTimersByTimeAsync(60_000);
+    test.observe(seen(join(place, 'unlink'), 'unlink'));
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(result).toBeUndefined();
+    behind = false;
+    await vi.advanceTimersByTimeAsync(100);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(result?.problems).toEqual(['rmdir: no event within 2000 ms', 'replace: no event within 2000 ms']);
+  });
+
   it('expects of system calls neither replaced files nor details', async () => {
     const result = await runWith(() => ({ hasVictim: false }), 'tracepoint');
     expect(result).toEqual({ ok: true, passed: { unlink: true, rmdir: true, replace: false }, problems: [] });
@@ -88,7 +111,7 @@ describe('SelfTest', () => {
   });
 
   it('is one test when it is asked for twice', async () => {
-    const test = new SelfTest('kprobe', directory);
+    const test = newTest();
     const [first, second] = [test.run(), test.run()];
     expect(second).toBe(first);
     const place = workplace();
@@ -112,7 +135,7 @@ describe('SelfTest', () => {
     const real = join(directory, 'é');
     mkdirSync(real);
     symlinkSync(real, join(directory, 'link'));
-    const test = new SelfTest('kprobe', join(directory, 'link'));
+    const test = newTest({ directory: join(directory, 'link') });
     const running = test.run();
     const place = join(real, readdirSync(real)[0]!);
     for (const operation of OPERATIONS) {
@@ -123,7 +146,7 @@ describe('SelfTest', () => {
   });
 
   it('fails, and does not throw, where it cannot make files', async () => {
-    const { ok, passed, problems } = await new SelfTest('kprobe', join(directory, 'missing')).run();
+    const { ok, passed, problems } = await newTest({ directory: join(directory, 'missing') }).run();
     expect([ok, passed]).toEqual([false, { unlink: false, rmdir: false, replace: false }]);
     expect(problems).toHaveLength(1);
     expect(problems[0]).toMatch(/^could not delete files of its own: ENOENT/);
@@ -132,7 +155,7 @@ describe('SelfTest', () => {
   it('fails, and does not throw, where it cannot remove them', async () => {
     const place = join(directory, 'place');
     mkdirSync(place);
-    const test = new SelfTest('kprobe', place);
+    const test = newTest({ directory: place });
     const running = test.run();
     const path = join(place, readdirSync(place)[0]!, 'unlink');
     // A file where its directory was: nothing below can be reached any more.
