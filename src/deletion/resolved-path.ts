@@ -91,12 +91,13 @@ export class PathResolver {
     if ((flags & DELETION_PATH_IS_BASE) === 0) {
       const end = pathStart + record.pathLength;
       const onHost = reachesRoot && (flags & DELETION_HOST_NAMESPACE) !== 0;
-      if (mounts === undefined) return this.resolved(flags, bytes, pathStart, end, reachesRoot, onHost, NOWHERE);
+      const name = lastName(bytes, pathStart, end);
+      if (mounts === undefined) return this.resolved(flags, bytes, pathStart, name, end, reachesRoot, onHost, NOWHERE);
       const text = record.latin1(pathStart, record.pathLength);
       const places = hostPlacesOf(record, text, mounts);
       const others = places.filter((place) => place.cut || `${place.directory}/${place.name}` !== text);
       const isOneOfThem = others.length < places.length;
-      return this.resolved(flags, bytes, pathStart, end, reachesRoot, onHost || isOneOfThem, others);
+      return this.resolved(flags, bytes, pathStart, name, end, reachesRoot, onHost || isOneOfThem, others);
     }
     if ((flags & DELETION_HAS_TYPED) === 0) return UNKNOWN;
     const { typedStart, typedLength } = record;
@@ -106,29 +107,30 @@ export class PathResolver {
     const isName = typedLength > 0 && !tooLong;
     const isAbsolute = typedLength > 0 && bytes[typedStart] === SLASH;
     // By far most names: the text is the path already, a relative one together with its base before it.
-    if (typedLength > 0 && (!isAbsolute || record.pathLength === 0) && isLiteral(bytes, typedStart, end)) {
+    const name = typedLength > 0 && (!isAbsolute || record.pathLength === 0) ? literalName(bytes, typedStart, end) : -1;
+    if (name >= 0) {
       const start = isAbsolute ? typedStart : pathStart;
-      const hasParents = bytes.lastIndexOf(SLASH, end - 1) > (isAbsolute ? typedStart : typedStart - 1);
-      return this.resolved(flags, bytes, start, end, reachesRoot && isName && !hasParents, false, NOWHERE);
+      const hasParents = name > typedStart + (isAbsolute ? 1 : 0);
+      return this.resolved(flags, bytes, start, name, end, reachesRoot && isName && !hasParents, false, NOWHERE);
     }
     const joined = joinTyped(record.latin1(pathStart, record.pathLength), record.latin1(typedStart, typedLength));
     const path = Buffer.from(joined.path, 'latin1');
-    return this.resolved(flags, path, 0, path.length, reachesRoot && isName && !joined.hasParents, false, NOWHERE);
+    const complete = reachesRoot && isName && !joined.hasParents;
+    return this.resolved(flags, path, 0, lastName(path, 0, path.length), path.length, complete, false, NOWHERE);
   }
 
   private resolved(
     flags: number,
     bytes: Buffer,
     start: number,
+    name: number,
     end: number,
     complete: boolean,
     onHost: boolean,
     hostPlaces: readonly Place[],
   ): ResolvedPath {
-    let slash = end - 1;
-    while (slash > start && bytes[slash] !== SLASH) slash--;
-    const directory = this.directory(bytes, start, Math.max(slash, start));
-    const text = { bytes, start, name: slash >= start && bytes[slash] === SLASH ? slash + 1 : start, end };
+    const directory = this.directory(bytes, start, Math.max(name - 1, start));
+    const text = { bytes, start, name, end };
     const place = new FoundPlace(directory.path, text, (flags & DELETION_PATH_CUT) !== 0);
     return { place, complete, onHost, hostPlaces, text, directoryJson: directory.json };
   }
@@ -146,16 +148,26 @@ function startsWith(bytes: Buffer, start: number, expected: Buffer): boolean {
   return true;
 }
 
-/** Whether the typed name means what its text says: it has no empty name, no "." and no "..", and no slash at the end. */
-function isLiteral(bytes: Buffer, start: number, end: number): boolean {
+/** Where the last name of the path begins. */
+function lastName(bytes: Buffer, start: number, end: number): number {
+  let name = end;
+  while (name > start && bytes[name - 1] !== SLASH) name--;
+  return name;
+}
+
+/**
+ * As lastName, of a typed name that means what its text says: it has no empty name, no "." and no "..", and no slash at
+ * the end. -1 for others.
+ */
+function literalName(bytes: Buffer, start: number, end: number): number {
   let name = bytes[start] === SLASH ? start + 1 : start;
-  for (let at = name; at <= end; at++) {
+  for (let at = name; ; at++) {
     if (at < end && bytes[at] !== SLASH) continue;
     const length = at - name;
-    if (length === 0 || (length <= 2 && bytes[name] === DOT && bytes[at - 1] === DOT)) return false;
+    if (length === 0 || (length <= 2 && bytes[name] === DOT && bytes[at - 1] === DOT)) return -1;
+    if (at === end) return name;
     name = at + 1;
   }
-  return true;
 }
 
 function directoryOf(path: string): Directory {

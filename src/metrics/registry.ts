@@ -44,7 +44,7 @@ const MISNAMED_DEFAULT_METRICS = [
   'nodejs_active_requests_total',
 ];
 
-const EVENT_LOOP_SAMPLING_MS = 200;
+const EVENT_LOOP_SAMPLING_MS = 500;
 
 export function createMetrics(sources: MetricsSources): Metrics {
   const registry = new Registry();
