@@ -93,6 +93,11 @@ export class Pipeline {
     this.parts = parts;
   }
 
+  /** The host part of its lines, for others. */
+  get host(): string {
+    return this.parts.line.host;
+  }
+
   /** From `generation` on, records are judged by `judge` and placed on the host by `mounts`. */
   use(generation: number, judge: Judge, mounts: MountTable | undefined): void {
     this.judges.set(generation, { judge, mounts });

@@ -8,13 +8,13 @@ import { AccountNames } from '../enrich/account-names.js';
 import { DelayHistogram } from '../metrics/delay-histogram.js';
 import type { Readiness } from '../metrics/http-routes.js';
 import { type HttpServer, startHttpServer } from '../metrics/http-server.js';
-import type { LossReason, PipelineCounts } from '../metrics/pipeline-counts.js';
 import { createMetrics } from '../metrics/registry.js';
 import type { Diagnostics } from '../output/diagnostics.js';
-import type { KernelCounters, NativeBinding, NativeProbe } from '../probe/native-probe.js';
+import type { NativeBinding, NativeProbe } from '../probe/native-probe.js';
 import { type OpenedProbe, openProbe } from '../probe/open-probe.js';
 import { RingDrain } from '../probe/ring-drain.js';
 import { type EventOutput, openEventOutput } from './event-output.js';
+import { Ledger } from './ledger.js';
 import { LossReporter } from './loss-reporter.js';
 import { paceOf } from './pace.js';
 import { SelfTest, type SelfTestResult } from './self-test.js';
@@ -47,6 +47,7 @@ export class Daemon {
   private opened: OpenedProbe | undefined;
   private pipeline: Pipeline | undefined;
   private drain: RingDrain | undefined;
+  private ledger: Ledger | undefined;
   private selfTest: SelfTest | undefined;
   private lastSelfTest: SelfTestResult | undefined;
   private losses: LossReporter | undefined;
@@ -54,16 +55,11 @@ export class Daemon {
   private housekeeping: NodeJS.Timeout | undefined;
   private selfTestTimer: NodeJS.Timeout | undefined;
   private reloadState = { successful: true, lastSuccessSeconds: Date.now() / 1000 };
-  /** The kernel's counters when the probe was closed: what is told after that. */
-  private lastCounters: KernelCounters | undefined;
-  private lastMissed = 0;
   private watchdogTurns = -1;
   private readonly defects = new Set<string>();
   /** systemd has been told that the service is ready. */
   private announced = false;
   private announcement: NodeJS.Timeout | undefined;
-  /** Attempts whose end the kernel left out. */
-  private abandoned = 0;
   private reloading = false;
   private reloadAgain = false;
   private stopping: Promise<number> | undefined;
@@ -89,6 +85,7 @@ export class Daemon {
     const { attach, ringBufferBytes } = this.config.probe;
     const opened = openProbe(binding, attach, ringBufferBytes, (probe, mode) => this.prepare(probe, mode));
     this.opened = opened;
+    const ledger = this.keepLedger(opened.probe);
     for (const { mode, reason, hint, details } of opened.refusals) {
       diagnostics.info({ mode, reason, ...(hint && { hint }) }, 'attach mode not usable');
       diagnostics.debug({ mode, details }, 'what libbpf said');
@@ -97,7 +94,7 @@ export class Daemon {
     if (opened.description.hostMountNamespace === 0) {
       diagnostics.warn("cannot tell this host's mount namespace: every process counts as the host's");
     }
-    this.selfTest = new SelfTest({ mode: opened.mode, mark: () => this.markRecords() });
+    this.selfTest = new SelfTest({ mode: opened.mode, mark: () => ledger.mark() });
     const drain: RingDrain = new RingDrain({
       probe: opened.probe,
       ringBytes: ringBufferBytes,
@@ -216,12 +213,17 @@ export class Daemon {
       onOwnDeletion: (deletion) => this.selfTest?.observe(deletion),
       onDefect: (error) => this.reportDefect(error),
     });
-    this.losses = new LossReporter(
-      () => this.counts().lost,
-      (text) => this.output!.notice(text),
-      line.host,
-    );
     this.watches.bind(probe, this.pipeline);
+  }
+
+  private keepLedger(probe: NativeProbe): Ledger {
+    const pipeline = this.pipeline!;
+    const { writer, notice } = this.output!;
+    const roomBytes = () => this.drain?.roomBytes ?? this.config.probe.ringBufferBytes;
+    const ledger = new Ledger({ probe, pipeline, writer, roomBytes });
+    this.losses = new LossReporter(() => ledger.counts().lost, notice, pipeline.host);
+    this.ledger = ledger;
+    return ledger;
   }
 
   /** Each kind once: the loss that comes with it is told anyway. */
@@ -235,56 +237,13 @@ export class Daemon {
     const { binding, version } = this.options;
     return createMetrics({
       watches: () => this.watches.cells.counts(),
-      pipeline: () => this.counts(),
+      pipeline: () => this.ledger!.counts(),
       probe: () => this.opened && { attach: this.opened.mode, symbol: this.opened.description.symbol },
       selfTest: () => this.lastSelfTest?.passed ?? { unlink: false, rmdir: false, replace: false },
       reload: () => this.reloadState,
       delay: this.delay,
       build: { version, nodeVersion: process.version, libbpfVersion: binding.libbpfVersion },
     });
-  }
-
-  private counts(): PipelineCounts {
-    const kernel = this.kernelCounters();
-    const lost: Record<LossReason, number> = {
-      ring_full: kernel?.lostRingFull ?? 0,
-      state_full: (kernel?.lostStateFull ?? 0) + this.abandoned,
-      decode: this.pipeline?.undecodable ?? 0,
-      output: this.output?.writer.lostLines ?? 0,
-    };
-    return {
-      seen: kernel?.seen ?? 0,
-      filteredInKernel: kernel?.filtered ?? 0,
-      filteredInDaemon: this.pipeline?.filtered ?? 0,
-      lost,
-      // A line that waits for a slow reader may still be lost, and what is counted once cannot be taken back. So it counts when
-      // the kernel has taken it; until then the ledger is short by what is queued.
-      delivered: (this.pipeline?.unlogged ?? 0) + (this.output?.writer.writtenLines ?? 0),
-      probeMissed: this.missed(),
-      roomBytes: this.drain?.roomBytes ?? this.config.probe.ringBufferBytes,
-      waitingBytes: this.waitingBytes(),
-    };
-  }
-
-  /** The returned function tells whether all deletions have been handled whose records were made before this call. */
-  private markRecords(): () => boolean {
-    const { submitted } = this.kernelCounters()!;
-    return () => this.waitingBytes() === 0 || this.pipeline!.deletions >= submitted;
-  }
-
-  private waitingBytes(): number {
-    return this.lastCounters === undefined ? (this.opened?.probe.usedBytes() ?? 0) : 0;
-  }
-
-  private kernelCounters(): KernelCounters | undefined {
-    return this.lastCounters ?? this.opened?.probe.readCounters();
-  }
-
-  /** Never falls: what the kernel counts at a hook it forgets when the hook is taken away. */
-  private missed(): number {
-    const probe = this.lastCounters === undefined ? this.opened?.probe : undefined;
-    if (probe !== undefined) this.lastMissed = Math.max(this.lastMissed, probe.missedRuns());
-    return this.lastMissed;
   }
 
   private readiness(): Readiness {
@@ -327,7 +286,7 @@ export class Daemon {
   }
 
   private houseKeep(): void {
-    this.abandoned += this.opened?.probe.sweepAttempts() ?? 0;
+    this.ledger?.sweep();
     this.reportLosses();
     this.output?.writer.lookForTarget();
     this.users.refresh();
@@ -343,7 +302,7 @@ export class Daemon {
     const turns = this.drain?.turns ?? 0;
     const moved = turns !== this.watchdogTurns;
     this.watchdogTurns = turns;
-    return moved || this.waitingBytes() === 0;
+    return moved || this.ledger?.waitingBytes() === 0;
   }
 
   private statusText(): string {
@@ -361,7 +320,7 @@ export class Daemon {
 
   private async takeDown(): Promise<number> {
     const { diagnostics } = this.options;
-    const { drain, output } = this;
+    const { drain, output, ledger } = this;
     const startedMs = performance.now();
     let code = 0;
     const step = async (what: string, act: () => unknown): Promise<void> => {
@@ -377,12 +336,12 @@ export class Daemon {
     clearInterval(this.selfTestTimer);
     clearTimeout(this.announcement);
     await step('detach', () => {
-      this.missed();
+      ledger?.missed();
       this.opened?.probe.detach();
     });
     await step('drain', async () => {
       if (drain !== undefined && output !== undefined) await handleWaiting(drain, output.writer);
-      this.abandoned += this.opened?.probe.sweepAttempts() ?? 0;
+      ledger?.sweep();
       this.reportLosses();
     });
     await step('flush', async () => {
@@ -395,13 +354,11 @@ export class Daemon {
     await step('http', () => this.http?.close());
     await step('mounts', () => this.watches.close());
     await step('close the probe', () => {
-      this.missed();
-      this.lastCounters = this.opened?.probe.readCounters();
+      ledger?.close();
       this.opened?.probe.close();
     });
     await step('close the log', () => this.output?.writer.close());
-    const counts = this.counts();
-    const { seen, delivered, lost, probeMissed } = counts;
+    const { seen, delivered, lost, probeMissed } = ledger?.counts() ?? {};
     diagnostics.info({ seen, delivered, lost, missed: probeMissed }, 'stopped');
     return code;
   }
