@@ -1,4 +1,4 @@
-import type { Config } from '../config/config.js';
+import type { Config } from '../model/config.js';
 import { parseCommandLine } from './command-line.js';
 import { type CompletionShell, completion } from './completion.js';
 import { EXIT } from './exit-codes.js';

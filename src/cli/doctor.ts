@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
-import { ATTACH_MODES, type AttachMode } from '../config/config.js';
+import { ATTACH_MODES, type AttachMode } from '../model/config.js';
 import { loadBinding, type NativeBinding } from '../probe/native-probe.js';
 import { openProbe, ProbeUnavailableError } from '../probe/open-probe.js';
 import type { DoctorOptions } from './dispatch.js';

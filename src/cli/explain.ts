@@ -1,12 +1,12 @@
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { OPERATIONS } from '../config/config.js';
 import { loadConfig } from '../config/load.js';
 import { formatProblem } from '../config/problem.js';
-import { escapeControl } from '../output/escape.js';
+import { OPERATIONS } from '../model/config.js';
+import { escapeControl } from '../text/escape.js';
+import { bytesOf, textOf } from '../text/utf8.js';
 import { decidingStage, type Stage } from '../watch/deciding-stage.js';
 import { type KernelFilterEntry, kernelEntryFor, kernelFilter, OPERATION_BITS } from '../watch/kernel-filter.js';
-import { bytesOf, textOf } from '../watch/utf8.js';
 import { WatchSet } from '../watch/watch-set.js';
 import { EXIT } from './exit-codes.js';
 import type { CommandIo } from './io.js';

@@ -1,4 +1,4 @@
-import { ATTACH_MODES } from '../config/config.js';
+import { ATTACH_MODES } from '../model/config.js';
 
 /** The command line, described once: parsing, --help and shell completion all follow this table. */
 

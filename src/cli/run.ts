@@ -1,9 +1,9 @@
 import { getPriority, setPriority } from 'node:os';
 import { resolve } from 'node:path';
-import type { Config } from '../config/config.js';
 import { loadConfig } from '../config/load.js';
 import { formatProblem } from '../config/problem.js';
-import { createDiagnostics, type Diagnostics } from '../output/diagnostics.js';
+import { createDiagnostics, type Diagnostics } from '../diagnostics/diagnostics.js';
+import type { Config } from '../model/config.js';
 import { inheritedStdout } from '../output/inherited-stdout.js';
 import { loadBinding } from '../probe/native-probe.js';
 import { ProbeUnavailableError } from '../probe/open-probe.js';

@@ -1,5 +1,5 @@
 import { isIP, isIPv6 } from 'node:net';
-import type { HttpListen } from './config.js';
+import type { HttpListen } from '../model/config.js';
 import type { Parsed } from './units.js';
 
 /** Room for a path in a socket address, its terminating NUL left out. */

@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { isatty } from 'node:tty';
 import { getSystemErrorMap } from 'node:util';
-import type { Config } from './config.js';
+import type { Config } from '../model/config.js';
 import { parseConfig } from './parse.js';
 import type { Problem } from './problem.js';
 

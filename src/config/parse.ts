@@ -1,4 +1,4 @@
-import type { Config } from './config.js';
+import type { Config } from '../model/config.js';
 import { issueText, unknownKeyText } from './issue-text.js';
 import { formatPath, type KeyPath, type Problem } from './problem.js';
 import { type ConfigFile, configFileSchema } from './schema.js';

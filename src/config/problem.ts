@@ -1,4 +1,4 @@
-import { escapeControl } from '../output/escape.js';
+import { escapeControl } from '../text/escape.js';
 
 /** One thing wrong with a configuration file, at the place where it is. */
 export interface Problem {

@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs';
 import * as z from 'zod';
+import { ATTACH_MODES, LOG_LEVELS, OPERATIONS } from '../model/config.js';
 import { compileGlob, type GlobRole } from '../watch/glob.js';
 import { PatternError } from '../watch/pattern-error.js';
-import { ATTACH_MODES, LOG_LEVELS, OPERATIONS } from './config.js';
 import { parseListenAddress } from './listen-address.js';
 import { formatSize, type Parsed, parseDuration, parseSize, SIZE_PATTERN } from './units.js';
 

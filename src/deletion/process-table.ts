@@ -1,4 +1,4 @@
-import { containerIdOf } from '../enrich/container-id.js';
+import { containerIdOf } from '../host/container-id.js';
 import {
   PROCESS_ARGS_CUT,
   PROCESS_HAS_ARGS,
@@ -9,8 +9,8 @@ import {
   PROCESS_TEXT_EXECUTABLE,
   type RecordView,
 } from '../probe/record-view.js';
-import { base64IfLossy, jsonOf, jsonPartOf } from './byte-text.js';
-import { Timestamps } from './timestamps.js';
+import { base64IfLossy, jsonOf, jsonPartOf } from '../text/byte-text.js';
+import { Timestamps } from '../text/timestamps.js';
 
 /** What stays the same from one deletion of a process to its next, with its parts of the event line ready-made. */
 export interface ProcessInfo {

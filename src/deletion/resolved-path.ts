@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import type { MountTable } from '../enrich/mount-table.js';
+import type { MountTable } from '../host/mount-table.js';
 import {
   DELETION_FS_ROOT,
   DELETION_HAS_TYPED,
@@ -9,7 +9,7 @@ import {
   DELETION_PATH_IS_BASE,
   type RecordView,
 } from '../probe/record-view.js';
-import { jsonOf } from './byte-text.js';
+import { jsonOf } from '../text/byte-text.js';
 import { joinTyped } from './typed-path.js';
 
 /** A name and the directory that held it, in latin1 view; the directory is '' for the root. */

@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { OPERATIONS, type Operation } from '../config/config.js';
-import type { DelayHistogram } from './delay-histogram.js';
-import { LOSS_REASONS, type PipelineCounts, type ProbeInfo, type WatchCounts } from './pipeline-counts.js';
+import { OPERATIONS, type Operation } from '../model/config.js';
+import { LOSS_REASONS, type PipelineCounts, type ProbeInfo, type WatchCounts } from '../model/pipeline-counts.js';
+import type { DelayHistogram } from '../pipeline/delay-histogram.js';
 
 /** Where a scrape reads the numbers from: the parts that count keep plain cells and know nothing of metrics. */
 export interface MetricsSources {
@@ -151,7 +151,7 @@ function registerPipelineMetrics(registry: Registry, sources: MetricsSources): v
   gauge(
     'rmwatch_ring_buffer_bytes',
     'Room for records between kernel and daemon: the ring buffer, and the memory that it is emptied into in a flood.',
-    (counts) => counts.roomBytes,
+    (counts) => counts.capacityBytes,
   );
   gauge(
     'rmwatch_ring_buffer_used_bytes',

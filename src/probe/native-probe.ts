@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import type { AttachMode } from '../config/config.js';
+import type { AttachMode } from '../model/config.js';
 import { RECORD_LAYOUT } from './record-layout.generated.js';
 
 /** The whole surface of the C++ addon; nothing else in the program touches it directly. */

@@ -1,4 +1,4 @@
-import { ATTACH_MODES, type AttachMode } from '../config/config.js';
+import { ATTACH_MODES, type AttachMode } from '../model/config.js';
 import { isNativeError, type NativeBinding, type NativeProbe, type ProbeDescription } from './native-probe.js';
 
 /** A probe that can be attached, and why those before it could not. */

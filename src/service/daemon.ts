@@ -1,26 +1,26 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import type { AttachMode, Config } from '../config/config.js';
-import { EventLine } from '../deletion/event-line.js';
-import { Pipeline } from '../deletion/pipeline.js';
 import { ProcessTable } from '../deletion/process-table.js';
-import { AccountNames } from '../enrich/account-names.js';
-import { DelayHistogram } from '../metrics/delay-histogram.js';
-import type { Readiness } from '../metrics/http-routes.js';
-import { type HttpServer, startHttpServer } from '../metrics/http-server.js';
+import type { Diagnostics } from '../diagnostics/diagnostics.js';
+import { EventEncoder } from '../event/event-encoder.js';
+import { AccountNames } from '../host/account-names.js';
+import type { Readiness } from '../http/http-routes.js';
+import { type HttpServer, startHttpServer } from '../http/http-server.js';
 import { createMetrics } from '../metrics/registry.js';
-import type { Diagnostics } from '../output/diagnostics.js';
+import type { AttachMode, Config } from '../model/config.js';
+import { backpressureOf } from '../pipeline/backpressure.js';
+import { DelayHistogram } from '../pipeline/delay-histogram.js';
+import { Ledger } from '../pipeline/ledger.js';
+import { LossReporter } from '../pipeline/loss-reporter.js';
+import { Pipeline } from '../pipeline/pipeline.js';
+import { RingDrain } from '../pipeline/ring-drain.js';
+import { handleWaiting, writeWaiting } from '../pipeline/shutdown.js';
 import type { NativeBinding, NativeProbe } from '../probe/native-probe.js';
 import { type OpenedProbe, openProbe } from '../probe/open-probe.js';
-import { RingDrain } from '../probe/ring-drain.js';
 import { type EventOutput, openEventOutput } from './event-output.js';
-import { Ledger } from './ledger.js';
-import { LossReporter } from './loss-reporter.js';
-import { paceOf } from './pace.js';
 import { SelfTest, type SelfTestResult } from './self-test.js';
 import { Systemd } from './systemd.js';
 import { WatchState } from './watch-state.js';
-import { handleWaiting, writeWaiting } from './wind-down.js';
 
 const HOUSEKEEPING_MS = 1_000;
 /** Until a self-test passes for the first time systemd waits, and so the next one should not be far. */
@@ -99,10 +99,10 @@ export class Daemon {
       probe: opened.probe,
       ringBytes: ringBufferBytes,
       handle: (record, offsets, count) => this.pipeline!.handleBatch(record, offsets, count),
-      pace: () =>
-        paceOf(
+      backpressure: () =>
+        backpressureOf(
           opened.probe.usedBytes(),
-          { ringBytes: ringBufferBytes, roomBytes: drain.roomBytes },
+          { ringBytes: ringBufferBytes, capacityBytes: drain.capacityBytes },
           this.output!.writer,
         ),
       onProblem: (message) => diagnostics.warn(message),
@@ -192,7 +192,7 @@ export class Daemon {
 
   private prepare(probe: NativeProbe, mode: AttachMode): void {
     const { binding } = this.options;
-    const line = new EventLine({
+    const line = new EventEncoder({
       hostName: hostname(),
       bootId: readBootId(),
       attach: mode,
@@ -219,8 +219,8 @@ export class Daemon {
   private keepLedger(probe: NativeProbe): Ledger {
     const pipeline = this.pipeline!;
     const { writer, notice } = this.output!;
-    const roomBytes = () => this.drain?.roomBytes ?? this.config.probe.ringBufferBytes;
-    const ledger = new Ledger({ probe, pipeline, writer, roomBytes });
+    const capacityBytes = () => this.drain?.capacityBytes ?? this.config.probe.ringBufferBytes;
+    const ledger = new Ledger({ probe, pipeline, writer, capacityBytes });
     this.losses = new LossReporter(() => ledger.counts().lost, notice, pipeline.host);
     this.ledger = ledger;
     return ledger;
@@ -236,7 +236,7 @@ export class Daemon {
   private createMetrics() {
     const { binding, version } = this.options;
     return createMetrics({
-      watches: () => this.watches.cells.counts(),
+      watches: () => this.watches.counters.counts(),
       pipeline: () => this.ledger!.counts(),
       probe: () => this.opened && { attach: this.opened.mode, symbol: this.opened.description.symbol },
       selfTest: () => this.lastSelfTest?.passed ?? { unlink: false, rmdir: false, replace: false },

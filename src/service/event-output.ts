@@ -1,14 +1,14 @@
 import { fstatSync } from 'node:fs';
 import tty from 'node:tty';
-import type { Config } from '../config/config.js';
-import { LineBuffer } from '../deletion/line-buffer.js';
-import type { EventLine } from '../output/deletion-event.js';
-import type { Diagnostics } from '../output/diagnostics.js';
+import type { Diagnostics } from '../diagnostics/diagnostics.js';
+import type { EventLine } from '../event/deletion-event.js';
+import { LineBuffer } from '../event/line-buffer.js';
+import { prettyLine } from '../event/pretty-line.js';
+import type { Config } from '../model/config.js';
 import { EventWriter } from '../output/event-writer.js';
 import { DescriptorTarget, PathTarget } from '../output/output-target.js';
-import { prettyLine } from '../output/pretty-line.js';
 import { REMOVED } from '../output/sink.js';
-import { colorWanted } from '../output/terminal-style.js';
+import { colorWanted } from '../text/terminal-style.js';
 
 const STDOUT = 1;
 

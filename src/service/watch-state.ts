@@ -1,11 +1,11 @@
-import type { Config } from '../config/config.js';
-import { Judge } from '../deletion/judge.js';
-import type { Pipeline } from '../deletion/pipeline.js';
-import type { AccountNames } from '../enrich/account-names.js';
-import { type MountTable, readMountTable } from '../enrich/mount-table.js';
-import { WatchCells } from '../metrics/watch-cells.js';
-import { nativeFilterOf } from '../probe/native-filter.js';
+import type { AccountNames } from '../host/account-names.js';
+import { type MountTable, readMountTable } from '../host/mount-table.js';
+import { WatchCounters } from '../metrics/watch-counters.js';
+import type { Config } from '../model/config.js';
+import type { Pipeline } from '../pipeline/pipeline.js';
 import type { MountWatch, NativeBinding, NativeProbe } from '../probe/native-probe.js';
+import { nativeFilterOf } from '../watch/native-filter.js';
+import { WatchFilter } from '../watch/watch-filter.js';
 
 /** Mount tables of hosts with many containers change in bursts. */
 const MOUNTS_SETTLE_MS = 50;
@@ -18,11 +18,11 @@ const HOST_MOUNTS = '/proc/1/mountinfo';
  * the same configuration as in the kernel.
  */
 export class WatchState {
-  readonly cells = new WatchCells();
+  readonly counters = new WatchCounters();
   private readonly users: AccountNames;
   private readonly onProblem: (message: string) => void;
   private config: Config | undefined;
-  private judge: Judge | undefined;
+  private filter: WatchFilter | undefined;
   private mounts: MountTable | undefined;
   private target: { probe: NativeProbe; pipeline: Pipeline } | undefined;
   /** Devices that were looked for in vain since the mounts changed last. */
@@ -40,15 +40,17 @@ export class WatchState {
 
   /** Takes over a configuration. Throws a NativeError when the kernel refuses the filter; the old one stays then. */
   configure(config: Config): void {
-    const previous = { config: this.config, judge: this.judge };
+    const previous = { config: this.config, filter: this.filter };
     this.config = config;
-    this.judge = new Judge(config.watches, this.cells.configure(config.watches), (name) => this.users.idOf(name));
+    this.filter = new WatchFilter(config.watches, this.counters.configure(config.watches), (name) =>
+      this.users.idOf(name),
+    );
     try {
       this.apply();
     } catch (error) {
       this.config = previous.config;
-      this.judge = previous.judge;
-      if (previous.config !== undefined) this.cells.configure(previous.config.watches);
+      this.filter = previous.filter;
+      if (previous.config !== undefined) this.counters.configure(previous.config.watches);
       throw error;
     }
   }
@@ -121,9 +123,9 @@ export class WatchState {
   }
 
   private apply(): void {
-    const { target, judge, config } = this;
-    if (target === undefined || judge === undefined || config === undefined) return;
+    const { target, filter, config } = this;
+    if (target === undefined || filter === undefined || config === undefined) return;
     const generation = target.probe.setFilter(nativeFilterOf(config.watches, this.mounts));
-    target.pipeline.use(generation, judge, this.mounts);
+    target.pipeline.use(generation, filter, this.mounts);
   }
 }

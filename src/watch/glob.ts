@@ -1,6 +1,6 @@
+import { bytesOf } from '../text/utf8.js';
 import { PatternError } from './pattern-error.js';
 import { SegmentPattern } from './segment-pattern.js';
-import { bytesOf } from './utf8.js';
 
 /** `**` as a whole segment: any number of directories, also none. */
 export const ANY_DEPTH = Symbol('**');

@@ -1,4 +1,4 @@
-import type { Operation, WatchConfig } from '../config/config.js';
+import type { Operation, WatchConfig } from '../model/config.js';
 import { compileGlob } from './glob.js';
 import { firstNotBefore } from './sorted-strings.js';
 

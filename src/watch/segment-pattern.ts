@@ -1,5 +1,5 @@
+import { characterLength, codePointAt } from '../text/utf8.js';
 import { parseSegment, type Token } from './segment-tokens.js';
-import { characterLength, codePointAt } from './utf8.js';
 
 /**
  * The pattern of one name between slashes, compiled.

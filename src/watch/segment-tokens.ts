@@ -1,5 +1,5 @@
+import { characterLength, codePointAt } from '../text/utf8.js';
 import { PatternError } from './pattern-error.js';
-import { characterLength, codePointAt } from './utf8.js';
 
 /** The pieces of a pattern for one name. */
 export type Token =

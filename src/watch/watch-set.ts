@@ -1,4 +1,4 @@
-import type { WatchConfig } from '../config/config.js';
+import type { WatchConfig } from '../model/config.js';
 import { BoundedCache } from './bounded-cache.js';
 import { DirectoryMatcher, type Part } from './directory-matcher.js';
 import { ExcludeSet } from './exclude-set.js';

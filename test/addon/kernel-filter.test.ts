@@ -3,13 +3,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { OPERATIONS, type WatchConfig } from '../../src/config/config.js';
 import { joinTyped } from '../../src/deletion/typed-path.js';
-import { nativeFilterOf } from '../../src/probe/native-filter.js';
+import { OPERATIONS, type WatchConfig } from '../../src/model/config.js';
 import { loadBinding } from '../../src/probe/native-probe.js';
 import { openProbe } from '../../src/probe/open-probe.js';
 import { RECORD_DELETION, RecordView } from '../../src/probe/record-view.js';
-import { plainMatch, randomFrom } from '../unit/plain-glob.js';
+import { nativeFilterOf } from '../../src/watch/native-filter.js';
+import { plainMatch, randomFrom } from '../unit/watch/plain-glob.js';
 
 const ROUNDS = 40;
 const FILES = 40;

@@ -1,4 +1,4 @@
-import type { DeletionEvent, EventsLostEvent } from '../../src/output/deletion-event.js';
+import type { DeletionEvent, EventsLostEvent } from '../../src/event/deletion-event.js';
 
 /** A deletion with every field that a successful one can have. */
 export const FULL_DELETION: DeletionEvent = {

@@ -1,9 +1,9 @@
-import type { EventContext, EventLine } from '../../src/deletion/event-line.js';
-import { LineBuffer } from '../../src/deletion/line-buffer.js';
+import type { EventContext, EventEncoder } from '../../src/event/event-encoder.js';
+import { LineBuffer } from '../../src/event/line-buffer.js';
 import type { RecordView } from '../../src/probe/record-view.js';
 
 /** The line of one deletion as text, without its newline. */
-export function writtenLine(line: EventLine, record: RecordView, context: EventContext): string {
+export function writtenLine(line: EventEncoder, record: RecordView, context: EventContext): string {
   let text = '';
   const lines = new LineBuffer((chunk, length) => {
     text += chunk.toString('utf8', 0, length);

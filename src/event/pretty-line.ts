@@ -1,0 +1,79 @@
+import { escapeControl } from '../text/escape.js';
+import { type Paint, painter } from '../text/terminal-style.js';
+import { type DeletionEvent, type EventLine, type EventsLostEvent, isEventsLost } from './deletion-event.js';
+
+export interface PrettyOptions {
+  readonly color: boolean;
+}
+
+/** Widths of the columns, in characters; what is wider moves the rest of its line. */
+const ACTION_WIDTH = 7;
+const OUTCOME_WIDTH = 9;
+const SIZE_WIDTH = 15;
+const PATH_WIDTH = 40;
+const PROCESS_WIDTH = 20;
+const USER_WIDTH = 10;
+
+/** One line for a person at a terminal, without its newline. */
+export function prettyLine(event: EventLine, { color }: PrettyOptions): string {
+  const paint = painter(color);
+  return isEventsLost(event) ? lostLine(event, paint) : deletionLine(event, paint);
+}
+
+function deletionLine(event: DeletionEvent, paint: Paint): string {
+  const succeeded = event.event.outcome === 'success';
+  const outcome = succeeded ? 'ok' : escapeControl(event.error?.code ?? event.event.outcome ?? 'unknown');
+  return [
+    paint('dim', localTime(event['@timestamp'])),
+    paint(succeeded ? 'red' : 'yellow', event.event.action.padEnd(ACTION_WIDTH)),
+    paint(succeeded ? 'green' : 'yellow', outcome.padEnd(OUTCOME_WIDTH)),
+    sizes(event).padStart(SIZE_WIDTH),
+    paint('bold', path(event).padEnd(PATH_WIDTH)),
+    `${escapeControl(event.process.name)}[${event.process.pid}]`.padEnd(PROCESS_WIDTH),
+    escapeControl(event.user.name ?? event.user.id).padEnd(USER_WIDTH),
+    paint('cyan', event.rule.name.map(escapeControl).join(',')),
+  ].join('  ');
+}
+
+function lostLine(event: EventsLostEvent, paint: Paint): string {
+  const counts = Object.entries(event.rmwatch.lost).map(([reason, count]) => `${reason}=${count}`);
+  return [
+    paint('dim', localTime(event['@timestamp'])),
+    paint('red', 'LOST'.padEnd(ACTION_WIDTH)),
+    escapeControl(counts.join(' ')),
+  ].join('  ');
+}
+
+/** What the person's own clock shows. */
+function localTime(timestamp: string): string {
+  const date = new Date(timestamp);
+  if (Number.isNaN(date.getTime())) return '--:--:--.---';
+  const two = (value: number) => String(value).padStart(2, '0');
+  const milliseconds = String(date.getMilliseconds()).padStart(3, '0');
+  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${milliseconds}`;
+}
+
+/** The released space says more than the size, which only stands for it when nothing was released. */
+function sizes(event: DeletionEvent): string {
+  const size = event.file?.size;
+  const freed = event.rmwatch.freed_bytes;
+  if (freed !== undefined) return `${byteText(freed)} freed`;
+  return size === undefined ? '' : byteText(size);
+}
+
+function path(event: DeletionEvent): string {
+  const text = escapeControl(event.file?.path ?? '?');
+  return event.rmwatch.path_complete ? text : `${text} (incomplete)`;
+}
+
+/** `512 B`, `1.5 MiB`. */
+function byteText(bytes: number): string {
+  let value = bytes;
+  let unit = 'B';
+  for (const bigger of ['KiB', 'MiB', 'GiB', 'TiB', 'PiB']) {
+    if (value < 1024) break;
+    value /= 1024;
+    unit = bigger;
+  }
+  return unit === 'B' ? `${value} B` : `${value.toFixed(1)} ${unit}`;
+}

@@ -1,0 +1,52 @@
+import type { Metrics } from '../metrics/registry.js';
+
+/** Whether the daemon does its work, and if not, why. */
+export interface Readiness {
+  readonly ready: boolean;
+  /** One line for a person, shown in the answer. */
+  readonly reason: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+export type Route = () => Answer | Promise<Answer>;
+
+const PLAIN = 'text/plain; charset=utf-8';
+
+const INDEX_PAGE = `<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><title>rmwatch</title></head>
+<body>
+<h1>rmwatch</h1>
+<ul>
+<li><a href="/metrics">Metrics</a></li>
+<li><a href="/-/healthy">Healthy</a></li>
+<li><a href="/-/ready">Ready</a></li>
+</ul>
+</body>
+</html>
+`;
+
+/** Every path the server answers. All of them only read, so GET and HEAD are the only methods. */
+export function createRoutes(metrics: Metrics, readiness: () => Readiness): ReadonlyMap<string, Route> {
+  return new Map<string, Route>([
+    ['/', () => ({ status: 200, contentType: 'text/html; charset=utf-8', body: INDEX_PAGE })],
+    ['/metrics', async () => ({ status: 200, contentType: metrics.contentType, body: await metrics.text() })],
+    ['/-/healthy', () => plain(200, 'rmwatch is healthy.')],
+    [
+      '/-/ready',
+      () => {
+        const { ready, reason } = readiness();
+        return plain(ready ? 200 : 503, reason);
+      },
+    ],
+  ]);
+}
+
+export function plain(status: number, text: string): Answer {
+  return { status, contentType: PLAIN, body: `${text}\n` };
+}

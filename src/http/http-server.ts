@@ -1,0 +1,179 @@
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Metrics } from '../metrics/registry.js';
+import type { HttpListen } from '../model/config.js';
+import { ConnectionLimit } from './connection-limit.js';
+import { type Answer, createRoutes, plain, type Readiness, type Route } from './http-routes.js';
+import { listenOnSocket, removeStaleSocket } from './unix-socket.js';
+
+export interface HttpServerOptions {
+  readonly listen: HttpListen;
+  readonly metrics: Metrics;
+  readiness(): Readiness;
+  /** Told what went wrong while serving; the client gets no more than a 500. */
+  onError(error: Error): void;
+  readonly limits?: Partial<HttpLimits>;
+}
+
+/** A scraper sends a few hundred bytes and reads the answer at once; whatever needs more than this is not one. */
+export interface HttpLimits {
+  /** From the connection, or the first byte of a further request, to the end of its headers. */
+  readonly headersTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  /** Longest silence on a connection, also while the client does not read its answer. */
+  readonly idleTimeoutMs: number;
+  /** How often the first two are looked at: so much later they may take effect. */
+  readonly checkIntervalMs: number;
+  /** With more than these the oldest gives way, see ConnectionLimit. */
+  readonly maxConnections: number;
+}
+
+const DEFAULT_LIMITS: HttpLimits = {
+  headersTimeoutMs: 2_000,
+  requestTimeoutMs: 5_000,
+  idleTimeoutMs: 30_000,
+  checkIntervalMs: 500,
+  maxConnections: 64,
+};
+
+const MAX_HEADER_BYTES = 8 * 1024;
+const CLOSE_GRACE_MS = 1_000;
+
+const SAFE_HEADERS = {
+  'Cache-Control': 'no-store',
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Referrer-Policy': 'no-referrer',
+  'X-Content-Type-Options': 'nosniff',
+};
+
+export interface HttpServer {
+  /** What clients connect to, as a URL or `unix:PATH`; undefined when off. */
+  readonly address: string | undefined;
+  /** Ends within `graceMs`, whatever the clients do; a second call is harmless. */
+  close(graceMs?: number): Promise<void>;
+}
+
+/** Rejects, with a message that names the address, when the address cannot be had. */
+export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const { listen } = options;
+  if (listen.kind === 'off') return { address: undefined, close: async () => {} };
+  const server = createServer(options);
+  try {
+    if (listen.kind === 'unix') await removeStaleSocket(listen.path);
+    await bind(server, listen);
+  } catch (error) {
+    throw new Error(`cannot serve HTTP on ${wanted(listen)}: ${bindProblem(error as NodeJS.ErrnoException)}`, {
+      cause: error,
+    });
+  }
+  server.on('error', options.onError);
+  return { address: actual(server, listen), close: (graceMs = CLOSE_GRACE_MS) => close(server, graceMs) };
+}
+
+function createServer(options: HttpServerOptions): http.Server {
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const routes = createRoutes(options.metrics, options.readiness);
+  const server = http.createServer({
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    connectionsCheckingInterval: limits.checkIntervalMs,
+  });
+  const connections = new ConnectionLimit(server, limits.maxConnections);
+  server.setTimeout(limits.idleTimeoutMs);
+  const handle = (request: http.IncomingMessage, response: http.ServerResponse) => {
+    connections.answer(request.socket, response);
+    serve(routes, request, options.onError).then(
+      (answer) => send(request, response, answer),
+      (error: Error) => options.onError(error),
+    );
+  };
+  server.on('request', handle);
+  // Without this, "Expect: 100-continue" would invite the client to send a body that nobody wants.
+  server.on('checkContinue', handle);
+  return server;
+}
+
+async function serve(
+  routes: ReadonlyMap<string, Route>,
+  request: http.IncomingMessage,
+  onError: (error: Error) => void,
+): Promise<Answer> {
+  const route = routes.get(request.url?.split('?', 1)[0] ?? '');
+  if (!route) return plain(404, 'Not found.');
+  if (request.method !== 'GET' && request.method !== 'HEAD') return plain(405, 'Only GET and HEAD are allowed.');
+  try {
+    return await route();
+  } catch (error) {
+    onError(error as Error);
+    return plain(500, 'Internal error.');
+  }
+}
+
+function send(request: http.IncomingMessage, response: http.ServerResponse, answer: Answer): void {
+  const hasBody = request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined;
+  response.writeHead(answer.status, {
+    ...SAFE_HEADERS,
+    'Content-Type': answer.contentType,
+    'Content-Length': Buffer.byteLength(answer.body),
+    ...(answer.status === 405 ? { Allow: 'GET, HEAD' } : {}),
+    // No request here needs a body; giving up the connection is what keeps one from being read to its end.
+    ...(hasBody ? { Connection: 'close' } : {}),
+  });
+  // For HEAD, node:http itself leaves the body out.
+  response.end(answer.body);
+}
+
+function bind(server: http.Server, listen: Exclude<HttpListen, { kind: 'off' }>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.once('listening', () => {
+      server.off('error', reject);
+      resolve();
+    });
+    if (listen.kind === 'unix') listenOnSocket(server, listen.path);
+    else server.listen(listen.port, listen.host);
+  });
+}
+
+async function close(server: http.Server, graceMs: number): Promise<void> {
+  if (!server.listening) return;
+  await new Promise<void>((resolve) => {
+    const patience = setTimeout(() => server.closeAllConnections(), graceMs);
+    server.close(() => {
+      clearTimeout(patience);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}
+
+function wanted(listen: Exclude<HttpListen, { kind: 'off' }>): string {
+  return listen.kind === 'unix' ? `unix:${listen.path}` : hostAndPort(listen.host, listen.port);
+}
+
+function actual(server: http.Server, listen: Exclude<HttpListen, { kind: 'off' }>): string {
+  if (listen.kind === 'unix') return `unix:${listen.path}`;
+  const { address, port } = server.address() as AddressInfo;
+  return `http://${hostAndPort(address, port)}`;
+}
+
+function hostAndPort(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function bindProblem(error: NodeJS.ErrnoException): string {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return 'another process uses this address';
+    case 'EADDRNOTAVAIL':
+      return 'this host has no such address';
+    case 'EACCES':
+      return 'permission denied';
+    case 'ENOTFOUND':
+      return 'the host name is unknown';
+    default:
+      return error.message;
+  }
+}

@@ -1,0 +1,34 @@
+import type { AttachMode, Operation } from './config.js';
+
+/** Reasons of `rmwatch_events_lost_total`, in the order of `PipelineCounts.lost`. */
+export const LOSS_REASONS = ['ring_full', 'state_full', 'decode', 'output'] as const;
+export type LossReason = (typeof LOSS_REASONS)[number];
+
+/** What the counters of the whole way of the data say at one moment; read when a scrape asks for it. */
+export interface PipelineCounts {
+  readonly seen: number;
+  readonly filteredInKernel: number;
+  readonly filteredInDaemon: number;
+  readonly lost: Readonly<Record<LossReason, number>>;
+  readonly delivered: number;
+  readonly probeMissed: number;
+  /** Room for records that wait for the daemon, in the ring and in the memory that it is emptied into. */
+  readonly capacityBytes: number;
+  readonly waitingBytes: number;
+}
+
+/** What is attached, for `rmwatch_probe_info`. */
+export interface ProbeInfo {
+  readonly attach: AttachMode;
+  /** The hooked kernel function, or `sys_exit`. */
+  readonly symbol: string;
+}
+
+/** Counters of one watch, kept in plain cells by the matcher and published at scrape. */
+export interface WatchCounts {
+  readonly name: string;
+  readonly deletions: Readonly<Record<Operation, number>>;
+  readonly failures: Readonly<Record<Operation, number>>;
+  readonly reportsFailures: boolean;
+  readonly freedBytes: number;
+}

@@ -1,0 +1,240 @@
+import { matchPlaces } from '../deletion/match-places.js';
+import type { ProcessInfo, ProcessTable } from '../deletion/process-table.js';
+import { PathResolver } from '../deletion/resolved-path.js';
+import { EventEncoder } from '../event/event-encoder.js';
+import type { LineBuffer } from '../event/line-buffer.js';
+import type { MountTable } from '../host/mount-table.js';
+import type { WatchCounter } from '../metrics/watch-counters.js';
+import { OPERATIONS } from '../model/config.js';
+import {
+  DELETION_FS_ROOT,
+  DELETION_HAS_VICTIM,
+  DELETION_RESULT_KNOWN,
+  DELETION_SELF,
+  RECORD_DELETION,
+  RECORD_PROCESS,
+  RECORD_PROCESS_TEXT,
+  type RecordView,
+} from '../probe/record-view.js';
+import type { Outcome, WatchFilter } from '../watch/watch-filter.js';
+import type { DelayHistogram } from './delay-histogram.js';
+
+/** A deletion by the daemon itself, for the self-test. */
+export interface OwnDeletion {
+  readonly operation: number;
+  readonly result: number | undefined;
+  /** Latin1 view; undefined when unknown. */
+  readonly path: string | undefined;
+  readonly hasVictim: boolean;
+}
+
+export interface PipelineParts {
+  readonly line: EventEncoder;
+  readonly lines: LineBuffer;
+  readonly processes: ProcessTable;
+  readonly delay: DelayHistogram;
+  /** Writes the offsets of the clocks, see NativeBinding.readClocks. */
+  readClocks(out: Float64Array): void;
+  /** The newest mounts of the host, for a device that those of a record's generation do not know. */
+  mountsFor(device: number): MountTable | undefined;
+  /** The mounts of the host at this moment; asked at most once for each batch. */
+  mountsNow(): MountTable | undefined;
+  /** Whether no record waits. */
+  isDrained(): boolean;
+  onOwnDeletion(deletion: OwnDeletion): void;
+  /** A record could not be handled; it is counted as lost. */
+  onDefect(error: Error): void;
+}
+
+/**
+ * Generations remembered behind the newest one of which no record waited: a call can have slept in the kernel meanwhile.
+ * What slept for longer is judged by the oldest.
+ */
+const GENERATIONS_KEPT = 64;
+/** In all, also while records wait: each holds the host's mounts. They come at most every 50 ms. */
+const GENERATIONS_MAX = 1024;
+
+/** By what the records of one generation are judged. */
+interface FilterGeneration {
+  readonly filter: WatchFilter;
+  readonly mounts: MountTable | undefined;
+}
+
+const NO_PROCESS: Pick<ProcessInfo, 'executableName'> = { executableName: '' };
+
+/**
+ * The way of the data behind the ring: record, path, verdict, counters, line. Works on whole batches; the only thing
+ * made for each event is its line.
+ */
+export class Pipeline {
+  /** Records of deletions, whatever became of them; the daemon's own count, too. */
+  deletions = 0;
+  /** Judged, and wanted by no watch. */
+  filtered = 0;
+  /** Handled to the end: counted, and written when a watch wants lines. */
+  handled = 0;
+  /** Of these the ones that have no line, as their watches only count. */
+  unlogged = 0;
+  /** Records that could not be understood. */
+  undecodable = 0;
+
+  private readonly parts: PipelineParts;
+  private readonly paths = new PathResolver();
+  /** In the order of their generations. */
+  private readonly generations = new Map<number, FilterGeneration>();
+  private readonly clocks = new Float64Array(3);
+  private sequence = 0;
+  /** The newest generation of which no record can wait. */
+  private drainedGeneration = 0;
+  /** Of this batch; null while nobody asked. */
+  private mountsNow: MountTable | undefined | null = null;
+
+  constructor(parts: PipelineParts) {
+    this.parts = parts;
+  }
+
+  /** The host part of its lines, for others. */
+  get host(): string {
+    return this.parts.line.host;
+  }
+
+  /** From `generation` on, records are judged by `filter` and placed on the host by `mounts`. */
+  use(generation: number, filter: WatchFilter, mounts: MountTable | undefined): void {
+    this.generations.set(generation, { filter, mounts });
+    if (this.parts.isDrained()) this.drainedGeneration = generation;
+    const oldest = Math.max(this.drainedGeneration - GENERATIONS_KEPT, generation - GENERATIONS_MAX);
+    for (const known of this.generations.keys()) {
+      if (known > oldest) break;
+      this.generations.delete(known);
+    }
+  }
+
+  /** Handles the records at the first `count` offsets and hands on the lines. */
+  handleBatch(record: RecordView, offsets: Uint32Array, count: number): void {
+    this.parts.readClocks(this.clocks);
+    this.mountsNow = null;
+    for (let i = 0; i < count; i++) {
+      record.moveTo(offsets[i]!);
+      const { filtered, handled } = this;
+      try {
+        this.handleRecord(record);
+      } catch (error) {
+        // One bad record costs neither its batch nor the ledger.
+        this.filtered = filtered;
+        this.handled = handled;
+        this.parts.lines.cancelLine();
+        if (record.kind === RECORD_DELETION && (record.flags & DELETION_SELF) === 0) this.undecodable += 1;
+        this.parts.onDefect(error as Error);
+      }
+    }
+    this.parts.lines.flush();
+  }
+
+  private handleRecord(record: RecordView): void {
+    switch (record.kind) {
+      case RECORD_DELETION:
+        this.deletions += 1;
+        this.handleDeletion(record);
+        break;
+      case RECORD_PROCESS_TEXT:
+        this.parts.processes.addText(record);
+        break;
+      case RECORD_PROCESS:
+        this.parts.processes.add(record, this.clocks);
+        break;
+      default:
+        this.undecodable += 1;
+    }
+  }
+
+  private handleDeletion(record: RecordView): void {
+    const { flags } = record;
+    const outcome = outcomeOf(record);
+    if ((flags & DELETION_SELF) !== 0) {
+      this.handleOwn(record);
+      return;
+    }
+    const used = this.generationOf(record.generation);
+    if (used === undefined) {
+      this.undecodable += 1;
+      return;
+    }
+    const { filter } = used;
+    const mounts = this.mountsOf(record, used.mounts);
+    const path = this.paths.resolve(record, mounts);
+    const { watches, hostPlace } = matchPlaces(filter.watchSet, path, filter.hasProcessView);
+    const process = this.parts.processes.get(record.processId);
+    const verdict = filter.decide(watches, record.operation, outcome, {
+      executableName: process?.executableName ?? NO_PROCESS.executableName,
+      uid: record.uid,
+    });
+    if (verdict.watches.length === 0) {
+      this.filtered += 1;
+      return;
+    }
+    const { operation } = record;
+    for (const index of verdict.watches) count(filter.counters[index]!, operation, outcome, record);
+    this.handled += 1;
+    this.parts.delay.observe(this.clocks[2]! - record.timeSeconds - record.timeNanoseconds / 1e9);
+    if (verdict.ruleJson === undefined) {
+      this.unlogged += 1;
+      return;
+    }
+    this.sequence += 1;
+    this.parts.line.write(this.parts.lines, record, {
+      path,
+      hostPlace: mounts !== undefined && this.stillHolds(record.device, mounts) ? hostPlace : undefined,
+      outcome,
+      process,
+      ruleJson: verdict.ruleJson,
+      sequence: this.sequence,
+      bootOffset: this.clocks,
+    });
+    this.parts.lines.endLine();
+  }
+
+  private generationOf(generation: number): FilterGeneration | undefined {
+    return this.generations.get(generation) ?? this.generations.values().next().value;
+  }
+
+  /** undefined where the record's path is the only one on this host. */
+  private mountsOf(record: RecordView, mounts: MountTable | undefined): MountTable | undefined {
+    const { flags } = record;
+    if ((flags & DELETION_FS_ROOT) === 0 && record.fsRootLength === 0) return undefined;
+    if ((flags & DELETION_HAS_VICTIM) === 0) return undefined;
+    return mounts?.knows(record.device) === true ? mounts : this.parts.mountsFor(record.device);
+  }
+
+  /**
+   * Device numbers are given out again at once. What was mounted when the record was made and is not any more may have
+   * been another filesystem: watches see its files, so that nothing goes unseen, but its path is not told for sure.
+   */
+  private stillHolds(device: number, mounts: MountTable): boolean {
+    if (this.mountsNow === null) this.mountsNow = this.parts.mountsNow();
+    return this.mountsNow === mounts || this.mountsNow === undefined || this.mountsNow.agrees(device, mounts);
+  }
+
+  private handleOwn(record: RecordView): void {
+    const { place } = this.paths.resolve(record, undefined);
+    this.parts.onOwnDeletion({
+      operation: record.operation,
+      result: (record.flags & DELETION_RESULT_KNOWN) === 0 ? undefined : record.result,
+      path: place === undefined ? undefined : `${place.directory}/${place.name}`,
+      hasVictim: (record.flags & DELETION_HAS_VICTIM) !== 0,
+    });
+  }
+}
+
+function outcomeOf(record: RecordView): Outcome {
+  if ((record.flags & DELETION_RESULT_KNOWN) === 0) return 'unknown';
+  return record.result === 0 ? 'success' : 'failure';
+}
+
+function count(counter: WatchCounter, operation: number, outcome: Outcome, record: RecordView): void {
+  const name = OPERATIONS[operation]!;
+  if (outcome === 'failure') counter.failures[name] += 1;
+  else if (outcome === 'success') {
+    counter.deletions[name] += 1;
+    counter.freedBytes += EventEncoder.freedBytes(record, outcome) ?? 0;
+  }
+}

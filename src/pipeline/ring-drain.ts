@@ -1,0 +1,175 @@
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import type { NativeProbe } from '../probe/native-probe.js';
+import { RecordView } from '../probe/record-view.js';
+
+/** Records handled before the space is given back and others get their turn. */
+const BATCH_RECORDS = 1024;
+/**
+ * The same while the reader of the log is to be served in between: about as many lines as a pipe holds (64 KiB). By whole
+ * batches such a reader would get a pipe's worth for each of them and no more, however fast it is.
+ */
+const SMALL_BATCH_RECORDS = 64;
+/** Pause between two looks at a ring that is in use: what comes in between costs nobody a wake-up. */
+const PAUSE_MS = 20;
+/** With so much of the ring in use after a batch, or after a small one that was full, the next one follows at once. */
+const HURRY_FRACTION = 1 / 16;
+
+/** With so much of the ring in use, a thread begins to empty it into memory; two deleters fill the rest in 0.2 s. */
+const BACKLOG_FRACTION = 1 / 8;
+/** Room for a backlog, in rings: for 16 MiB 192 MiB, where some 700,000 deletions wait. */
+const BACKLOG_RINGS = 12;
+const BACKLOG_BYTES_MAX = 2 ** 30;
+/** Pause before a backlog is asked for again that could not be had. */
+const BACKLOG_RETRY_MS = 10_000;
+
+/** How the output holds the drain back: not at all, to small batches, or until it has room again. */
+export type Backpressure = 'none' | 'small' | 'wait';
+
+export interface RingDrainOptions {
+  readonly probe: NativeProbe;
+  /** The size of the ring, of which a little is mapped twice. */
+  readonly ringBytes: number;
+  readonly handle: BatchHandler;
+  /** Asked before every batch. */
+  readonly backpressure: () => Backpressure;
+  /** Something is wrong, and the drain goes on without it; the same is said once. */
+  readonly onProblem: (message: string) => void;
+}
+
+export type BatchHandler = (record: RecordView, offsets: Uint32Array, count: number) => void;
+
+/**
+ * Empties the ring. While nothing comes it sleeps in the event loop and costs nothing: the kernel wakes it for the
+ * first record. From then on it looks every 20 ms by itself, in which time the kernel wakes nobody, until a look finds
+ * nothing: measured, a wake-up for each record would cost the deleting process ten times as much as the record.
+ *
+ * A flood is faster than the event loop. As soon as the ring fills up, a thread takes the records out of it (see
+ * native/backlog.h), and they are handled from there until none is left.
+ */
+export class RingDrain {
+  private readonly options: RingDrainOptions;
+  private readonly probe: NativeProbe;
+  private readonly record: RecordView;
+  private readonly offsets = new Uint32Array(BATCH_RECORDS);
+  private readonly smallOffsets = new Uint32Array(SMALL_BATCH_RECORDS);
+  private readonly backlogBytes: number;
+  /** 'closing': what it holds is still to be handled. */
+  private backlog: 'closed' | 'open' | 'closing' | 'impossible' = 'closed';
+  private backlogRecord: RecordView | undefined;
+  private backlogRetryAtMs = 0;
+  private problem = '';
+  private timer: NodeJS.Timeout | undefined;
+  private immediate: NodeJS.Immediate | undefined;
+  private stopped = false;
+  /** Looks at the ring so far: tells a watchdog that the drain lives. */
+  turns = 0;
+
+  constructor(options: RingDrainOptions) {
+    this.options = options;
+    this.probe = options.probe;
+    this.backlogBytes = Math.min(options.ringBytes * BACKLOG_RINGS, BACKLOG_BYTES_MAX);
+    this.record = new RecordView(this.probe.ring());
+    this.probe.onReadable(() => this.turn());
+  }
+
+  /** Records that can wait until some are lost, in bytes. */
+  get capacityBytes(): number {
+    return this.options.ringBytes + (this.backlog === 'impossible' ? 0 : this.backlogBytes);
+  }
+
+  start(): void {
+    this.rest();
+  }
+
+  /**
+   * Handles all that waits, for the last time: no more may come. Pauses while `mayGoOn` says that the output has no room,
+   * and no longer than `deadlineMs` in all.
+   */
+  async finish(mayGoOn: () => boolean, deadlineMs: number): Promise<void> {
+    this.stop();
+    const untilMs = performance.now() + deadlineMs;
+    for (;;) {
+      this.turns += 1;
+      if (mayGoOn() || performance.now() >= untilMs) {
+        if (this.batch(this.offsets) === 0) return;
+        // The output goes on in between.
+        await nextTurn();
+      } else {
+        await sleep(PAUSE_MS);
+      }
+    }
+  }
+
+  stop(): void {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    clearImmediate(this.immediate);
+  }
+
+  private turn(): void {
+    this.turns += 1;
+    if (this.stopped) return;
+    const backpressure = this.options.backpressure();
+    this.chooseSource();
+    const offsets = backpressure === 'small' ? this.smallOffsets : this.offsets;
+    const handled = backpressure === 'wait' ? -1 : this.batch(offsets);
+    if (handled === 0) {
+      this.rest();
+    } else if (
+      (backpressure === 'small' && handled === offsets.length) ||
+      (handled > 0 && this.isFilling(HURRY_FRACTION))
+    ) {
+      this.immediate = setImmediate(() => this.turn());
+    } else {
+      this.timer = setTimeout(() => this.turn(), PAUSE_MS);
+    }
+  }
+
+  private rest(): void {
+    if (this.hasBacklog || !this.probe.arm()) this.timer = setTimeout(() => this.turn(), PAUSE_MS);
+  }
+
+  private get hasBacklog(): boolean {
+    return this.backlog === 'open' || this.backlog === 'closing';
+  }
+
+  private isFilling(fraction: number): boolean {
+    return this.probe.usedBytes() > this.options.ringBytes * fraction;
+  }
+
+  /** Has the ring emptied into memory while it fills up, and reads it in place otherwise. */
+  private chooseSource(): void {
+    const { backlog } = this;
+    if (backlog === 'impossible') {
+      if (performance.now() >= this.backlogRetryAtMs) this.backlog = 'closed';
+      return;
+    }
+    if (backlog !== 'open' && this.isFilling(BACKLOG_FRACTION)) this.openBacklog();
+    else if (backlog !== 'closed' && !this.isFilling(HURRY_FRACTION)) {
+      this.backlog = this.probe.closeBacklog() ? 'closed' : 'closing';
+    }
+  }
+
+  private openBacklog(): void {
+    try {
+      const memory = this.probe.openBacklog(this.backlogBytes);
+      this.backlogRecord ??= new RecordView(memory);
+      this.backlog = 'open';
+    } catch (error) {
+      this.backlog = 'impossible';
+      this.backlogRetryAtMs = performance.now() + BACKLOG_RETRY_MS;
+      const problem = `a flood finds no room in memory: ${(error as Error).message}`;
+      if (problem !== this.problem) this.options.onProblem(problem);
+      this.problem = problem;
+    }
+  }
+
+  private batch(offsets: Uint32Array): number {
+    const count = this.probe.collect(offsets);
+    const record = this.hasBacklog ? this.backlogRecord! : this.record;
+    if (count > 0) this.options.handle(record, offsets, count);
+    // Also without records: discarded ones were passed.
+    this.probe.release();
+    return count;
+  }
+}

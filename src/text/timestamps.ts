@@ -1,0 +1,62 @@
+import type { LineBuffer } from '../event/line-buffer.js';
+
+const SECOND = 1_000_000_000;
+const DAY_SECONDS = 86_400;
+/** What Date can hold; a file can carry any time. */
+const SECONDS_MAX = 8_640_000_000_000;
+
+const TWO_DIGITS = Array.from({ length: 60 }, (_, number) => String(number).padStart(2, '0'));
+
+/** Writes times in UTC (RFC 3339) with nanoseconds. */
+export class Timestamps {
+  private second = Number.NaN;
+  private text = '';
+  private day = Number.NaN;
+  private dayText = '';
+
+  /** A time since boot; `bootOffset` is that of NativeBinding.readClocks. */
+  sinceBoot(seconds: number, nanoseconds: number, bootOffset: Float64Array): string {
+    const sum = nanoseconds + bootOffset[1]!;
+    const carry = sum >= SECOND ? 1 : 0;
+    return this.wallClock(seconds + bootOffset[0]! + carry, sum - carry * SECOND);
+  }
+
+  wallClock(seconds: number, nanoseconds: number): string {
+    return `${this.secondText(seconds)}${String(nanoseconds + SECOND).slice(1)}Z`;
+  }
+
+  /** As sinceBoot, without the Z. */
+  writeSinceBoot(out: LineBuffer, seconds: number, nanoseconds: number, bootOffset: Float64Array): void {
+    const sum = nanoseconds + bootOffset[1]!;
+    const carry = sum >= SECOND ? 1 : 0;
+    this.writeWallClock(out, seconds + bootOffset[0]! + carry, sum - carry * SECOND);
+  }
+
+  /** As wallClock, without the Z. */
+  writeWallClock(out: LineBuffer, seconds: number, nanoseconds: number): void {
+    out.ascii(this.secondText(seconds));
+    out.nineDigits(nanoseconds);
+  }
+
+  private secondText(seconds: number): string {
+    // Events come by the thousand in one second.
+    if (seconds !== this.second) {
+      this.text = this.textOf(Math.max(-SECONDS_MAX, Math.min(SECONDS_MAX, seconds)));
+      this.second = seconds;
+    }
+    return this.text;
+  }
+
+  /** "2026-11-22T12:34:56.". The files of a tree are of many seconds, but of few days: Date is slow. */
+  private textOf(seconds: number): string {
+    const day = Math.floor(seconds / DAY_SECONDS);
+    if (day !== this.day) {
+      this.dayText = new Date(day * DAY_SECONDS * 1000).toISOString().slice(0, -'00:00:00.000Z'.length);
+      this.day = day;
+    }
+    const rest = seconds - day * DAY_SECONDS;
+    const minutes = Math.floor(rest / 60);
+    const hour = Math.floor(minutes / 60);
+    return `${this.dayText}${TWO_DIGITS[hour]}:${TWO_DIGITS[minutes - hour * 60]}:${TWO_DIGITS[rest - minutes * 60]}.`;
+  }
+}

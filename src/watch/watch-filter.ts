@@ -1,0 +1,108 @@
+import type { WatchCounter } from '../metrics/watch-counters.js';
+import { OPERATIONS, type WatchConfig } from '../model/config.js';
+import { WatchSet } from './watch-set.js';
+
+/** How an attempt ended. */
+export type Outcome = 'success' | 'failure' | 'unknown';
+
+/** Who made the attempt, for `ignore`. */
+export interface Actor {
+  /** Base name of the executable, latin1 view; '' when unknown. */
+  readonly executableName: string;
+  readonly uid: number;
+}
+
+/** The result of judging one attempt: the watches that want it. */
+export interface Verdict {
+  /** Indexes of watches, rising. */
+  readonly watches: readonly number[];
+  /** JSON of the names of those that want a line; undefined: none does. */
+  readonly ruleJson: string | undefined;
+}
+
+interface Rule {
+  readonly config: WatchConfig;
+  readonly operations: ReadonlySet<number>;
+  readonly ignoredProcesses: ReadonlySet<string>;
+  readonly ignoredUids: ReadonlySet<number>;
+  readonly ignoresAnyone: boolean;
+}
+
+const NOBODY: Verdict = { watches: [], ruleJson: undefined };
+
+/**
+ * One configuration's watches, deciding which of them want an attempt. Paths are matched by the WatchSet; what is left
+ * is cheap and depends on the attempt. Immutable but for caches: a reload makes a new one.
+ */
+export class WatchFilter {
+  readonly watchSet: WatchSet;
+  /** Counters by index of the watch. */
+  readonly counters: readonly WatchCounter[];
+  /** Whether any watch speaks of the paths that the deleting process sees. */
+  readonly hasProcessView: boolean;
+  private readonly rules: readonly Rule[];
+  /** Equal sets of watches come as the same array, so their verdicts can be remembered by it. */
+  private readonly verdicts = new Map<number, WeakMap<readonly number[], Verdict>>();
+
+  /** `uidOf` resolves user names; unknown ones ignore nobody. */
+  constructor(
+    watches: readonly WatchConfig[],
+    counters: readonly WatchCounter[],
+    uidOf: (name: string) => number | undefined,
+  ) {
+    this.watchSet = new WatchSet(watches);
+    this.counters = counters;
+    this.hasProcessView = watches.some((watch) => watch.view === 'process');
+    this.rules = watches.map((config) => {
+      const uids = config.ignore.users.map((user) => (/^\d+$/.test(user) ? Number(user) : uidOf(user)));
+      const ignoredProcesses = new Set(config.ignore.processes.map((name) => Buffer.from(name).toString('latin1')));
+      const ignoredUids = new Set(uids.filter((uid) => uid !== undefined));
+      return {
+        config,
+        operations: new Set(config.operations.map((operation) => OPERATIONS.indexOf(operation))),
+        ignoredProcesses,
+        ignoredUids,
+        ignoresAnyone: ignoredProcesses.size > 0 || ignoredUids.size > 0,
+      };
+    });
+  }
+
+  /**
+   * `matched`: the watches whose patterns match the path, as WatchSet gives them. `operation`: index in OPERATIONS.
+   */
+  decide(matched: readonly number[], operation: number, outcome: Outcome, actor: Actor): Verdict {
+    if (matched.length === 0) return NOBODY;
+    const kind = operation * 4 + (outcome === 'success' ? 0 : outcome === 'failure' ? 1 : 2);
+    let known = this.verdicts.get(kind);
+    if (known === undefined) {
+      known = new WeakMap();
+      this.verdicts.set(kind, known);
+    }
+    const verdict = known.get(matched);
+    if (verdict !== undefined) return verdict;
+
+    const wanting = matched.filter((index) => this.wants(this.rules[index]!, operation, outcome));
+    if (wanting.some((index) => this.rules[index]!.ignoresAnyone)) {
+      // Depends on who deletes: not remembered.
+      return this.verdictOf(wanting.filter((index) => !ignores(this.rules[index]!, actor)));
+    }
+    const decided = this.verdictOf(wanting);
+    known.set(matched, decided);
+    return decided;
+  }
+
+  private wants(rule: Rule, operation: number, outcome: Outcome): boolean {
+    return rule.operations.has(operation) && (outcome !== 'failure' || rule.config.failures);
+  }
+
+  private verdictOf(watches: readonly number[]): Verdict {
+    const names = watches
+      .filter((index) => this.rules[index]!.config.log)
+      .map((index) => this.rules[index]!.config.name);
+    return { watches, ruleJson: names.length === 0 ? undefined : JSON.stringify(names) };
+  }
+}
+
+function ignores(rule: Rule, actor: Actor): boolean {
+  return rule.ignoredProcesses.has(actor.executableName) || rule.ignoredUids.has(actor.uid);
+}

@@ -1,0 +1,183 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { dispatch } from '../../../src/cli/dispatch.js';
+
+const directory = realpathSync(mkdtempSync(join(tmpdir(), 'rmwatch-cli-')));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+function fileWith(text: string): string {
+  const file = join(directory, `${Math.random()}.yaml`);
+  writeFileSync(file, text);
+  return file;
+}
+
+async function rmwatch(...argv: string[]): Promise<{ code: number; out: string; err: string; called: unknown[] }> {
+  const result = { code: -1, out: '', err: '', called: [] as unknown[] };
+  const commands = {
+    run: (options: unknown) => {
+      result.called.push('run', options);
+      return 69;
+    },
+    doctor: async (options: unknown) => {
+      result.called.push('doctor', options);
+      return 4;
+    },
+  };
+  const writer = (key: 'out' | 'err') => ({
+    write: (text: string) => {
+      result[key] += text;
+    },
+  });
+  result.code = await dispatch(argv, commands, { stdout: writer('out'), stderr: writer('err') });
+  return result;
+}
+
+describe('dispatch', () => {
+  it('hands run and doctor their options and returns their exit codes', async () => {
+    expect(await rmwatch('--attach', 'kprobe', '--log', '/l')).toMatchObject({
+      code: 69,
+      called: ['run', { config: undefined, attach: 'kprobe', format: undefined, log: '/l' }],
+    });
+    expect(await rmwatch('doctor', '--json')).toMatchObject({ code: 4, called: ['doctor', { json: true }] });
+  });
+
+  it('prints help to stdout, wrong usage to stderr with code 2', async () => {
+    expect(await rmwatch('--help')).toMatchObject({ code: 0, out: expect.stringContaining('Usage: '), err: '' });
+    expect(await rmwatch('rnu')).toMatchObject({
+      code: 2,
+      out: '',
+      err: expect.stringContaining('did you mean "run"?'),
+    });
+  });
+
+  it('prints the version', async () => {
+    const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
+    expect(await rmwatch('version')).toMatchObject({ code: 0, out: `rmwatch ${version}\n` });
+  });
+});
+
+describe('validate', () => {
+  it('accepts a good file', async () => {
+    const file = fileWith('http: {listen: off}');
+    expect(await rmwatch('validate', file)).toMatchObject({ code: 0, out: `${file} is valid: 1 watch\n`, err: '' });
+    expect(JSON.parse((await rmwatch('validate', file, '--json')).out)).toEqual({ file, valid: true, problems: [] });
+  });
+
+  it('lists everything wrong with a bad one', async () => {
+    const file = fileWith('htp: {}\nlog: {level: x}');
+    const result = await rmwatch('validate', file);
+    expect(result).toMatchObject({ code: 6, out: '' });
+    expect(result.err).toMatch(new RegExp(`^${file}:1:1: htp: .*\n${file}:2:14: log\\.level: .*\n$`));
+    const json = await rmwatch('validate', '--json', file);
+    expect(json.code).toBe(6);
+    expect(JSON.parse(json.out)).toMatchObject({ valid: false, problems: [{ line: 1 }, { line: 2, column: 14 }] });
+  });
+});
+
+describe('explain', () => {
+  const file = fileWith(`watches:
+  - {name: app, include: ["/srv/app/**"], exclude: ["*.tmp"]}
+  - {name: data, include: ["/srv/**"], failures: true, view: process}
+  - {name: home, include: ["/home/*/x"]}
+`);
+
+  it('tells which watches match, why and where', async () => {
+    const result = await rmwatch('explain', '/srv/app/a.tmp', '/etc/x', '--config', file);
+    expect(result).toMatchObject({ code: 0, err: '' });
+    expect(result.out).toBe(`/srv/app/a.tmp
+  app   no match  included by /srv/app/**, but excluded by *.tmp (decided by the daemon)
+  data  match     included by /srv/** (decided by the kernel, as the process sees the path)
+  home  no match  no include pattern matches (decided by the kernel)
+  the kernel passes on unlink, rmdir, replace, and failed attempts at unlink, rmdir, replace, below /srv/
+
+/etc/x
+  app   no match  no include pattern matches (decided by the kernel)
+  data  no match  no include pattern matches (decided by the kernel, as the process sees the path)
+  home  no match  no include pattern matches (decided by the kernel)
+  the kernel drops deletions here, no watch can want them
+`);
+  });
+
+  it('does so in JSON', async () => {
+    const { out } = await rmwatch('explain', '--json', '/home/u/x', '--config', file);
+    expect(JSON.parse(out)).toEqual([
+      {
+        path: '/home/u/x',
+        kernel: { prefix: '/home/', operations: ['unlink', 'rmdir', 'replace'], failures: [] },
+        watches: [
+          { watch: 'app', view: 'host', matched: false, include: null, exclude: null, decided_by: 'kernel' },
+          { watch: 'data', view: 'process', matched: false, include: null, exclude: null, decided_by: 'kernel' },
+          { watch: 'home', view: 'host', matched: true, include: '/home/*/x', exclude: null, decided_by: 'daemon' },
+        ],
+      },
+    ]);
+  });
+
+  it('follows links in the parents, not in the last name', async () => {
+    mkdirSync(join(directory, 'real'));
+    symlinkSync('real', join(directory, 'link'));
+    const { out } = await rmwatch(
+      'explain',
+      '--json',
+      join(directory, 'link/x'),
+      join(directory, 'link'),
+      '--config',
+      file,
+    );
+    expect(JSON.parse(out).map(({ path }: { path: string }) => path)).toEqual([
+      join(directory, 'real/x'),
+      join(directory, 'link'),
+    ]);
+  });
+
+  it('keeps control characters from the terminal', async () => {
+    expect((await rmwatch('explain', '/a\x1b[1m', '--config', file)).out).toContain('/a\\x1b[1m\n');
+    expect((await rmwatch('explain', '/a\u200b', '--config', file)).out).toContain('/a\\u200b\n');
+  });
+
+  it('needs paths that are some', async () => {
+    const message = 'rmwatch: explain: a PATH must not be empty\nTry: rmwatch explain --help\n';
+    expect(await rmwatch('explain', '/a', '')).toMatchObject({ code: 2, out: '', err: message });
+  });
+
+  it('refuses a bad configuration', async () => {
+    expect(await rmwatch('explain', '/a', '--config', fileWith('x: 1'))).toMatchObject({ code: 6, out: '' });
+  });
+});
+
+describe('completion', () => {
+  function complete(script: string, words: string[]): string[] {
+    const program = `${script}
+COMP_WORDS=("$@"); COMP_CWORD=$(( $# - 1 )); _rmwatch; (( \${#COMPREPLY[@]} )) && printf '%s\\n' "\${COMPREPLY[@]}"; true`;
+    return execFileSync('bash', ['-c', program, 'bash', ...words], { encoding: 'utf8' })
+      .split('\n')
+      .filter(Boolean);
+  }
+
+  it('explains itself for each shell', async () => {
+    const { out } = await rmwatch('completion', '--help');
+    for (const shell of ['bash', 'zsh']) expect(out).toContain(`source <(rmwatch completion ${shell})`);
+  });
+
+  it('works in bash', async () => {
+    const { out, code } = await rmwatch('completion', 'bash');
+    expect(code).toBe(0);
+    expect(complete(out, ['rmwatch', 'va'])).toEqual(['validate']);
+    expect(complete(out, ['rmwatch', '--a'])).toEqual(['--attach']);
+    expect(complete(out, ['rmwatch', '--attach', ''])).toEqual(['auto', 'kprobe', 'fentry', 'tracepoint']);
+    expect(complete(out, ['rmwatch', 'run', '--format', 'p'])).toEqual(['pretty']);
+    expect(complete(out, ['rmwatch', 'explain', '--'])).toEqual(['--config', '--json', '--help']);
+    expect(complete(out, ['rmwatch', 'completion', 'z'])).toEqual(['zsh']);
+    expect(complete(out, ['rmwatch', 'run', '--config', ''])).toEqual([]);
+  });
+
+  it('lists every command and option for zsh', async () => {
+    const { out } = await rmwatch('completion', 'zsh');
+    expect(out).toMatch(/^#compdef rmwatch\n/);
+    expect(out).toContain("'--attach=[how to hook the kernel]:MODE:(auto kprobe fentry tracepoint)'");
+    expect(out).toContain("'1:SHELL:(bash zsh)'");
+  });
+});

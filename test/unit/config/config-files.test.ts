@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parse, parseDocument } from 'yaml';
+import { configJsonSchema, configJsonSchemaText } from '../../../src/config/json-schema.js';
+import { parseConfig } from '../../../src/config/load.js';
+
+const example = readFileSync(new URL('../../../config/rmwatch.example.yaml', import.meta.url), 'utf8');
+
+interface Schema {
+  properties?: Record<string, Schema>;
+  items?: Schema;
+  anyOf?: Schema[];
+  description?: string;
+}
+
+/** Every key of the schema, as a path into the example with the first item of each list. */
+function keyPaths(schema: Schema, at: (string | number)[] = []): (string | number)[][] {
+  const own = Object.entries(schema.properties ?? {}).flatMap(([key, child]) => [
+    [...at, key],
+    ...keyPaths(child, [...at, key]),
+  ]);
+  const items = schema.items === undefined ? [] : keyPaths(schema.items, [...at, 0]);
+  return [...own, ...items, ...(schema.anyOf ?? []).flatMap((branch) => keyPaths(branch, at))];
+}
+
+describe('config/rmwatch.schema.json', () => {
+  it('is what the schema generates', () => {
+    const committed = readFileSync(new URL('../../../config/rmwatch.schema.json', import.meta.url), 'utf8');
+    expect(committed, 'run scripts/generate-config-schema.mjs').toBe(configJsonSchemaText());
+  });
+
+  it('knows every key and refuses others', () => {
+    const paths = keyPaths(configJsonSchema() as Schema).map((path) => path.join('.'));
+    expect(paths).toContain('watches.0.ignore.users');
+    expect(paths).toContain('self_test.interval');
+    expect(paths).toHaveLength(5 + 8 + 2 + 2 + 4 + 1 + 1);
+    expect(configJsonSchema()).toHaveProperty('additionalProperties', false);
+  });
+});
+
+describe('config/rmwatch.example.yaml', () => {
+  it('means the same as no file', () => {
+    expect(parseConfig(example, 'example')).toEqual(parseConfig('', 'empty'));
+  });
+
+  it('has every key, with a comment', () => {
+    const document = parseDocument(example);
+    const lines = example.split('\n');
+    for (const path of keyPaths(configJsonSchema() as Schema)) {
+      expect(document.hasIn(path), path.join('.')).toBe(true);
+      const key = path.at(-1);
+      const line = lines.find((text) => new RegExp(`^ *(- )?${key}:`).test(text)) ?? '';
+      if (typeof document.getIn(path) !== 'object') expect(line, path.join('.')).toMatch(/ # ./);
+    }
+  });
+
+  it('has a commented example that is valid, too', () => {
+    // Its lines keep the indentation of a list item after the "#".
+    const second = example.split('\n').filter((line) => /^# {2}(- name| {2}\w+):/.test(line));
+    expect(second.length).toBeGreaterThan(3);
+    const text = `watches:\n${second.map((line) => line.slice(1)).join('\n')}`;
+    expect(parse(text).watches[0].name).toBe('app-data');
+    expect(parseConfig(text, 'second')).toHaveProperty('config');
+  });
+});

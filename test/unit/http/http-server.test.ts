@@ -1,0 +1,359 @@
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import http from 'node:http';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Readiness } from '../../../src/http/http-routes.js';
+import { type HttpLimits, type HttpServer, startHttpServer } from '../../../src/http/http-server.js';
+import type { HttpListen } from '../../../src/model/config.js';
+
+const ANY_PORT: HttpListen = { kind: 'tcp', host: '127.0.0.1', port: 0 };
+
+let directory: string;
+let readiness: Readiness;
+let metricsText: () => Promise<string>;
+let errors: Error[];
+const servers: HttpServer[] = [];
+
+beforeEach(() => {
+  directory = fs.mkdtempSync(path.join(os.tmpdir(), 'rmwatch-http-'));
+  readiness = { ready: true, reason: 'ready' };
+  metricsText = async () => 'a_metric 1\n';
+  errors = [];
+});
+
+afterEach(async () => {
+  await Promise.all(servers.splice(0).map((server) => server.close(0)));
+  fs.rmSync(directory, { recursive: true });
+});
+
+async function start(listen: HttpListen, limits: Partial<HttpLimits> = {}): Promise<HttpServer> {
+  const server = await startHttpServer({
+    listen,
+    metrics: { contentType: 'text/plain; version=0.0.4; charset=utf-8', text: () => metricsText() },
+    readiness: () => readiness,
+    onError: (error) => errors.push(error),
+    limits,
+  });
+  servers.push(server);
+  return server;
+}
+
+interface Reply {
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
+  readonly body: string;
+}
+
+function request(server: HttpServer, url: string, options: http.RequestOptions = {}, body?: string): Promise<Reply> {
+  const address = server.address ?? '';
+  const where = address.startsWith('unix:')
+    ? { socketPath: address.slice('unix:'.length) }
+    : { host: new URL(address).hostname, port: new URL(address).port };
+  return new Promise((resolve, reject) => {
+    const outgoing = http.request({ ...where, path: url, agent: false, ...options }, (incoming) => {
+      let text = '';
+      incoming.setEncoding('utf8').on('data', (part: string) => {
+        text += part;
+      });
+      incoming.on('end', () => resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body: text }));
+    });
+    outgoing.on('error', reject);
+    outgoing.end(body);
+  });
+}
+
+/** What the server sends on a raw connection until it closes it. */
+function raw(server: HttpServer, send: string): Promise<string> {
+  const { hostname, port } = new URL(server.address ?? '');
+  return new Promise((resolve, reject) => {
+    const connection = net.connect(Number(port), hostname, () => connection.write(send));
+    let text = '';
+    connection.setEncoding('utf8').on('data', (part: string) => {
+      text += part;
+    });
+    connection.on('error', reject);
+    connection.on('close', () => resolve(text));
+  });
+}
+
+describe('routes', () => {
+  it('serves the metrics with their content type, query or not', async () => {
+    const server = await start(ANY_PORT);
+    for (const url of ['/metrics', '/metrics?name=x']) {
+      const reply = await request(server, url);
+      expect(reply.status).toBe(200);
+      expect(reply.body).toBe('a_metric 1\n');
+      expect(reply.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
+    }
+  });
+
+  it('is healthy as long as it answers, and ready when the daemon says so', async () => {
+    const server = await start(ANY_PORT);
+    expect((await request(server, '/-/ready')).status).toBe(200);
+    readiness = { ready: false, reason: 'the first self-test has not passed' };
+    const reply = await request(server, '/-/ready');
+    expect(reply.status).toBe(503);
+    expect(reply.body).toBe('the first self-test has not passed\n');
+    expect((await request(server, '/-/healthy')).status).toBe(200);
+  });
+
+  it('has a page that links the others', async () => {
+    const { headers, body } = await request(await start(ANY_PORT), '/');
+    expect(headers['content-type']).toBe('text/html; charset=utf-8');
+    for (const url of ['/metrics', '/-/healthy', '/-/ready']) expect(body).toContain(`href="${url}"`);
+  });
+
+  it('answers HEAD with the headers alone', async () => {
+    const reply = await request(await start(ANY_PORT), '/metrics', { method: 'HEAD' });
+    expect(reply.status).toBe(200);
+    expect(reply.headers['content-length']).toBe('11');
+    expect(reply.body).toBe('');
+  });
+
+  it('refuses unknown paths and other methods', async () => {
+    const server = await start(ANY_PORT);
+    expect((await request(server, '/metricsx')).status).toBe(404);
+    expect((await request(server, '/../etc/passwd')).status).toBe(404);
+    const reply = await request(server, '/metrics', { method: 'POST' }, 'body');
+    expect(reply.status).toBe(405);
+    expect(reply.headers.allow).toBe('GET, HEAD');
+  });
+
+  it('sends headers that keep browsers from doing anything with the answer', async () => {
+    const { headers } = await request(await start(ANY_PORT), '/nothing');
+    expect(headers).toMatchObject({
+      'cache-control': 'no-store',
+      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+      'x-content-type-options': 'nosniff',
+    });
+    expect(headers['x-powered-by']).toBeUndefined();
+  });
+
+  it('hides the reason of an internal error from the client and tells it to the daemon', async () => {
+    metricsText = async () => {
+      throw new Error('the inner reason');
+    };
+    const reply = await request(await start(ANY_PORT), '/metrics');
+    expect(reply.status).toBe(500);
+    expect(reply.body).toBe('Internal error.\n');
+    expect(errors.map((error) => error.message)).toEqual(['the inner reason']);
+  });
+});
+
+const PATIENT = { headersTimeoutMs: 60_000, requestTimeoutMs: 60_000 };
+
+describe('limits', () => {
+  it('refuses headers that are too big', async () => {
+    const server = await start(ANY_PORT);
+    expect(await raw(server, `GET / HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(9000)}\r\n\r\n`)).toMatch(/^HTTP\/1.1 431 /);
+  });
+
+  it('cuts off a client that does not finish its headers', async () => {
+    const server = await start(ANY_PORT, { headersTimeoutMs: 50, requestTimeoutMs: 100, checkIntervalMs: 20 });
+    expect(await raw(server, 'GET /metrics HTTP/1.1\r\n')).toMatch(/^HTTP\/1.1 408 /);
+  });
+
+  it('does not keep a connection on which a body is announced', async () => {
+    const server = await start(ANY_PORT);
+    const text = await raw(server, 'GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n');
+    expect(text).toMatch(/^HTTP\/1.1 200 /);
+    expect(text).toMatch(/^Connection: close\r$/m);
+  });
+
+  it('does not invite a body', async () => {
+    const server = await start(ANY_PORT);
+    const head = 'POST /metrics HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 10\r\n\r\n';
+    expect(await raw(server, head)).toMatch(/^HTTP\/1.1 405 /);
+  });
+
+  it('cuts off a client that sends nothing, or one byte now and then, by its own defaults', async () => {
+    const server = await start(ANY_PORT);
+    const silent = HalfOpen.connect(server, '');
+    const slow = HalfOpen.connect(server, 'G');
+    const drip = setInterval(() => slow.send('a'), 100);
+    const before = performance.now();
+    await Promise.all([silent.closed, slow.closed]);
+    clearInterval(drip);
+    expect(performance.now() - before).toBeGreaterThan(1_900);
+    expect(performance.now() - before).toBeLessThan(4_000);
+  });
+
+  it('closes the oldest connections that wait for the sake of a new one', async () => {
+    const server = await start(ANY_PORT, { ...PATIENT, maxConnections: 3 });
+    const connections: HalfOpen[] = [];
+    for (let i = 0; i < 4; i++) {
+      connections.push(HalfOpen.connect(server, 'GET /metrics HTTP/1.1\r\n'));
+      await connections.at(-1)!.connected;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    // The fourth was let in for a moment, since all were new; now two must go.
+    expect((await request(server, '/metrics')).status).toBe(200);
+    await Promise.all([connections[0]!.closed, connections[1]!.closed]);
+    expect(connections.map(({ open }) => open)).toEqual([false, false, true, true]);
+    for (const connection of connections) connection.close();
+  });
+
+  it('lets one that is being answered go last', async () => {
+    let answer = () => {};
+    metricsText = () =>
+      new Promise((resolve) => {
+        answer = () => resolve('late 1\n');
+      });
+    const server = await start(ANY_PORT, { ...PATIENT, maxConnections: 1 });
+    const first = request(server, '/metrics');
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    const others = [HalfOpen.connect(server, 'G'), HalfOpen.connect(server, 'G')];
+    await others[0]!.connected;
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    expect((await request(server, '/-/healthy')).status).toBe(200);
+    await Promise.all(others.map(({ closed }) => closed));
+    answer();
+    expect((await first).body).toBe('late 1\n');
+  });
+
+  it('closes one that is being answered when they alone are too many', async () => {
+    metricsText = () => new Promise(() => {});
+    const server = await start(ANY_PORT, { ...PATIENT, maxConnections: 1 });
+    const stuck = [1, 2].map(() => HalfOpen.connect(server, 'GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n'));
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    expect((await request(server, '/-/healthy')).status).toBe(200);
+    await stuck[0]!.closed;
+    for (const connection of stuck) connection.close();
+  });
+
+  it('answers every scrape within a second while somebody opens half-open connections without end', async () => {
+    const server = await start(ANY_PORT);
+    const { port } = new URL(server.address ?? '');
+    // Another process, as the attacker's own work must not delay the server.
+    const attacker = spawn(process.execPath, ['-e', HALF_OPEN_WITHOUT_END, port], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    try {
+      await new Promise((resolve) => attacker.stdout.once('data', resolve));
+      const slowest = { ms: 0 };
+      for (let i = 0; i < 20; i++) {
+        const before = performance.now();
+        expect((await request(server, '/metrics')).status).toBe(200);
+        slowest.ms = Math.max(slowest.ms, performance.now() - before);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      expect(slowest.ms).toBeLessThan(1_000);
+    } finally {
+      attacker.kill();
+    }
+  });
+});
+
+/** Keeps 300 connections open that have sent half a request, and opens a new one for each that is closed. */
+const HALF_OPEN_WITHOUT_END = `
+  const net = require('node:net');
+  let opened = 0;
+  const open = () => {
+    const connection = net.connect(Number(process.argv[1]), '127.0.0.1', () => {
+      connection.write('GET /metrics HTTP/1.1\\r\\n');
+      if (++opened === 300) console.log('all open');
+    });
+    connection.on('error', () => {});
+    connection.on('close', () => setImmediate(open));
+    connection.resume();
+  };
+  for (let i = 0; i < 300; i++) open();`;
+
+/** A client that sends what it is told, and looks at nothing but whether it is still connected. */
+class HalfOpen {
+  readonly connected: Promise<unknown>;
+  readonly closed: Promise<void>;
+  open = true;
+
+  private constructor(private readonly socket: net.Socket) {
+    this.connected = new Promise((resolve) => socket.once('connect', resolve));
+    this.closed = new Promise((resolve) => {
+      socket.once('close', () => {
+        this.open = false;
+        resolve();
+      });
+    });
+    socket.on('error', () => {}).resume();
+  }
+
+  static connect(server: HttpServer, text: string): HalfOpen {
+    const { hostname, port } = new URL(server.address ?? '');
+    const client = new HalfOpen(net.connect(Number(port), hostname));
+    client.send(text);
+    return client;
+  }
+
+  send(text: string): void {
+    this.socket.write(text);
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+}
+
+describe('address', () => {
+  it('says clearly that a port is taken', async () => {
+    const first = await start(ANY_PORT);
+    const port = Number(new URL(first.address ?? '').port);
+    await expect(start({ kind: 'tcp', host: '127.0.0.1', port })).rejects.toThrow(
+      `cannot serve HTTP on 127.0.0.1:${port}: another process uses this address`,
+    );
+  });
+
+  it('serves on a unix socket that only owner and group may use, and removes it', async () => {
+    const file = path.join(directory, 'http.sock');
+    const server = await start({ kind: 'unix', path: file });
+    expect(fs.statSync(file).mode & 0o777).toBe(0o660);
+    expect((await request(server, '/-/healthy')).status).toBe(200);
+    await server.close();
+    expect(fs.existsSync(file)).toBe(false);
+  });
+
+  it('takes over the socket of a process that died', async () => {
+    const file = path.join(directory, 'http.sock');
+    const kept = path.join(directory, 'kept');
+    const dead = await start({ kind: 'unix', path: file });
+    fs.linkSync(file, kept);
+    await dead.close();
+    fs.renameSync(kept, file);
+    const server = await start({ kind: 'unix', path: file });
+    expect((await request(server, '/-/healthy')).status).toBe(200);
+  });
+
+  it('leaves a live socket and a file that is no socket alone', async () => {
+    const live = path.join(directory, 'live.sock');
+    const server = await start({ kind: 'unix', path: live });
+    await expect(start({ kind: 'unix', path: live })).rejects.toThrow(`another process listens on ${live}`);
+    expect((await request(server, '/-/healthy')).status).toBe(200);
+
+    const file = path.join(directory, 'file');
+    fs.writeFileSync(file, 'precious');
+    await expect(start({ kind: 'unix', path: file })).rejects.toThrow('is not a socket');
+    expect(fs.readFileSync(file, 'utf8')).toBe('precious');
+  });
+
+  it('does nothing when off', async () => {
+    const server = await start({ kind: 'off' });
+    expect(server.address).toBeUndefined();
+    await server.close();
+  });
+});
+
+describe('close', () => {
+  it('ends within its bound although a client holds its connection, and twice', async () => {
+    const server = await start(ANY_PORT);
+    const { hostname, port } = new URL(server.address ?? '');
+    const client = net.connect(Number(port), hostname, () => client.write('GET / HTTP/1.1\r\n'));
+    client.on('error', () => {});
+    await new Promise((resolve) => client.once('connect', resolve));
+    const before = performance.now();
+    await server.close(100);
+    await server.close(100);
+    expect(performance.now() - before).toBeLessThan(1000);
+    client.destroy();
+  });
+});

@@ -1,0 +1,114 @@
+import { describe, expect, it } from 'vitest';
+import { OPERATIONS, type Operation, type WatchConfig } from '../../../src/model/config.js';
+import { decidingStage } from '../../../src/watch/deciding-stage.js';
+import { type KernelFilterEntry, kernelEntryFor, kernelFilter } from '../../../src/watch/kernel-filter.js';
+import { WatchSet } from '../../../src/watch/watch-set.js';
+import { plainMatch, randomFrom, randomPath, randomPattern } from './plain-glob.js';
+
+const BITS = { unlink: 1, rmdir: 2, replace: 4 };
+
+function watch(include: string[], operations: Operation[], failures = false, exclude: string[] = []): WatchConfig {
+  const ignore = { processes: [], users: [] };
+  return { name: 'w', include, exclude, view: 'host', operations, failures, ignore, log: true };
+}
+
+function table(...watches: WatchConfig[]): (string | number)[][] {
+  return kernelFilter(watches).map(({ prefix, successMask, failureMask }) => [prefix, successMask, failureMask]);
+}
+
+/** What the kernel does: the longest entry that is a beginning of the path, and nothing else. */
+function longest(entries: readonly KernelFilterEntry[], path: string): KernelFilterEntry | undefined {
+  return entries.filter(({ prefix }) => path.startsWith(prefix)).sort((a, b) => b.prefix.length - a.prefix.length)[0];
+}
+
+describe('kernelFilter', () => {
+  it('cuts patterns to their fixed beginning', () => {
+    expect(table(watch(['/var/lib/app/*.db'], ['unlink']))).toEqual([['/var/lib/app/', 1, 0]]);
+  });
+
+  it('wants failures only for watches that do', () => {
+    expect(table(watch(['/a/**'], ['unlink', 'rmdir'], true), watch(['/a/**'], ['replace']))).toEqual([['/a/', 7, 3]]);
+  });
+
+  it('carries the masks of shorter beginnings to the longer ones', () => {
+    expect(table(watch(['/a/b/**'], ['rmdir']), watch(['/a/**'], ['unlink']), watch(['/ab'], ['replace']))).toEqual([
+      ['/a/', 1, 0],
+      ['/a/b/', 3, 0],
+      ['/ab', 4, 0],
+    ]);
+  });
+
+  it('leaves out entries that say nothing new', () => {
+    expect(table(watch(['/**'], ['unlink']), watch(['/a/**', '/b/c'], ['unlink']))).toEqual([['/', 1, 0]]);
+  });
+
+  it('keeps an entry that differs in failures only', () => {
+    expect(table(watch(['/**'], ['unlink']), watch(['/a/**'], ['unlink'], true))).toEqual([
+      ['/', 1, 0],
+      ['/a/', 1, 1],
+    ]);
+  });
+
+  it('cuts beginnings at 255 bytes', () => {
+    const [entry] = kernelFilter([watch([`/${'é'.repeat(200)}/**`], ['unlink'])]);
+    expect(entry?.prefix).toHaveLength(255);
+    expect(entry?.prefix.startsWith('/\xc3\xa9')).toBe(true);
+  });
+
+  it('is sorted out quickly for ten thousand watches', () => {
+    const watches = Array.from({ length: 10_000 }, (_, i) => watch([`/srv/app-${i}/**`], ['unlink']));
+    expect(kernelFilter(watches)).toHaveLength(10_000);
+  });
+
+  it('is never narrower than the watches, and carries nothing twice, on random watches and paths', () => {
+    const random = randomFrom(2);
+    for (let round = 0; round < 150; round++) {
+      const watches = Array.from({ length: 1 + random(6) }, () =>
+        watch(
+          Array.from({ length: 1 + random(2) }, () => randomPattern(random)),
+          OPERATIONS.filter((_, index) => index === 0 || random(2) === 0),
+          random(2) === 0,
+        ),
+      );
+      const entries = kernelFilter(watches);
+      for (let index = 0; index < 50; index++) {
+        const path = randomPath(random);
+        const entry = longest(entries, path);
+        expect(kernelEntryFor(entries, path)).toEqual(entry);
+        for (const { include, operations, failures } of watches) {
+          if (!include.some((pattern) => plainMatch(pattern, path))) continue;
+          for (const operation of operations) {
+            const context = `${path} ${operation} ${JSON.stringify({ watches, entries })}`;
+            expect((entry?.successMask ?? 0) & BITS[operation], context).toBeTruthy();
+            if (failures) expect((entry?.failureMask ?? 0) & BITS[operation], context).toBeTruthy();
+          }
+        }
+      }
+      for (const entry of entries) {
+        const next = longest(
+          entries.filter((other) => other.prefix.length < entry.prefix.length),
+          entry.prefix,
+        );
+        expect([entry.successMask, entry.failureMask]).not.toEqual([next?.successMask, next?.failureMask]);
+      }
+    }
+  });
+});
+
+describe('decidingStage', () => {
+  it.each([
+    ['/a/**', [], '/b/x', 'kernel'],
+    ['/a/**', [], '/a/x', 'kernel'],
+    ['/a/**', ['*.tmp'], '/a/x', 'daemon'],
+    ['/a/**', ['*.tmp'], '/a/x.tmp', 'daemon'],
+    ['/a/**', ['*.tmp'], '/b/x.tmp', 'kernel'],
+    ['/a/*.db', [], '/a/x.db', 'daemon'],
+    ['/a/*.db', [], '/a/x', 'daemon'],
+    ['/a/*.db', [], '/c', 'kernel'],
+    ['/a/b', [], '/a/bc', 'daemon'],
+    [`/${'x'.repeat(255)}/**`, [], `/${'x'.repeat(255)}/y`, 'daemon'],
+  ])('%s without %j on %s: %s', (include, exclude, path, stage) => {
+    const [explanation] = new WatchSet([watch([include], ['unlink'], false, exclude)]).explain(path);
+    expect(explanation && decidingStage(explanation, path)).toBe(stage);
+  });
+});

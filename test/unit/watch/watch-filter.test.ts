@@ -1,0 +1,113 @@
+import { describe, expect, it } from 'vitest';
+import { WatchCounters } from '../../../src/metrics/watch-counters.js';
+import { OPERATIONS, type WatchConfig } from '../../../src/model/config.js';
+import { type Actor, type Outcome, WatchFilter } from '../../../src/watch/watch-filter.js';
+
+const RM: Actor = { executableName: 'rm', uid: 0 };
+const [UNLINK, RMDIR, REPLACE] = [0, 1, 2];
+
+function watch(name: string, changes: Partial<WatchConfig> = {}): WatchConfig {
+  return {
+    name,
+    include: ['/srv/**'],
+    exclude: [],
+    view: 'host',
+    operations: OPERATIONS,
+    failures: false,
+    ignore: { processes: [], users: [] },
+    log: true,
+    ...changes,
+  };
+}
+
+function judgeOf(watches: WatchConfig[], users: Record<string, number> = {}): WatchFilter {
+  return new WatchFilter(watches, new WatchCounters().configure(watches), (name) => users[name]);
+}
+
+/** The names of the watches that want it, and of those that want a line of it. */
+function wanting(decide: WatchFilter, operation = UNLINK!, outcome: Outcome = 'success', actor = RM, path = '/srv/f') {
+  const slash = path.lastIndexOf('/');
+  const matched = decide.watchSet.forDirectory(path.slice(0, slash), 'host').match(path.slice(slash + 1));
+  const { watches, ruleJson } = decide.decide(matched, operation, outcome, actor);
+  const counted = watches.map((index) => decide.counters[index]!.name);
+  return { counted, lines: ruleJson === undefined ? undefined : JSON.parse(ruleJson) };
+}
+
+describe('WatchFilter', () => {
+  it('asks the patterns first', () => {
+    const decide = judgeOf([watch('a'), watch('b', { include: ['/other/**'] })]);
+    expect(wanting(decide)).toEqual({ counted: ['a'], lines: ['a'] });
+    expect(wanting(decide, UNLINK, 'success', RM, '/else/f')).toEqual({ counted: [], lines: undefined });
+  });
+
+  it('names all watches that want it, in the order of the configuration', () => {
+    const decide = judgeOf([watch('b'), watch('a', { include: ['/**'] }), watch('c', { include: ['/srv/f'] })]);
+    expect(wanting(decide).lines).toEqual(['b', 'a', 'c']);
+  });
+
+  it('goes by operations', () => {
+    const decide = judgeOf([watch('a', { operations: ['rmdir'] }), watch('b', { operations: ['unlink', 'replace'] })]);
+    const names = [UNLINK, RMDIR, REPLACE].map((operation) => wanting(decide, operation).counted);
+    expect(names).toEqual([['b'], ['a'], ['b']]);
+  });
+
+  it('shows failures only to watches that ask for them, missed outcomes to all', () => {
+    const decide = judgeOf([watch('a'), watch('b', { failures: true })]);
+    const names = (['success', 'failure', 'unknown'] as const).map(
+      (outcome) => wanting(decide, UNLINK, outcome).counted,
+    );
+    expect(names).toEqual([['a', 'b'], ['b'], ['a', 'b']]);
+  });
+
+  it('counts without a line for watches that do not log', () => {
+    const decide = judgeOf([watch('a', { log: false }), watch('b')]);
+    expect(wanting(decide)).toEqual({ counted: ['a', 'b'], lines: ['b'] });
+    expect(wanting(judgeOf([watch('a', { log: false })]))).toEqual({ counted: ['a'], lines: undefined });
+  });
+
+  it('ignores processes by the base name of their executable', () => {
+    const decide = judgeOf([watch('a', { ignore: { processes: ['rm', 'größe'], users: [] } }), watch('b')]);
+    const by = (executableName: string) => wanting(decide, UNLINK, 'success', { executableName, uid: 0 }).counted;
+    expect(by('rm')).toEqual(['b']);
+    expect(by(Buffer.from('größe').toString('latin1'))).toEqual(['b']);
+    expect([by('rmdir'), by('RM'), by('')]).toEqual([
+      ['a', 'b'],
+      ['a', 'b'],
+      ['a', 'b'],
+    ]);
+  });
+
+  it('ignores users by name and by number', () => {
+    const ignore = { processes: [], users: ['www-data', '0', '1000', 'nobody-knows-me'] };
+    const decide = judgeOf([watch('a', { ignore })], { 'www-data': 33, '1000': 5 });
+    const ignored = [0, 33, 1000, 5, 1].map(
+      (uid) => wanting(decide, UNLINK, 'success', { ...RM, uid }).counted.length === 0,
+    );
+    expect(ignored).toEqual([true, true, true, false, false]);
+  });
+
+  it('does not remember one actor for the next', () => {
+    const decide = judgeOf([watch('a', { ignore: { processes: ['rm'], users: [] } })]);
+    const other = { executableName: 'mv', uid: 0 };
+    const names = [RM, other, RM, other].map((actor) => wanting(decide, UNLINK, 'success', actor).counted);
+    expect(names).toEqual([[], ['a'], [], ['a']]);
+  });
+
+  it('remembers verdicts apart by operation and outcome', () => {
+    const decide = judgeOf([watch('a', { operations: ['unlink'] }), watch('b', { failures: true })]);
+    for (let round = 0; round < 3; round++) {
+      expect(wanting(decide, UNLINK, 'success').counted).toEqual(['a', 'b']);
+      expect(wanting(decide, UNLINK, 'failure').counted).toEqual(['b']);
+      expect(wanting(decide, RMDIR, 'success').counted).toEqual(['b']);
+      expect(wanting(decide, UNLINK, 'unknown').counted).toEqual(['a', 'b']);
+    }
+    const matched = decide.watchSet.forDirectory('/srv', 'host').match('f');
+    const verdict = decide.decide(matched, UNLINK!, 'success', RM);
+    expect(decide.decide(matched, UNLINK!, 'success', RM)).toBe(verdict);
+  });
+
+  it('knows whether a watch speaks of the paths of processes', () => {
+    expect(judgeOf([watch('a')]).hasProcessView).toBe(false);
+    expect(judgeOf([watch('a'), watch('b', { view: 'process' })]).hasProcessView).toBe(true);
+  });
+});
