@@ -29,10 +29,7 @@ const COPIES = [
   { from: 'config/man/rmwatch.yaml.5', to: 'usr/share/man/man5/rmwatch.yaml.5' },
 ];
 
-/**
- * Finds everything from where it lies itself, so that it also works under DIR. The young generation of the JavaScript heap
- * is kept small: nearly nothing outlives its batch, and the default lets it grow to 48 MB.
- */
+/** Finds everything from where it lies itself, so that it also works under DIR. */
 const WRAPPER = `#!/bin/sh
 self=$(readlink -f -- "$0")
 home=\${self%/bin/rmwatch}/lib/rmwatch
@@ -44,7 +41,9 @@ elif ! node=$(command -v node); then
 fi
 # Node.js replaces a closed standard output by /dev/null, where nobody would miss what is written. This way it still fails.
 { true 3>&1; } 2>/dev/null || exec 1</dev/null
-exec "$node" --max-semi-space-size=4 "$home/${PROGRAM}" "$@"
+
+${fs.readFileSync(path.join(root, 'scripts/node-command.sh'), 'utf8')}
+exec_node "$node" "$home/${PROGRAM}" "$@"
 `;
 
 const DOCUMENTATION = 'usr/share/doc/rmwatch';

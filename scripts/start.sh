@@ -6,6 +6,7 @@ if [ "$(id -u)" != 0 ]; then
   echo "rmwatch: watching the kernel needs root. Run this: $("$here/as-root.sh" npm start)" >&2
   exit 4
 fi
+# Before the set-up, which runs Node.js as well.
+. "$here/node-command.sh"
 "$here/setup.sh"
-# The same memory limit as in the staged command.
-exec node --max-semi-space-size=4 "$here/../dist/main.js" run "$@"
+exec_node node "$here/../dist/main.js" run "$@"

@@ -1,3 +1,5 @@
+// Loaded before everything else: see there.
+import './cli/start-signals.js';
 import { dispatch } from './cli/dispatch.js';
 import { doctor } from './cli/doctor.js';
 import { EXIT } from './cli/exit-codes.js';

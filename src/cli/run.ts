@@ -11,6 +11,7 @@ import { Daemon } from '../service/daemon.js';
 import type { RunOptions } from './dispatch.js';
 import { EXIT } from './exit-codes.js';
 import type { CommandIo } from './io.js';
+import { onReloadSignal } from './start-signals.js';
 import { programVersion } from './version.js';
 
 /** The same as Nice= in systemd/rmwatch.service. */
@@ -88,7 +89,7 @@ function raisePriority(diagnostics: Diagnostics): void {
 
 /** Resolves to the exit code when the daemon has been stopped by a signal. */
 function stopOnSignals(daemon: Daemon, diagnostics: Diagnostics): Promise<number> {
-  process.on('SIGHUP', () => void daemon.reload());
+  onReloadSignal(() => void daemon.reload());
   process.on('uncaughtException', (error) => {
     diagnostics.fatal({ error }, 'unexpected error');
     daemon.flushSync();

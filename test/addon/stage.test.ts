@@ -146,7 +146,9 @@ describe('the staged tree', () => {
     fs.writeFileSync(own, '#!/bin/sh\necho "own node: $*"\n', { mode: 0o755 });
     try {
       const { stdout } = run(path.join(tree, 'usr/bin/rmwatch'), ['version']);
-      expect(stdout).toBe(`own node: --max-semi-space-size=4 ${tree}/usr/lib/rmwatch/dist/bundle/main.js version\n`);
+      expect(stdout).toBe(
+        `own node: --max-semi-space-size=4 --inspect-port=[fe80::1]:9229 ${tree}/usr/lib/rmwatch/dist/bundle/main.js version\n`,
+      );
     } finally {
       fs.rmSync(own);
     }

@@ -69,6 +69,7 @@ export class DaemonProcess {
     const args = [
       // As the commands of package.json and of packages have it.
       '--max-semi-space-size=4',
+      '--inspect-port=[fe80::1]:9229',
       program,
       'run',
       '--config',
