@@ -1,12 +1,15 @@
 import { realpathSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { loadConfig } from '../config/load.js';
 import { formatProblem } from '../config/problem.js';
 import { OPERATIONS } from '../model/config.js';
 import { escapeControl } from '../text/escape.js';
 import { bytesOf, textOf } from '../text/utf8.js';
 import { decidingStage, type Stage } from '../watch/deciding-stage.js';
+import type { GlobRole } from '../watch/glob.js';
 import { type KernelFilterEntry, kernelEntryFor, kernelFilter, OPERATION_BITS } from '../watch/kernel-filter.js';
+import { type LinkedPattern, withResolvedPatterns } from '../watch/linked-patterns.js';
+import { followLinks } from '../watch/symbolic-links.js';
 import { WatchSet } from '../watch/watch-set.js';
 import { EXIT } from './exit-codes.js';
 import type { CommandIo } from './io.js';
@@ -21,8 +24,12 @@ interface WatchVerdict {
   readonly watch: string;
   readonly view: 'host' | 'process';
   readonly matched: boolean;
+  /** As it was written. */
   readonly include: string | null;
   readonly exclude: string | null;
+  /** What the pattern is by the real path, where a symbolic link leads to what it matched. */
+  readonly include_resolved?: string;
+  readonly exclude_resolved?: string;
   readonly decided_by: Stage;
 }
 
@@ -40,14 +47,20 @@ export async function explain({ paths, config, json }: ExplainOptions, io: Comma
     for (const problem of loaded.problems) io.stderr.write(`${formatProblem(problem)}\n`);
     return EXIT.configuration;
   }
-  const watchSet = new WatchSet(loaded.config.watches);
-  const filter = kernelFilter(loaded.config.watches);
-  const verdicts = paths.map((path) => judge(reportedPath(path), watchSet, filter));
+  const { watches, linked } = withResolvedPatterns(loaded.config.watches, await followLinks(loaded.config.watches));
+  const watchSet = new WatchSet(watches);
+  const filter = kernelFilter(watches);
+  const verdicts = paths.map((path) => judge(reportedPath(path), watchSet, filter, linked));
   io.stdout.write(json ? `${JSON.stringify(verdicts, null, 2)}\n` : verdicts.map(render).join('\n'));
   return EXIT.ok;
 }
 
-function judge(path: string, watchSet: WatchSet, filter: readonly KernelFilterEntry[]): PathVerdict {
+function judge(
+  path: string,
+  watchSet: WatchSet,
+  filter: readonly KernelFilterEntry[],
+  linked: readonly LinkedPattern[],
+): PathVerdict {
   const bytes = bytesOf(path);
   const entry = kernelEntryFor(filter, bytes);
   const operationsIn = (mask: number): string[] => OPERATIONS.filter((operation) => mask & OPERATION_BITS[operation]);
@@ -60,24 +73,49 @@ function judge(path: string, watchSet: WatchSet, filter: readonly KernelFilterEn
           failures: operationsIn(entry.failureMask),
         }
       : null,
-    watches: watchSet.explain(bytes).map((explanation) => ({
-      watch: explanation.watch.name,
-      view: explanation.watch.view,
-      matched: explanation.matched,
-      include: explanation.include?.source ?? null,
-      exclude: explanation.exclude?.source ?? null,
-      decided_by: decidingStage(explanation, bytes),
-    })),
+    watches: watchSet.explain(bytes).map((explanation) => {
+      const { watch, matched } = explanation;
+      const include = writtenPattern(watch.name, 'include', explanation.include?.source, linked);
+      const exclude = writtenPattern(watch.name, 'exclude', explanation.exclude?.source, linked);
+      return {
+        watch: watch.name,
+        view: watch.view,
+        matched,
+        include: include.written ?? null,
+        exclude: exclude.written ?? null,
+        ...(include.resolved !== undefined && { include_resolved: include.resolved }),
+        ...(exclude.resolved !== undefined && { exclude_resolved: exclude.resolved }),
+        decided_by: decidingStage(explanation, bytes),
+      };
+    }),
   };
 }
 
-/** Events name what was removed, so links in the parents are followed, but the last name is taken as it is. */
+/** What stands in the configuration for a pattern of a watch. */
+function writtenPattern(
+  watch: string,
+  role: GlobRole,
+  pattern: string | undefined,
+  linked: readonly LinkedPattern[],
+): { written: string | undefined; resolved?: string } {
+  if (pattern === undefined) return { written: undefined };
+  const link = linked.find((one) => one.watch === watch && one.role === role && one.resolved === pattern);
+  return link === undefined ? { written: pattern } : { written: link.pattern, resolved: pattern };
+}
+
+/**
+ * Events name what was removed, so links in the parents are followed as far as the parents exist, but the last name is taken
+ * as it is.
+ */
 function reportedPath(path: string): string {
   const absolute = resolve(path);
-  try {
-    return join(realpathSync.native(dirname(absolute)), basename(absolute));
-  } catch {
-    return absolute;
+  if (absolute === '/') return absolute;
+  for (let directory = dirname(absolute); ; directory = dirname(directory)) {
+    try {
+      return join(realpathSync.native(directory), relative(directory, absolute));
+    } catch {
+      if (directory === '/') return absolute;
+    }
   }
 }
 
@@ -88,7 +126,8 @@ function render({ path, kernel, watches }: PathVerdict): string {
     const reason =
       include === null
         ? 'no include pattern matches'
-        : `included by ${include}${exclude === null ? '' : `, but excluded by ${exclude}`}`;
+        : `included by ${include}${byLink(verdict.include_resolved)}` +
+          (exclude === null ? '' : `, but excluded by ${exclude}${byLink(verdict.exclude_resolved)}`);
     const view = verdict.view === 'process' ? ', as the process sees the path' : '';
     return `  ${watch.padEnd(width)}  ${matched ? 'match   ' : 'no match'}  ${reason} (decided by the ${decided_by}${view})\n`;
   });
@@ -99,4 +138,8 @@ function render({ path, kernel, watches }: PathVerdict): string {
       ? 'the kernel drops deletions here, no watch can want them'
       : `the kernel passes on ${kernel.operations.join(', ')}${failures} below ${kernel.prefix}`;
   return `${escapeControl(path)}\n${lines.join('')}  ${escapeControl(passes)}\n`;
+}
+
+function byLink(resolved: string | undefined): string {
+  return resolved === undefined ? '' : ` (by a symbolic link: ${resolved})`;
 }

@@ -1,5 +1,7 @@
-import { DEFAULT_CONFIG_FILE, loadConfig } from '../config/load.js';
-import { formatProblem } from '../config/problem.js';
+import { DEFAULT_CONFIG_FILE, type LoadResult, loadConfig } from '../config/load.js';
+import { formatPath, formatProblem, type KeyPath, type Problem } from '../config/problem.js';
+import { withResolvedPatterns } from '../watch/linked-patterns.js';
+import { followLinks } from '../watch/symbolic-links.js';
 import { EXIT } from './exit-codes.js';
 import type { CommandIo } from './io.js';
 
@@ -9,19 +11,39 @@ export interface ValidateOptions {
   readonly json: boolean;
 }
 
+type Loaded = Exclude<LoadResult, { problems: unknown }>;
+
 export async function validate({ file, json }: ValidateOptions, io: CommandIo): Promise<number> {
   const loaded = await loadConfig(file);
   const problems = 'problems' in loaded ? loaded.problems : [];
+  const notes = 'problems' in loaded ? [] : await linkNotes(loaded);
   const valid = problems.length === 0;
   if (json) {
-    io.stdout.write(`${JSON.stringify({ file: file ?? DEFAULT_CONFIG_FILE, valid, problems }, null, 2)}\n`);
+    io.stdout.write(`${JSON.stringify({ file: file ?? DEFAULT_CONFIG_FILE, valid, problems, notes }, null, 2)}\n`);
   } else if ('problems' in loaded) {
     for (const problem of problems) io.stderr.write(`${formatProblem(problem)}\n`);
   } else if (loaded.file === undefined) {
     io.stdout.write(`${DEFAULT_CONFIG_FILE} does not exist, the defaults apply: one watch, "all", on /**\n`);
   } else {
     const { length } = loaded.config.watches;
+    for (const note of notes) io.stderr.write(`${formatProblem({ ...note, message: `note: ${note.message}` })}\n`);
     io.stdout.write(`${loaded.file} is valid: ${length} ${length === 1 ? 'watch' : 'watches'}\n`);
   }
   return valid ? EXIT.ok : EXIT.configuration;
+}
+
+/** What symbolic links of this host make of the patterns. */
+async function linkNotes({ config, source, file }: Loaded): Promise<Problem[]> {
+  const { linked } = withResolvedPatterns(config.watches, await followLinks(config.watches));
+  return linked.map(({ watch, role, pattern, directory, target, resolved }) => {
+    const index = config.watches.findIndex(({ name }) => name === watch);
+    const path: KeyPath = ['watches', index, role, config.watches[index]![role].indexOf(pattern)];
+    const meaning = resolved === undefined ? 'no pattern can be written for that' : `${resolved} counts, too`;
+    return {
+      file: file ?? DEFAULT_CONFIG_FILE,
+      ...source.position(source.offsetOf(path)),
+      path: formatPath(path),
+      message: `${directory} is reached through a symbolic link and is ${target}: ${meaning}`,
+    };
+  });
 }

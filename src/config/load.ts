@@ -6,6 +6,7 @@ import { getSystemErrorMap } from 'node:util';
 import type { Config } from '../model/config.js';
 import { parseConfig } from './parse.js';
 import type { Problem } from './problem.js';
+import type { YamlSource } from './yaml-source.js';
 
 export { type ParseResult, parseConfig } from './parse.js';
 
@@ -16,7 +17,9 @@ export const CONFIG_BYTES_MAX = 16 * 2 ** 20;
 
 export type LoadResult =
   | {
-      readonly config: Config /** undefined: no file was given and there is none, these are the defaults. */;
+      readonly config: Config;
+      readonly source: YamlSource;
+      /** undefined: no file was given and there is none, these are the defaults. */
       readonly file: string | undefined;
     }
   | { readonly problems: readonly Problem[] };
@@ -38,7 +41,7 @@ export async function loadConfig(file: string | undefined, defaultFile = DEFAULT
   return 'config' in parsed ? { ...parsed, file: path } : parsed;
 }
 
-function defaults(): { readonly config: Config } {
+function defaults(): { readonly config: Config; readonly source: YamlSource } {
   const parsed = parseConfig('', '');
   if ('problems' in parsed) throw new Error('the default configuration is not valid');
   return parsed;

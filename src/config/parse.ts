@@ -7,7 +7,9 @@ import { type Finding, YamlSource } from './yaml-source.js';
 /** Nobody reads further, and a file that is no configuration at all can have millions. */
 const PROBLEMS_MAX = 1000;
 
-export type ParseResult = { readonly config: Config } | { readonly problems: readonly Problem[] };
+export type ParseResult =
+  | { readonly config: Config /** Where each value of it was written. */; readonly source: YamlSource }
+  | { readonly problems: readonly Problem[] };
 
 /** Reads a whole configuration; `file` is only named in the problems, which come all at once in the order of the file. */
 export function parseConfig(text: string, file: string): ParseResult {
@@ -16,7 +18,7 @@ export function parseConfig(text: string, file: string): ParseResult {
   if (source.value !== undefined) {
     const parsed = configFileSchema.safeParse(source.value ?? {}, { error: issueText });
     findings.push(...duplicateNames(source));
-    if (parsed.success && findings.length === 0) return { config: configOf(parsed.data) };
+    if (parsed.success && findings.length === 0) return { config: configOf(parsed.data), source };
     for (const issue of parsed.error?.issues ?? []) {
       const path = issue.path as KeyPath;
       if (issue.code === 'unrecognized_keys') {

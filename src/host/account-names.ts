@@ -22,6 +22,8 @@ export class AccountNames {
   private names = new Map<number, string>();
   private ids = new Map<string, number>();
   private readonly lookedUp = new Map<number, LookedUp>();
+  /** What findIds() has found last. */
+  private foundIds: ReadonlyMap<string, number> = new Map();
   private readonly pending = new Set<number>();
   private stamp = '';
 
@@ -47,9 +49,28 @@ export class AccountNames {
     return known?.name;
   }
 
-  /** The id of a name of the local file; for configuration. */
+  /** The id of a name of the local file, or of one that findIds() has found; for configuration. */
   idOf(name: string): number | undefined {
-    return this.ids.get(name);
+    return this.ids.get(name) ?? this.foundIds.get(name);
+  }
+
+  /**
+   * Asks the host's name services for the ids of those names that the local file does not have; what they do not know any
+   * more is forgotten. Never rejects. An answer can take as long as the directory service does, 5 s at most for each
+   * name that is known nowhere.
+   */
+  async findIds(names: readonly string[]): Promise<void> {
+    this.refresh();
+    // A name that looks like an option is nobody's.
+    const missing = names.filter((name) => !this.ids.has(name) && !name.startsWith('-'));
+    // Entries come under their canonical names: who is not among them may still be found under another name.
+    const answers = missing.length === 0 ? new Map<string, number>() : (await this.ask(missing)).ids;
+    const found = new Map<string, number>();
+    for (const name of missing) {
+      const id = answers.get(name) ?? (missing.length === 1 ? firstOf(answers) : firstOf((await this.ask([name])).ids));
+      if (id !== undefined) found.set(name, id);
+    }
+    this.foundIds = found;
   }
 
   /** Reads the local file when it has changed. */
@@ -70,12 +91,25 @@ export class AccountNames {
   private lookUp(id: number): void {
     if (this.pending.size > 16) return;
     this.pending.add(id);
-    execFile('getent', [this.database, String(id)], { timeout: LOOKUP_TIMEOUT_MS }, (_error, stdout) => {
+    void this.ask([String(id)]).then(({ names }) => {
       this.pending.delete(id);
       if (this.lookedUp.size >= LOOKED_UP_MAX) this.lookedUp.clear();
-      this.lookedUp.set(id, { name: parse(stdout).names.get(id), at: Date.now() });
+      this.lookedUp.set(id, { name: names.get(id), at: Date.now() });
     });
   }
+
+  /** The entries of those keys, names or ids, that the name services know. */
+  private ask(keys: readonly string[]): Promise<ReturnType<typeof parse>> {
+    return new Promise((resolve) => {
+      execFile('getent', [this.database, ...keys], { timeout: LOOKUP_TIMEOUT_MS }, (_error, stdout) =>
+        resolve(parse(stdout)),
+      );
+    });
+  }
+}
+
+function firstOf(ids: ReadonlyMap<string, number>): number | undefined {
+  return ids.values().next().value;
 }
 
 /** passwd(5), group(5): name:password:id:… Of several names for one id, and of several ids for one name, the first counts. */

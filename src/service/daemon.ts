@@ -20,9 +20,12 @@ import { type OpenedProbe, openProbe } from '../probe/open-probe.js';
 import { type EventOutput, openEventOutput } from './event-output.js';
 import { SelfTest, type SelfTestResult } from './self-test.js';
 import { Systemd } from './systemd.js';
+import { WatchLookups } from './watch-lookups.js';
 import { WatchState } from './watch-state.js';
 
 const HOUSEKEEPING_MS = 1_000;
+/** How often it is looked up what the watches mean on this host; what changes is noticed within a minute. */
+const LOOK_UP_MS = 30_000;
 /** Until a self-test passes for the first time systemd waits, and so the next one should not be far. */
 const SELF_TEST_RETRY_MS = 2_000;
 
@@ -40,6 +43,7 @@ export class Daemon {
   private config: Config;
   private readonly options: DaemonOptions;
   private readonly users: AccountNames;
+  private readonly lookups: WatchLookups;
   private readonly watches: WatchState;
   private readonly delay = new DelayHistogram();
   private readonly systemd: Systemd;
@@ -53,6 +57,7 @@ export class Daemon {
   private losses: LossReporter | undefined;
   private http: HttpServer | undefined;
   private housekeeping: NodeJS.Timeout | undefined;
+  private lookingUp: NodeJS.Timeout | undefined;
   private selfTestTimer: NodeJS.Timeout | undefined;
   private reloadState = { successful: true, lastSuccessSeconds: Date.now() / 1000 };
   private watchdogTurns = -1;
@@ -69,7 +74,8 @@ export class Daemon {
     this.config = options.config;
     this.users = new AccountNames('passwd');
     this.systemd = new Systemd((path, message) => options.binding.sendDatagram(path, message));
-    this.watches = new WatchState(this.users, (message) => options.diagnostics.warn(message));
+    this.lookups = new WatchLookups({ users: this.users, diagnostics: options.diagnostics });
+    this.watches = new WatchState(this.lookups, (message) => options.diagnostics.warn(message));
   }
 
   /** Where metrics are served; undefined when they are not. */
@@ -81,6 +87,8 @@ export class Daemon {
   async start(): Promise<void> {
     const { binding, diagnostics } = this.options;
     this.output = openEventOutput(this.config.log, diagnostics);
+    await this.lookups.look(this.config.watches);
+    if (this.stopping !== undefined) return;
     this.watches.configure(this.config);
     const { attach, ringBufferBytes } = this.config.probe;
     const opened = openProbe(binding, attach, ringBufferBytes, (probe, mode) => this.prepare(probe, mode));
@@ -109,7 +117,7 @@ export class Daemon {
     });
     this.drain = drain;
     this.drain.start();
-    this.watches.follow(binding);
+    this.watches.follow(binding, () => void this.lookUpAgain());
     this.http = await startHttpServer({
       listen: this.config.http.listen,
       metrics: this.createMetrics(),
@@ -118,6 +126,7 @@ export class Daemon {
     });
     if (this.http.address !== undefined) diagnostics.info({ address: this.http.address }, 'serving metrics');
     this.housekeeping = setInterval(() => this.houseKeep(), HOUSEKEEPING_MS);
+    this.lookingUp = setInterval(() => void this.lookUpAgain(), LOOK_UP_MS);
     await this.runSelfTest();
     this.scheduleSelfTest();
     this.systemd.startWatchdog(() => this.alive());
@@ -170,7 +179,8 @@ export class Daemon {
   private async takeOverConfig(): Promise<boolean> {
     const config = await this.options.readConfig();
     if (config === undefined || this.stopping !== undefined) return false;
-    this.users.refresh();
+    await this.lookups.look(config.watches);
+    if (this.stopping !== undefined) return false;
     this.watches.configure(config);
     this.warnOfFixedChanges(config);
     this.config = { ...config, probe: this.config.probe, http: this.config.http, log: this.config.log };
@@ -285,6 +295,17 @@ export class Daemon {
     if (intervalMs !== null) this.selfTestTimer = setInterval(() => void this.runSelfTest(), intervalMs);
   }
 
+  /** Never rejects. */
+  private async lookUpAgain(): Promise<void> {
+    const changed = await this.lookups.look(this.config.watches);
+    if (!changed || this.stopping !== undefined) return;
+    try {
+      this.watches.configure(this.config);
+    } catch (error) {
+      this.options.diagnostics.error({ error }, 'cannot take over what changed on this host');
+    }
+  }
+
   private houseKeep(): void {
     this.ledger?.sweep();
     this.reportLosses();
@@ -333,6 +354,7 @@ export class Daemon {
     };
     await step('systemd', () => this.systemd.stopping());
     clearInterval(this.housekeeping);
+    clearInterval(this.lookingUp);
     clearInterval(this.selfTestTimer);
     clearTimeout(this.announcement);
     await step('detach', () => {

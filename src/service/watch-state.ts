@@ -1,11 +1,11 @@
-import type { AccountNames } from '../host/account-names.js';
 import { type MountTable, readMountTable } from '../host/mount-table.js';
 import { WatchCounters } from '../metrics/watch-counters.js';
-import type { Config } from '../model/config.js';
+import type { Config, WatchConfig } from '../model/config.js';
 import type { Pipeline } from '../pipeline/pipeline.js';
 import type { MountWatch, NativeBinding, NativeProbe } from '../probe/native-probe.js';
 import { nativeFilterOf } from '../watch/native-filter.js';
 import { WatchFilter } from '../watch/watch-filter.js';
+import type { WatchLookups } from './watch-lookups.js';
 
 /** Mount tables of hosts with many containers change in bursts. */
 const MOUNTS_SETTLE_MS = 50;
@@ -19,9 +19,11 @@ const HOST_MOUNTS = '/proc/1/mountinfo';
  */
 export class WatchState {
   readonly counters = new WatchCounters();
-  private readonly users: AccountNames;
+  private readonly lookups: WatchLookups;
   private readonly onProblem: (message: string) => void;
   private config: Config | undefined;
+  /** Those of the configuration, with what they mean on this host. */
+  private watches: readonly WatchConfig[] = [];
   private filter: WatchFilter | undefined;
   private mounts: MountTable | undefined;
   private target: { probe: NativeProbe; pipeline: Pipeline } | undefined;
@@ -32,23 +34,28 @@ export class WatchState {
   private newestMounts: MountTable | undefined;
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(users: AccountNames, onProblem: (message: string) => void) {
-    this.users = users;
+  constructor(lookups: WatchLookups, onProblem: (message: string) => void) {
+    this.lookups = lookups;
     this.onProblem = onProblem;
     this.mounts = this.readMounts();
   }
 
-  /** Takes over a configuration. Throws a NativeError when the kernel refuses the filter; the old one stays then. */
+  /**
+   * Takes over a configuration, or the same one again when it means something else on this host by now. Throws a
+   * NativeError when the kernel refuses the filter; the old one stays then.
+   */
   configure(config: Config): void {
-    const previous = { config: this.config, filter: this.filter };
+    const previous = { config: this.config, watches: this.watches, filter: this.filter };
     this.config = config;
-    this.filter = new WatchFilter(config.watches, this.counters.configure(config.watches), (name) =>
-      this.users.idOf(name),
+    this.watches = this.lookups.watchesFor(config.watches);
+    this.filter = new WatchFilter(this.watches, this.counters.configure(config.watches), (name) =>
+      this.lookups.uidOf(name),
     );
     try {
       this.apply();
     } catch (error) {
       this.config = previous.config;
+      this.watches = previous.watches;
       this.filter = previous.filter;
       if (previous.config !== undefined) this.counters.configure(previous.config.watches);
       throw error;
@@ -61,10 +68,10 @@ export class WatchState {
     this.apply();
   }
 
-  /** Follows the host's mounts from now on. */
-  follow(binding: NativeBinding): void {
+  /** Follows the host's mounts from now on; `onChange` runs after each change that was taken over. */
+  follow(binding: NativeBinding, onChange: () => void): void {
     try {
-      this.mountWatch = new binding.MountWatch(HOST_MOUNTS, () => this.mountsChanged());
+      this.mountWatch = new binding.MountWatch(HOST_MOUNTS, () => this.mountsChanged(onChange));
     } catch (error) {
       this.onProblem(`cannot follow the mounts of this host: ${(error as Error).message}`);
     }
@@ -95,10 +102,11 @@ export class WatchState {
     this.target = undefined;
   }
 
-  private mountsChanged(): void {
+  private mountsChanged(onChange: () => void): void {
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
       this.renewMounts();
+      onChange();
     }, MOUNTS_SETTLE_MS);
   }
 
@@ -123,9 +131,9 @@ export class WatchState {
   }
 
   private apply(): void {
-    const { target, filter, config } = this;
-    if (target === undefined || filter === undefined || config === undefined) return;
-    const generation = target.probe.setFilter(nativeFilterOf(config.watches, this.mounts));
+    const { target, filter, watches } = this;
+    if (target === undefined || filter === undefined) return;
+    const generation = target.probe.setFilter(nativeFilterOf(watches, this.mounts));
     target.pipeline.use(generation, filter, this.mounts);
   }
 }

@@ -72,6 +72,16 @@ export function compileGlob(source: string, role: GlobRole): Glob {
   return new Glob(source, compileSegments(absolute ? parts : ['**', ...parts]));
 }
 
+/** The directory, in latin1 view, that holds everything the pattern matches, as far as it is fixed; '' for the root. */
+export function literalDirectory({ segments }: Glob): string {
+  let directory = '';
+  for (const segment of segments.slice(0, -1)) {
+    if (segment === ANY_DEPTH || segment.literal === undefined) break;
+    directory += `/${segment.literal}`;
+  }
+  return directory;
+}
+
 /** The fixed leading bytes, in latin1 view, of every path that an include pattern matches. */
 export function literalPrefix(pattern: string): string {
   return compileGlob(pattern, 'include').literalPrefix;

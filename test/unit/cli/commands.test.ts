@@ -63,7 +63,26 @@ describe('validate', () => {
   it('accepts a good file', async () => {
     const file = fileWith('http: {listen: off}');
     expect(await rmwatch('validate', file)).toMatchObject({ code: 0, out: `${file} is valid: 1 watch\n`, err: '' });
-    expect(JSON.parse((await rmwatch('validate', file, '--json')).out)).toEqual({ file, valid: true, problems: [] });
+    expect(JSON.parse((await rmwatch('validate', file, '--json')).out)).toEqual({
+      file,
+      valid: true,
+      problems: [],
+      notes: [],
+    });
+  });
+
+  it('names patterns that lead through a symbolic link', async () => {
+    mkdirSync(join(directory, 'run'));
+    symlinkSync('run', join(directory, 'var-run'));
+    const file = fileWith(`watches:\n  - name: a\n    include: ["/srv/**", "${directory}/var-run/**"]\n`);
+    const result = await rmwatch('validate', file);
+    expect(result).toMatchObject({ code: 0, out: `${file} is valid: 1 watch\n` });
+    expect(result.err).toBe(
+      `${file}:3:26: watches[0].include[1]: note: ${directory}/var-run is reached through a symbolic link ` +
+        `and is ${directory}/run: ${directory}/run/** counts, too\n`,
+    );
+    const { notes } = JSON.parse((await rmwatch('validate', '--json', file)).out);
+    expect(notes).toMatchObject([{ line: 3, column: 26, path: 'watches[0].include[1]' }]);
   });
 
   it('lists everything wrong with a bad one', async () => {
@@ -131,6 +150,43 @@ describe('explain', () => {
       join(directory, 'real/x'),
       join(directory, 'link'),
     ]);
+  });
+
+  it('resolves what exists of a path whose parents are missing', async () => {
+    symlinkSync('/etc', join(directory, 'etc'));
+    const { out } = await rmwatch('explain', '--json', join(directory, 'etc/none/such/x'), '--config', file);
+    expect(JSON.parse(out)[0].path).toBe('/etc/none/such/x');
+  });
+
+  it('matches patterns that lead through a symbolic link, and names them as they were written', async () => {
+    mkdirSync(join(directory, 'data/old'), { recursive: true });
+    symlinkSync('data', join(directory, 'srv'));
+    const through = fileWith(
+      `watches: [{name: a, include: ["${directory}/srv/**"], exclude: ["${directory}/srv/old/*"]}]`,
+    );
+    const { out } = await rmwatch(
+      'explain',
+      join(directory, 'srv/old/x'),
+      join(directory, 'data/y'),
+      '--config',
+      through,
+    );
+    expect(out.replaceAll(directory, '')).toBe(`/data/old/x
+  a  no match  included by /srv/** (by a symbolic link: /data/**), but excluded by /srv/old/* (by a symbolic link: /data/old/*) (decided by the daemon)
+  the kernel passes on unlink, rmdir, replace below /data/
+
+/data/y
+  a  match     included by /srv/** (by a symbolic link: /data/**) (decided by the daemon)
+  the kernel passes on unlink, rmdir, replace below /data/
+`);
+    const [verdict] = JSON.parse(
+      (await rmwatch('explain', '--json', join(directory, 'data/y'), '--config', through)).out,
+    );
+    expect(verdict.watches[0]).toMatchObject({
+      include: `${directory}/srv/**`,
+      include_resolved: `${directory}/data/**`,
+      exclude: null,
+    });
   });
 
   it('keeps control characters from the terminal', async () => {

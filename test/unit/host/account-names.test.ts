@@ -106,7 +106,20 @@ describe('AccountNames', () => {
     expect(names.nameOf(uid)).toBeUndefined();
     await waitUntil('getent has answered', () => names.nameOf(uid) !== undefined);
     expect(names.nameOf(uid)).toBe(username);
-    // Configuration speaks of the local file only.
+    expect(names.idOf(username)).toBeUndefined();
+  });
+
+  it('finds the ids of names that only the name services know', async () => {
+    const { uid, username } = userInfo();
+    const names = accounts('local:x:4000000001:1::/:\n');
+    await names.findIds(['local', 'rmwatch-nobody', username, '--help']);
+    expect(['local', 'rmwatch-nobody', username, '--help'].map((name) => names.idOf(name))).toEqual([
+      NOBODY_HAS,
+      undefined,
+      uid,
+      undefined,
+    ]);
+    await names.findIds(['local']);
     expect(names.idOf(username)).toBeUndefined();
   });
 });

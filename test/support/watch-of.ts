@@ -1,0 +1,15 @@
+import { OPERATIONS, type WatchConfig } from '../../src/model/config.js';
+
+/** A watch with the defaults of the configuration file. */
+export function watchOf(changes: Partial<WatchConfig> & Pick<WatchConfig, 'include'>): WatchConfig {
+  return {
+    name: 'w',
+    exclude: [],
+    view: 'host',
+    operations: OPERATIONS,
+    failures: false,
+    ignore: { processes: [], users: [] },
+    log: true,
+    ...changes,
+  };
+}
