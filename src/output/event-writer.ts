@@ -2,6 +2,7 @@ import { LineQueue } from './line-queue.js';
 import { OutputHealth, type OutputHealthCallbacks } from './output-health.js';
 import type { OutputTarget } from './output-target.js';
 import { PENDING, REMOVED, type Sink, type WriteDone } from './sink.js';
+import { failureOf, INITIAL_STATE, nextState, type WriterInput, type WriterState } from './writer-state.js';
 
 export interface EventWriterOptions extends OutputHealthCallbacks {
   readonly target: OutputTarget;
@@ -14,7 +15,7 @@ export interface EventWriterOptions extends OutputHealthCallbacks {
 }
 
 const DEFAULT_QUEUE_BYTES = 64 * 1024 * 1024;
-/** With more than this waiting, events had better stay records, of which the same memory holds five times as many. */
+/** With more than this waiting, events stay records, of which the same memory holds five times as many. */
 const CONGESTED_BYTES = 8 * 1024 * 1024;
 const DEFAULT_STALL_MS = 5_000;
 const DEFAULT_RETRY_MS = 1_000;
@@ -23,6 +24,9 @@ const DEFAULT_RETRY_MS = 1_000;
 const BYTES_PER_TURN = 1 << 20;
 const FLUSH_NOW_MS = 200;
 const FLUSH_NOW_PAUSE_MS = 2;
+
+const NOTHING = Buffer.alloc(0);
+const NO_WAIT = () => {};
 
 const READER_GONE: ReadonlySet<string> = new Set(['EPIPE', 'ECONNRESET', 'ENXIO']);
 
@@ -37,22 +41,15 @@ export class EventWriter {
   private readonly health: OutputHealth;
   private readonly stallMs: number;
   private readonly retryMs: number;
+  private state: WriterState = INITIAL_STATE;
   private sink: Sink;
   /** Opened by `reopen`, waiting for the line that the old one has begun. */
   private nextSink: Sink | undefined;
-  /** Bytes of the write that is under way; 0 for none. */
-  private pendingBytes = 0;
   private lastProgressMs = 0;
-  private stalled = false;
-  private failed = false;
-  private readerGone = false;
-  private closed = false;
-  private retryAtMs = 0;
   /** When a removed file was last followed by another one. */
   private renewedAtMs = Number.NEGATIVE_INFINITY;
-  private retryTimer: NodeJS.Timeout | undefined;
-  private stallTimer: NodeJS.Timeout | undefined;
-  private turn: NodeJS.Immediate | undefined;
+  /** Ends what waits for the time to leave the state: a timer or a turn of the event loop. */
+  private cancelWait = () => {};
   private flushWaiters: (() => void)[] = [];
 
   /** Throws when the target cannot be opened. */
@@ -83,21 +80,26 @@ export class EventWriter {
   }
 
   /**
-   * Whether the caller had better leave events where they are for a while. Never true of an output that fails or is
-   * stuck: a log that nobody reads must not stop the counting.
+   * Whether the caller should leave events where they are for a while. Never true of an output that fails or is stuck: a
+   * log without a reader must not stop the counting.
    */
   get congested(): boolean {
-    return !this.failed && !this.stalled && this.queue.bytes > Math.min(CONGESTED_BYTES, this.queue.limitBytes / 2);
+    return this.state.trouble === 'none' && this.queue.bytes > Math.min(CONGESTED_BYTES, this.queue.limitBytes / 2);
   }
 
   /** As `congested`, with little room left. */
   get nearlyFull(): boolean {
-    return !this.failed && !this.stalled && this.queue.bytes > this.queue.limitBytes * 0.75;
+    return this.state.trouble === 'none' && this.queue.bytes > this.queue.limitBytes * 0.75;
   }
 
   /** A reader takes what is written, and more waits for it: it gets the rest sooner if the caller pauses in between. */
   get awaitsReader(): boolean {
-    return this.pendingBytes > 0 && !this.sink.pendingSurvivesExit;
+    return this.state.name === 'writing' && !this.sink.pendingSurvivesExit;
+  }
+
+  /** An inherited pipe whose reader is gone hardly gets another one, so nothing is kept for it. */
+  get discards(): boolean {
+    return failureOf(this.state)?.readerGone === true && !this.target.named;
   }
 
   /**
@@ -105,15 +107,14 @@ export class EventWriter {
    * again when this returns. Returns how many lines were taken; the others are lost, and counted.
    */
   writeChunk(chunk: Buffer, length: number, lines: number): number {
-    if (this.closed || (this.discards && performance.now() < this.retryAtMs)) {
+    if (this.refuses) {
       this.health.lose(lines);
       return 0;
     }
     const wasEmpty = this.queue.bytes === 0;
     const taken = this.queue.append(chunk, length, lines);
     if (taken < lines) this.overflow(lines - taken);
-    if (wasEmpty) this.lastProgressMs = performance.now();
-    this.pump();
+    this.appended(wasEmpty);
     return taken;
   }
 
@@ -124,15 +125,14 @@ export class EventWriter {
   }
 
   /**
-   * Writes a line about the events, without its newline, that counts neither as written nor as lost. False when it cannot
-   * be taken now: it had better be said again later, since losing it would tell nobody anything.
+   * Writes a line about the events, without its newline, that counts neither as written nor as lost. False when the
+   * writer cannot take it now: the caller repeats it later, since its loss would be counted nowhere.
    */
   writeNotice(line: string): boolean {
-    if (this.closed || this.discards) return false;
+    if (this.state.name === 'closed' || this.discards) return false;
     const wasEmpty = this.queue.bytes === 0;
     if (!this.queue.appendNotice(Buffer.from(`${line}\n`))) return false;
-    if (wasEmpty) this.lastProgressMs = performance.now();
-    this.pump();
+    this.appended(wasEmpty);
     return true;
   }
 
@@ -141,24 +141,25 @@ export class EventWriter {
    * so that the old one stays in use; a line that the old one has begun is finished there.
    */
   reopen(): void {
-    if (!this.target.named || this.closed) return;
+    if (!this.target.named || this.state.name === 'closed') return;
     const opened = this.target.open();
     this.nextSink?.close();
     this.nextSink = opened;
-    if (this.pendingBytes > 0) return;
-    if (this.failed) this.abandonSink();
+    if (this.state.name === 'writing') return;
+    if (failureOf(this.state)) this.abandonSink();
     this.pump();
   }
 
   /**
-   * To be called about once a second: opens a log file that somebody removed anew also while there is nothing to write.
-   * A write finds out by itself.
+   * Opens the log file again when it was removed, also while there is nothing to write or the last write failed: a
+   * removed file that stays open keeps its disk full. To be called about once a second; a write finds out by itself.
    */
   lookForTarget(): void {
-    if (this.closed || this.failed || this.pendingBytes > 0) return;
+    if (this.state.name === 'closed' || this.state.name === 'writing') return;
     const { sink } = this;
     sink.lookForName((error) => {
-      if (error && sink === this.sink && !this.closed && !this.failed && this.pendingBytes === 0) this.fail(error);
+      const { name } = this.state;
+      if (error && sink === this.sink && name !== 'closed' && name !== 'writing') this.fail(error);
     });
   }
 
@@ -181,46 +182,97 @@ export class EventWriter {
 
   /** For a process that is about to die: writes what can be written without the event loop, then closes. */
   flushSync(deadlineMs = FLUSH_NOW_MS): void {
-    if (this.closed) return;
-    if (this.pendingBytes > 0 && this.sink.pendingSurvivesExit) this.queue.take(this.pendingBytes);
+    const { state } = this;
+    if (state.name === 'closed') return;
+    if (state.name === 'writing' && this.sink.pendingSurvivesExit) this.queue.take(state.bytes);
     try {
       this.writeAllNow(performance.now() + deadlineMs);
     } catch {
-      // The reason is the same that a report would meet on its way out; what is left counts as lost.
+      // A report would fail for the same reason. What is left counts as lost.
     }
     this.close();
   }
 
-  /** Gives up what is still queued. A second call is harmless. */
+  /**
+   * Gives up what is still queued. The beginning of a line whose rest does not fit any more is taken back from a log
+   * file, so that the file ends with a whole line. A second call is harmless.
+   */
   close(): void {
-    if (this.closed) return;
-    this.closed = true;
-    clearTimeout(this.retryTimer);
-    clearTimeout(this.stallTimer);
-    clearImmediate(this.turn);
+    if (this.state.name === 'closed') return;
+    // Bytes that are still on their way decide how the file ends: nothing can be taken back then.
+    const begun = this.state.name === 'writing' ? NOTHING : this.queue.takenPart();
+    this.enter({ name: 'close' });
+    if (begun.length > 0) this.sink.cutTail(begun);
     this.health.lose(this.queue.clear());
     this.sink.close();
     this.nextSink?.close();
     this.endFlush();
   }
 
-  /** An inherited pipe whose reader is gone hardly gets another one, so nothing is kept for it. */
-  get discards(): boolean {
-    return this.failed && this.readerGone && !this.target.named;
+  /** Moves on by the one transition function, and waits for what ends the new state. */
+  private enter(input: WriterInput): void {
+    const { state } = this;
+    const next = nextState(state, input);
+    if (next === state) return;
+    this.state = next;
+    this.cancelWait();
+    this.cancelWait = this.waitIn(next);
+  }
+
+  private waitIn(state: WriterState): () => void {
+    switch (state.name) {
+      case 'waiting': {
+        // What is discarded needs no retry: the next line is the next attempt.
+        if (this.discards) return NO_WAIT;
+        const timer = setTimeout(this.retry, state.retryAtMs - performance.now()).unref();
+        return () => clearTimeout(timer);
+      }
+      case 'yielding': {
+        const immediate = setImmediate(this.turn);
+        return () => clearImmediate(immediate);
+      }
+      case 'writing': {
+        if (state.trouble !== 'none') return NO_WAIT;
+        const untilMs = this.lastProgressMs + this.stallMs;
+        const timer = setTimeout(this.stall, Math.max(0, Math.ceil(untilMs - performance.now()))).unref();
+        return () => clearTimeout(timer);
+      }
+      case 'ready':
+      case 'closed':
+        return NO_WAIT;
+      default:
+        return state satisfies never;
+    }
   }
 
   private get flushEnded(): boolean {
-    return this.queue.bytes === 0 || this.closed || (this.failed && this.pendingBytes === 0);
+    return this.queue.bytes === 0 || this.state.name === 'closed' || this.state.name === 'waiting';
+  }
+
+  /** Nothing is kept for a reader that is gone, except for one attempt every `retryMs`. */
+  private get refuses(): boolean {
+    const { state } = this;
+    return (
+      state.name === 'closed' || (state.name === 'waiting' && this.discards && performance.now() < state.retryAtMs)
+    );
+  }
+
+  private appended(wasEmpty: boolean): void {
+    if (wasEmpty) this.lastProgressMs = performance.now();
+    if (this.state.name === 'waiting' && performance.now() >= this.state.retryAtMs) this.retry();
+    else this.turn();
   }
 
   private pump(): void {
-    if (this.pendingBytes > 0 || this.closed || (this.failed && !this.mayRetry())) return;
+    if (this.state.name !== 'ready') return;
     for (let budget = BYTES_PER_TURN; ; ) {
-      if (this.nextSink && this.queue.takenPart().length === 0) this.useNextSink();
+      const begun = this.queue.takenPart();
+      if (begun.length === 0) this.useNextSink();
+      else if (!this.sink.continues(begun)) this.queue.rewindLine();
       const head = this.queue.head();
       if (!head) break;
       if (budget <= 0) {
-        this.turn ??= setImmediate(this.nextTurn);
+        this.enter({ name: 'yielded' });
         return;
       }
       let taken: number;
@@ -231,25 +283,35 @@ export class EventWriter {
         return;
       }
       if (taken === PENDING) {
-        this.pendingBytes = head.end - head.start;
-        this.watchProgress();
+        this.enter({ name: 'begun', bytes: head.end - head.start });
         return;
       }
       this.progress(taken);
       budget -= taken;
     }
-    if (!this.failed) this.health.recovered();
+    if (!failureOf(this.state)) this.health.recovered();
     this.endFlush();
   }
 
-  private readonly nextTurn = (): void => {
-    this.turn = undefined;
+  private readonly turn = (): void => {
+    this.enter({ name: 'turn' });
     this.pump();
   };
 
+  private readonly retry = (): void => {
+    if (this.state.name !== 'waiting') return;
+    this.enter({ name: 'retry' });
+    if (this.sink.replaceable && !this.replaceSink()) return;
+    this.pump();
+  };
+
+  private readonly stall = (): void => {
+    this.enter({ name: 'stalled' });
+    this.health.trouble('STALLED', `${this.target.name}: nothing was read for ${this.stallMs / 1000} s`);
+  };
+
   private readonly pendingDone: WriteDone = (error, takenBytes) => {
-    this.pendingBytes = 0;
-    if (this.closed) return;
+    if (this.state.name === 'closed') return;
     if (error) {
       this.fail(error);
       return;
@@ -258,14 +320,13 @@ export class EventWriter {
     this.pump();
   };
 
-  private progress(takenBytes: number): void {
-    if (takenBytes === 0) return;
-    this.queue.take(takenBytes);
-    this.lastProgressMs = performance.now();
-    this.failed = false;
-    this.stalled = false;
-    clearTimeout(this.retryTimer);
-    if (this.health.troubled && this.queue.bytes <= this.queue.limitBytes / 2) this.health.recovered();
+  private progress(bytes: number): void {
+    if (bytes > 0) {
+      this.queue.take(bytes);
+      this.lastProgressMs = performance.now();
+    }
+    this.enter({ name: 'taken', bytes });
+    if (bytes > 0 && this.health.troubled && this.queue.bytes <= this.queue.limitBytes / 2) this.health.recovered();
   }
 
   private overflow(lines: number): void {
@@ -275,40 +336,30 @@ export class EventWriter {
 
   private fail(error: NodeJS.ErrnoException, message = `${this.target.name}: ${error.message}`): void {
     const code = error.code ?? 'EIO';
-    this.failed = true;
-    this.readerGone = READER_GONE.has(code);
+    const failure = { code, readerGone: READER_GONE.has(code) };
+    const nowMs = performance.now();
+    // Another file can be had at once, but not again and again from a program that removes each of them.
+    const renews = code === REMOVED && nowMs >= this.renewedAtMs + this.retryMs;
+    if (renews) this.renewedAtMs = nowMs;
+    this.enter({ name: 'failed', failure, retryAtMs: nowMs + this.retryMs });
     this.health.trouble(code, message);
     if (this.nextSink) {
       this.abandonSink();
       this.pump();
       return;
     }
-    // Closed at once, so that of a FIFO that nobody holds open no torn line is left for the next reader.
+    // Closed at once: a FIFO without a reader then keeps no torn line for the next one, and a removed file no disk space.
     if (this.sink.replaceable) this.sink.close();
-    const nowMs = performance.now();
-    // Another file can be had at once, but not again and again from somebody who removes each of them.
-    if (code === REMOVED && nowMs >= this.renewedAtMs + this.retryMs) {
-      this.renewedAtMs = nowMs;
+    if (renews) {
       this.retry();
       return;
     }
-    this.retryAtMs = nowMs + this.retryMs;
-    clearTimeout(this.retryTimer);
     if (this.discards) this.health.lose(this.queue.clearUnbegun());
-    else this.retryTimer = setTimeout(this.retry, this.retryMs).unref();
     this.endFlush();
   }
 
-  private readonly retry = (): void => {
-    clearTimeout(this.retryTimer);
-    this.retryAtMs = 0;
-    this.pump();
-  };
-
-  /** After an error: whether it is time, and there is something to write to. */
-  private mayRetry(): boolean {
-    if (performance.now() < this.retryAtMs) return false;
-    if (!this.sink.replaceable) return true;
+  /** Opens the target by its name again. False: that failed, too. */
+  private replaceSink(): boolean {
     try {
       this.nextSink = this.target.open();
     } catch (error) {
@@ -325,12 +376,12 @@ export class EventWriter {
    */
   private abandonSink(): void {
     if (this.target.named) {
-      const part = this.queue.takenPart();
-      if (part.length > 0) this.sink.cutTail(part);
+      const begun = this.queue.takenPart();
+      if (begun.length > 0) this.sink.cutTail(begun);
       this.queue.rewindLine();
     }
-    this.failed = false;
     this.useNextSink();
+    this.enter({ name: 'replaced' });
   }
 
   private useNextSink(): void {
@@ -340,23 +391,9 @@ export class EventWriter {
     this.nextSink = undefined;
   }
 
-  private watchProgress(): void {
-    this.stallTimer ??= setTimeout(this.checkProgress, this.stallMs).unref();
-  }
-
-  private readonly checkProgress = (): void => {
-    this.stallTimer = undefined;
-    if (this.queue.bytes === 0 || this.failed) return;
-    const restMs = this.lastProgressMs + this.stallMs - performance.now();
-    if (restMs > 0) {
-      this.stallTimer = setTimeout(this.checkProgress, Math.ceil(restMs)).unref();
-      return;
-    }
-    this.stalled = true;
-    this.health.trouble('STALLED', `${this.target.name}: nothing was read for ${this.stallMs / 1000} s`);
-  };
-
   private writeAllNow(untilMs: number): void {
+    const begun = this.queue.takenPart();
+    if (begun.length > 0 && !this.sink.continues(begun)) this.queue.rewindLine();
     for (let head = this.queue.head(); head; head = this.queue.head()) {
       const taken = this.sink.writeNow(head.buffer, head.start, head.end);
       if (taken > 0) this.queue.take(taken);

@@ -7,9 +7,10 @@ const NEWLINE = 0x0a;
  * A regular file or a device. The write happens in the thread pool: under a flood the kernel makes writers of dirty
  * pages wait for the disk, and that wait must not be the event loop's.
  *
- * The kernel goes on taking bytes for a file that somebody has removed. So every write is followed by a look at the
- * number of names, and fails when there is none left: what it wrote then counts as not written. Lost with the file is
- * only what was written before it was removed; who still has it open sees the bytes of that last write twice.
+ * The kernel goes on taking bytes for a file that was removed. So every write, also one that failed, is followed by a
+ * look at the number of names, and reports the removal when there is none left: what it wrote then counts as not written.
+ * Lost with the file is only what was written before it was removed; a program that still has it open sees the bytes of
+ * that last write twice.
  */
 export class FileSink implements Sink {
   readonly pendingSurvivesExit = true;
@@ -35,10 +36,12 @@ export class FileSink implements Sink {
     this.endOldLine();
     this.pending++;
     fs.write(this.descriptor, buffer, start, end - start, null, (error, takenBytes) => {
-      // A network filesystem tells so that the file was removed elsewhere.
+      // The answer of a network filesystem for a file that was removed elsewhere.
       if (error?.code === 'ESTALE' && this.name !== undefined) this.nameless = true;
-      if (error) this.settle(() => done(error, 0));
-      else this.findName((removed) => this.settle(() => done(removed, removed ? 0 : takenBytes)));
+      this.findName((removed) => {
+        const failure = removed ?? error;
+        this.settle(() => done(failure, failure ? 0 : takenBytes));
+      });
     });
     return PENDING;
   }
@@ -59,11 +62,25 @@ export class FileSink implements Sink {
     this.findName((removed) => this.settle(() => done(removed)));
   }
 
+  /** A short write is rare, and so is this look; it blocks as long as the disk takes to read a page. */
+  continues(part: Buffer): boolean {
+    if (this.closing) return false;
+    try {
+      const stats = fs.fstatSync(this.descriptor);
+      // Devices keep nothing to look at.
+      if (!stats.isFile() || this.endsWith(part, stats.size)) return true;
+    } catch {
+      return true; // A file that cannot be looked at is taken to be in order.
+    }
+    this.atLineStart = false;
+    return false;
+  }
+
   cutTail(part: Buffer): boolean {
     if (this.name === undefined || this.closing) return false;
     try {
       const { size } = fs.fstatSync(this.descriptor);
-      if (size < part.length || !this.readTail(part.length, size).equals(part)) return false;
+      if (!this.endsWith(part, size)) return false;
       fs.ftruncateSync(this.descriptor, size - part.length);
       return true;
     } catch {
@@ -107,7 +124,7 @@ export class FileSink implements Sink {
 
   /**
    * A crash can have left half a line, which without its end would swallow our first one. Looked for at the first write,
-   * not when the file is opened: until then the line may still be somebody's who writes it, such as the sink before us.
+   * not when the file is opened: until then another writer, such as the sink before this one, may finish the line.
    */
   private endOldLine(): void {
     if (this.atLineStart) return;
@@ -123,6 +140,10 @@ export class FileSink implements Sink {
     } catch {
       return false;
     }
+  }
+
+  private endsWith(part: Buffer, size: number): boolean {
+    return size >= part.length && this.readTail(part.length, size).equals(part);
   }
 
   /** The last bytes of a file of `size` bytes. Our own descriptor can only write, hence the second one. */

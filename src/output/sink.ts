@@ -1,4 +1,4 @@
-/** Code of the error of a file that somebody removed: what is written to it is gone with it. */
+/** Code of the error of a file that was removed: what is written to it is gone with it. */
 export const REMOVED = 'REMOVED';
 
 /** Answer of `Sink.write` when the bytes are on their way and `done` will tell. */
@@ -17,10 +17,15 @@ export interface Sink {
   writeNow(buffer: Buffer, start: number, end: number): number;
   /** Whether bytes of a pending write reach the target although the process ends now. */
   readonly pendingSurvivesExit: boolean;
-  /** Whether opening the target anew can help after the failure that was told last. */
+  /** Whether opening the target again can help after the last failure. */
   readonly replaceable: boolean;
-  /** Tells whether the target still has a name: an error with the code `REMOVED` when it was taken away. */
+  /** Reports whether the target still has a name: an error with the code `REMOVED` when it was taken away. */
   lookForName(done: (error: NodeJS.ErrnoException | null) => void): void;
+  /**
+   * Whether the rest of a line can follow its beginning, `part`, that was written before. False: the target does not end
+   * with `part`, as after a truncation. The line is then to be written from its start, and gets a line of its own.
+   */
+  continues(part: Buffer): boolean;
   /** Removes the beginning of a line, `part`, from the end of the target. False when it cannot, or others wrote behind it. */
   cutTail(part: Buffer): boolean;
   close(): void;

@@ -63,9 +63,14 @@ export class StreamSink implements Sink {
     }
   }
 
-  /** A pipe works without a name as long as somebody reads it; the end of that is an error of its own. */
+  /** A pipe works without a name as long as it has a reader; the end of that is an error of its own. */
   lookForName(done: (error: null) => void): void {
     done(null);
+  }
+
+  /** What a pipe has taken cannot be taken away from its reader. */
+  continues(): boolean {
+    return true;
   }
 
   cutTail(): boolean {

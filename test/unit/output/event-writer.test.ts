@@ -109,7 +109,7 @@ describe('a log file', () => {
   });
 });
 
-describe('a log file that somebody removes', () => {
+describe('a log file that is removed', () => {
   let file: string;
   let writer: EventWriter;
 
@@ -283,6 +283,7 @@ class NibblingTarget implements OutputTarget {
       },
       writeNow: () => 0,
       lookForName: (done) => done(null),
+      continues: () => true,
       cutTail: () => false,
       close: () => {},
     };
@@ -530,6 +531,69 @@ describe('a full disk', () => {
       expect(recoveries).toEqual([0]);
     });
 
+    it('does not continue in a file that was truncated meanwhile: the line begins again from its start', async () => {
+      const file = path.join(mounted, 'events.json');
+      const writer = openWriter({ target: new PathTarget(file) });
+      write(writer, 0, 300, 99);
+      await waitUntil('it is full', () => codes().includes('ENOSPC'));
+      const delivered = writer.writtenLines;
+      fs.truncateSync(file, 0);
+      expect(await writer.flush(5_000)).toBe(true);
+      expect(numbersIn(fs.readFileSync(file, 'utf8'))).toEqual(range(delivered, 300 - delivered));
+      expect([writer.writtenLines, writer.lostLines]).toEqual([300, 0]);
+    });
+
+    it('keeps the begun line apart from what another program has written behind it', async () => {
+      const file = path.join(mounted, 'events.json');
+      const writer = openWriter({ target: new PathTarget(file) });
+      write(writer, 0, 300, 99);
+      await waitUntil('it is full', () => codes().includes('ENOSPC'));
+      const delivered = writer.writtenLines;
+      fs.rmSync(filler);
+      fs.appendFileSync(file, 'foreign');
+      expect(await writer.flush(5_000)).toBe(true);
+      const lines = fs.readFileSync(file, 'utf8').split('\n');
+      const foreign = lines.findIndex((line) => line.endsWith('foreign'));
+      expect(foreign).toBe(delivered);
+      expect(numbersIn(`${lines.slice(foreign + 1).join('\n')}`)).toEqual(range(delivered, 300 - delivered));
+    });
+
+    it('has its space back as soon as its file is removed, and the lines that wait are in a new one', async () => {
+      const file = path.join(mounted, 'events.json');
+      const writer = openWriter({ target: new PathTarget(file) });
+      write(writer, 0, 300, 99);
+      await waitUntil('it is full', () => codes().includes('ENOSPC'));
+      const delivered = writer.writtenLines;
+      fs.rmSync(file);
+      await waitUntil('all is written', () => writer.queuedLines === 0);
+      expect(numbersIn(fs.readFileSync(file, 'utf8'))).toEqual(range(delivered, 300 - delivered));
+      expect([codes(), recoveries, writer.lostLines]).toEqual([['ENOSPC', 'REMOVED'], [0], 0]);
+      const { blocks } = fs.statSync(file);
+      await waitUntil('the removed file is let go', () => usedBlocks(mounted) === 40 * 2 + blocks);
+    });
+
+    it('is found out once a second by a writer that waits longer before it tries again', async () => {
+      const file = path.join(mounted, 'events.json');
+      const writer = openWriter({ target: new PathTarget(file), retryMs: 60_000 });
+      write(writer, 0, 300, 99);
+      await waitUntil('it is full', () => codes().includes('ENOSPC'));
+      fs.rmSync(file);
+      writer.lookForTarget();
+      await waitUntil('all is written', () => writer.queuedLines === 0);
+      expect(writer.lostLines).toBe(0);
+    });
+
+    it.each(['close', 'flushSync'] as const)('keeps no half line when the writer stops by %s', async (stop) => {
+      const file = path.join(mounted, 'events.json');
+      const writer = openWriter({ target: new PathTarget(file) });
+      write(writer, 0, 300, 99);
+      await waitUntil('it is full', () => codes().includes('ENOSPC'));
+      expect(fs.readFileSync(file, 'utf8')).not.toMatch(/\n$/);
+      writer[stop]();
+      expect(numbersIn(fs.readFileSync(file, 'utf8'))).toEqual(range(0, writer.writtenLines));
+      expect(accounted(writer)).toBe(300);
+    });
+
     it('leaves whole lines on both sides of a rotation', async () => {
       const file = path.join(mounted, 'events.json');
       const writer = openWriter({ target: new PathTarget(file) });
@@ -625,6 +689,12 @@ describe('a process of its own', () => {
     expect(code).toBe(9);
   });
 });
+
+/** Of 512 bytes, in use on the filesystem that is mounted at `where`. */
+function usedBlocks(where: string): number {
+  const { blocks, bfree, bsize } = fs.statfsSync(where);
+  return ((blocks - bfree) * bsize) / 512;
+}
 
 function mount(where: string): void {
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', where]);
