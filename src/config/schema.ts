@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import * as z from 'zod';
 import { ATTACH_MODES, LOG_LEVELS, OPERATIONS } from '../model/config.js';
+import { DEFAULT_REDACT } from '../text/redact.js';
 import { compileGlob, type GlobRole } from '../watch/glob.js';
 import { PatternError } from '../watch/pattern-error.js';
 import { parseListenAddress } from './listen-address.js';
@@ -17,10 +18,16 @@ const SELF_TEST_MIN_MS = 1000;
 /** Node.js timers hold 31 bits of milliseconds; a longer wait would fire at once. */
 const SELF_TEST_MAX_HOURS = 596;
 const UID_MAX = 2 ** 32 - 2;
+const PROCESS_ARGS_DEFAULT = 512;
+/** Shorter lists say too little of a command. */
+const PROCESS_ARGS_MIN = 64;
+/** More than the kernel side sends, written in JSON. */
+const PROCESS_ARGS_MAX = 65_536;
+const PROCESS_ARGS_EXPECTED = `full, off or a number of bytes from ${PROCESS_ARGS_MIN} to ${PROCESS_ARGS_MAX}`;
 
 /** Reads a text further; what is wrong with it becomes the message of the issue. */
-function reading<T>(parse: (text: string) => Parsed<T>) {
-  return (text: string, context: z.core.$RefinementCtx): T => {
+function reading<T, Input = string>(parse: (text: Input) => Parsed<T>) {
+  return (text: Input, context: z.core.$RefinementCtx): T => {
     const parsed = parse(text);
     if ('value' in parsed) return parsed.value;
     context.issues.push({ code: 'custom', message: parsed.error, input: text });
@@ -63,6 +70,21 @@ function userName(text: string): Parsed<string> {
     return Number(text) <= UID_MAX ? { value: String(Number(text)) } : { error: `a user id is at most ${UID_MAX}` };
   }
   return /^[^\s:/,\0]+$/.test(text) ? { value: text } : { error: `"${text}" is no user name and no user id` };
+}
+
+/** `true` and `false` are what this setting took before it took sizes. */
+function processArgsBytes(value: boolean | number | 'full' | 'off'): Parsed<number> {
+  if (value === 'full') return { value: Number.POSITIVE_INFINITY };
+  if (value === 'off' || value === false) return { value: 0 };
+  if (value === true) return { value: PROCESS_ARGS_DEFAULT };
+  if (value >= PROCESS_ARGS_MIN && value <= PROCESS_ARGS_MAX) return { value };
+  return { error: `expected ${PROCESS_ARGS_EXPECTED}, got ${value}` };
+}
+
+function redactWord(text: string): Parsed<string> {
+  return /^[^\s=:"']{3,}$/.test(text)
+    ? { value: text }
+    : { error: `expected a word of at least three characters without blanks, quotes, "=" and ":", got "${text}"` };
 }
 
 function ringBufferSize(text: string): Parsed<number> {
@@ -165,9 +187,21 @@ const log = z.strictObject({
     .describe('Form of the event lines; auto is pretty on a terminal and json elsewhere.'),
   level: z.enum(LOG_LEVELS).default('info').describe("Least severity of the daemon's own messages on stderr."),
   process_args: z
-    .boolean()
-    .default(true)
-    .describe('false: leave command lines out of the events, they can hold secrets.'),
+    .union([z.boolean(), z.int(), z.enum(['full', 'off'])], { error: `expected ${PROCESS_ARGS_EXPECTED}` })
+    .prefault(PROCESS_ARGS_DEFAULT)
+    .transform(reading(processArgsBytes))
+    .describe(
+      `Bytes of process.args in each line, at least ${PROCESS_ARGS_MIN}; full: all that the kernel side takes; off: none. What was cut follows once in a line of its own.`,
+    ),
+  command_line: z.boolean().default(false).describe('Also write the arguments as one text, process.command_line.'),
+  redact: z
+    .array(z.string().transform(reading(redactWord)))
+    .nullable()
+    .prefault([...DEFAULT_REDACT])
+    .transform((words) => words ?? DEFAULT_REDACT)
+    .describe(
+      'Words before secret values, as in "password=x" and "--token x"; the values are replaced. [] replaces none.',
+    ),
 });
 
 /** `off` is a text in YAML 1.2, but tools that still write YAML 1.1 turn it into false. */

@@ -9,24 +9,37 @@ import {
   PROCESS_TEXT_EXECUTABLE,
   type RecordView,
 } from '../probe/record-view.js';
-import { base64IfLossy, jsonOf, jsonPartOf } from '../text/byte-text.js';
+import { jsonOf } from '../text/byte-text.js';
 import { Timestamps } from '../text/timestamps.js';
+import { describeArgs, type ProcessArgsJson, type ProcessArgsOptions } from './process-args.js';
 
 /** What stays the same from one deletion of a process to its next, with its parts of the event line ready-made. */
 export interface ProcessInfo {
   /** Base name of the executable, latin1 view; '' when it is not known. */
   readonly executableName: string;
-  /** `,"executable":…,"parent":{…}`: what follows the name inside "process". */
+  /** `,"entity_id":…,"executable":…,"parent":{…}`: what follows the name inside "process". */
   readonly processJson: string;
   /** `,"container":{…}` or ''. */
   readonly containerJson: string;
   /** `,"login_uid":…,"cgroup":…` inside "rmwatch". */
   readonly rmwatchJson: string;
+  /** The whole arguments where each line has only the first of them; they have a line of their own. */
+  readonly wholeArgs: WholeArgs | undefined;
+}
+
+export interface WholeArgs {
+  /** `{"pid":…,"entity_id":…,"executable":…,"args":[…],…}` */
+  readonly processJson: string;
+  /** `{…}`: details of the arguments. */
+  readonly rmwatchJson: string;
+  /** Set by whoever writes the line: it is written once. */
+  written: boolean;
 }
 
 export interface ProcessTableOptions {
-  /** false leaves command lines out: they can hold secrets. */
-  readonly processArgs: boolean;
+  readonly args: ProcessArgsOptions;
+  /** Makes `process.entity_id` unique across boots; undefined when it is not known. */
+  readonly bootId: string | undefined;
   /** Asks the kernel to describe every process again. */
   forgetInKernel(): void;
   /** Processes kept before that, and characters of what is told of them. */
@@ -42,7 +55,7 @@ interface ProcessText {
 }
 
 const DEFAULT_CAPACITY = 16_384;
-/** Some 1,000 for each process. Arguments are told twice, and one byte of them can take six characters. */
+/** Some 1,000 for each process. One byte of arguments can take six characters. */
 const DEFAULT_TEXT_CAPACITY = 16 * 1024 * 1024;
 /** (uid_t) -1: no login, as of a service. */
 const NO_LOGIN = 0xffffffff;
@@ -141,38 +154,53 @@ export class ProcessTable {
     const flags = record.processFlags;
     const start = record.processStartNanoseconds;
     const parentName = record.comm(record.parentCommStart);
-    const parts: string[] = [];
-    if (executable !== undefined) parts.push(`,"executable":${jsonOf(executable || '/')}`);
-    if (this.options.processArgs && (flags & PROCESS_HAS_ARGS) !== 0) parts.push(argsJson(record, flags));
-    if (directory !== undefined) parts.push(`,"working_directory":${jsonOf(directory || '/')}`);
-    parts.push(
-      `,"start":"${this.timestamps.sinceBoot(Number(start / 1_000_000_000n), Number(start % 1_000_000_000n), bootOffset)}"`,
-      `,"parent":{"pid":${record.parentTgid},"name":${jsonOf(parentName)}}`,
-    );
+    const args = this.argsOf(record, flags);
+    const entity = entityIdJson(this.options.bootId, record.processTgid, start);
+    const image = executable === undefined ? '' : `,"executable":${jsonOf(executable || '/')}`;
+    const startSeconds = Number(start / 1_000_000_000n);
+    const startText = this.timestamps.sinceBoot(startSeconds, Number(start % 1_000_000_000n), bootOffset);
     const container = cgroup === undefined ? undefined : containerIdOf(cgroup);
     const login = (flags & PROCESS_HAS_LOGIN_UID) !== 0 && record.loginUid !== NO_LOGIN;
     return {
       executableName: executableTail.slice(executableTail.lastIndexOf('/') + 1),
-      processJson: parts.join(''),
+      processJson: [
+        entity,
+        image,
+        args?.process,
+        directory === undefined ? '' : `,"working_directory":${jsonOf(directory || '/')}`,
+        `,"start":"${startText}"`,
+        `,"parent":{"pid":${record.parentTgid},"name":${jsonOf(parentName)}}`,
+      ].join(''),
       containerJson: container === undefined ? '' : `,"container":{"id":${jsonOf(container)}}`,
       rmwatchJson:
-        this.argsBytesJson(record, flags) +
+        (args?.rmwatch ?? '') +
         (login ? `,"login_uid":"${record.loginUid}"` : '') +
         (cgroup === undefined ? '' : `,"cgroup":${jsonOf(cgroup || '/')}`),
+      wholeArgs: args?.whole && {
+        processJson: `{"pid":${record.processTgid}${entity}${image}${args.whole.process},"start":"${startText}"}`,
+        rmwatchJson: `{${args.whole.rmwatch.slice(1)}}`,
+        written: false,
+      },
     };
   }
 
-  /** `,"args_bytes":[…]`, all in base64, when one of them is not UTF-8. */
-  private argsBytesJson(record: RecordView, flags: number): string {
-    if (!this.options.processArgs || (flags & PROCESS_HAS_ARGS) === 0) return '';
-    const args = argsOf(record);
-    if (args.every((arg) => base64IfLossy(arg) === undefined)) return '';
-    return `,"args_bytes":${JSON.stringify(args.map((arg) => Buffer.from(arg, 'latin1').toString('base64')))}`;
+  private argsOf(record: RecordView, flags: number): ProcessArgsJson | undefined {
+    if ((flags & PROCESS_HAS_ARGS) === 0) return undefined;
+    return describeArgs(sentArgs(record), (flags & PROCESS_ARGS_CUT) !== 0, this.options.args);
   }
 }
 
-function lengthOf({ processJson, containerJson, rmwatchJson }: ProcessInfo): number {
-  return processJson.length + containerJson.length + rmwatchJson.length;
+/**
+ * `,"entity_id":"BOOT/PID/START"`: the same for all lines of one process, and of no other one. START is in nanoseconds
+ * since boot. Without a boot id it would not be unique.
+ */
+function entityIdJson(bootId: string | undefined, pid: number, start: bigint): string {
+  return bootId === undefined ? '' : `,"entity_id":"${bootId}/${pid}/${start}"`;
+}
+
+function lengthOf({ processJson, containerJson, rmwatchJson, wholeArgs }: ProcessInfo): number {
+  const whole = wholeArgs === undefined ? 0 : wholeArgs.processJson.length + wholeArgs.rmwatchJson.length;
+  return processJson.length + containerJson.length + rmwatchJson.length + whole;
 }
 
 /** A path that was cut, or that leads nowhere, is not told: it would look like another one. */
@@ -181,19 +209,9 @@ function whole(text: ProcessText | undefined): string | undefined {
 }
 
 /** The arguments, latin1 view. */
-function argsOf(record: RecordView): string[] {
+function sentArgs(record: RecordView): string[] {
   const args = record.latin1(record.argsStart, record.argsLength).split('\0');
   // Each ends with a NUL, so the last piece is empty unless the text was cut or overwritten by the process.
   if (args.at(-1) === '') args.pop();
   return args;
-}
-
-/** `,"args":[…],"args_count":…,"command_line":…`; a command line that was cut says so. */
-function argsJson(record: RecordView, flags: number): string {
-  const args = argsOf(record);
-  const cut = (flags & PROCESS_ARGS_CUT) !== 0;
-  // How many arguments there are is not known of a cut command line.
-  const count = cut ? '' : `,"args_count":${args.length}`;
-  const line = jsonPartOf(args.join(' ')) + (cut ? '…' : '');
-  return `,"args":[${args.map(jsonOf).join(',')}]${count},"command_line":"${line}"`;
 }

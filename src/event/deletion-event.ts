@@ -5,7 +5,7 @@ import type { LossReason } from '../model/pipeline-counts.js';
  * One line of the event log: Elastic Common Schema names, nested. A field that could not be had is absent, never a guess;
  * config/event.schema.json says the same to other programs.
  */
-export type EventLine = DeletionEvent | EventsLostEvent;
+export type EventLine = DeletionEvent | ProcessArgsEvent | EventsLostEvent;
 
 interface EventBase {
   /** RFC 3339, UTC, with nanoseconds. */
@@ -71,9 +71,13 @@ export interface DeletingProcess {
   readonly pid: number;
   readonly thread: { readonly id: number };
   readonly name: string;
+  /** The same in all lines of one process, across boots. */
+  readonly entity_id?: string;
   readonly executable?: string;
   readonly args?: readonly string[];
+  /** Absent when the kernel side could not take all arguments. */
   readonly args_count?: number;
+  /** Only with `log.command_line`. */
   readonly command_line?: string;
   readonly working_directory?: string;
   readonly start?: string;
@@ -91,6 +95,8 @@ export interface DeletionDetails {
   readonly requested_path_bytes?: string;
   readonly host_path_bytes?: string;
   readonly args_bytes?: readonly string[];
+  /** `process.args` is not the whole list. */
+  readonly args_truncated?: true;
   /** false: the path is cut, or could not be resolved. */
   readonly path_complete: boolean;
   /** No other name leads to the file any more. */
@@ -105,6 +111,19 @@ export interface DeletionDetails {
   readonly mount_namespace: number;
   readonly via: 'syscall' | 'io_uring';
   readonly attach: AttachMode;
+}
+
+/** All arguments of a process whose other lines have only the first of them; written once, before those. */
+export interface ProcessArgsEvent extends EventBase {
+  readonly event: {
+    readonly kind: 'event';
+    readonly category: readonly ['process'];
+    readonly type: readonly ['info'];
+    readonly action: 'process-arguments';
+    readonly dataset: 'rmwatch.process';
+  };
+  readonly process: Pick<DeletingProcess, 'pid' | 'entity_id' | 'executable' | 'args' | 'args_count' | 'start'>;
+  readonly rmwatch: Pick<DeletionDetails, 'args_bytes' | 'args_truncated'>;
 }
 
 /** Events were lost: how many since the last such line, by reason. */
@@ -122,4 +141,8 @@ export interface EventsLostEvent extends EventBase {
 
 export function isEventsLost(event: EventLine): event is EventsLostEvent {
   return event.event.kind === 'pipeline_error';
+}
+
+export function isDeletion(event: EventLine): event is DeletionEvent {
+  return event.event.dataset === 'rmwatch.deletion' && event.event.kind === 'event';
 }

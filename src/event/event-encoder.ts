@@ -1,4 +1,4 @@
-import type { ProcessInfo } from '../deletion/process-table.js';
+import type { ProcessInfo, WholeArgs } from '../deletion/process-table.js';
 import type { PathText, Place, ResolvedPath } from '../deletion/resolved-path.js';
 import type { AttachMode } from '../model/config.js';
 import {
@@ -9,7 +9,7 @@ import {
   DELETION_STILL_OPEN,
   type RecordView,
 } from '../probe/record-view.js';
-import { base64IfLossy } from '../text/byte-text.js';
+import { base64IfLossy, jsonPartOf } from '../text/byte-text.js';
 import { Timestamps } from '../text/timestamps.js';
 import type { Outcome } from '../watch/watch-filter.js';
 import type { LineBuffer } from './line-buffer.js';
@@ -131,6 +131,18 @@ export class EventEncoder {
     if (context.hostPlace !== undefined) writeHostPath(out, context.hostPlace);
     writeLinks(out, record, outcome);
     out.part(frame.tail);
+  }
+
+  /** The line that has all arguments of a process, see ProcessInfo.wholeArgs. */
+  processLine(record: RecordView, { processJson, rmwatchJson }: WholeArgs, bootOffset: Float64Array): string {
+    const time = this.timestamps.sinceBoot(record.timeSeconds, record.timeNanoseconds, bootOffset);
+    const name = jsonPartOf(record.comm(record.commStart));
+    return (
+      `{"@timestamp":"${time}","ecs":{"version":"9.0.0"},"log":{"level":"info"}` +
+      `,"message":"arguments of ${name}[${record.tgid}]"` +
+      ',"event":{"kind":"event","category":["process"],"type":["info"],"action":"process-arguments","dataset":"rmwatch.process"}' +
+      `,"host":${this.hostJson},"process":${processJson},"rmwatch":${rmwatchJson}}`
+    );
   }
 
   /** The host part of other lines. */

@@ -1,6 +1,13 @@
 import { escapeControl } from '../text/escape.js';
 import { type Paint, painter } from '../text/terminal-style.js';
-import { type DeletionEvent, type EventLine, type EventsLostEvent, isEventsLost } from './deletion-event.js';
+import {
+  type DeletionEvent,
+  type EventLine,
+  type EventsLostEvent,
+  isDeletion,
+  isEventsLost,
+  type ProcessArgsEvent,
+} from './deletion-event.js';
 
 export interface PrettyOptions {
   readonly color: boolean;
@@ -17,7 +24,8 @@ const USER_WIDTH = 10;
 /** One line for a person at a terminal, without its newline. */
 export function prettyLine(event: EventLine, { color }: PrettyOptions): string {
   const paint = painter(color);
-  return isEventsLost(event) ? lostLine(event, paint) : deletionLine(event, paint);
+  if (isDeletion(event)) return deletionLine(event, paint);
+  return isEventsLost(event) ? lostLine(event, paint) : argsLine(event, paint);
 }
 
 function deletionLine(event: DeletionEvent, paint: Paint): string {
@@ -41,6 +49,14 @@ function lostLine(event: EventsLostEvent, paint: Paint): string {
     paint('dim', localTime(event['@timestamp'])),
     paint('red', 'LOST'.padEnd(ACTION_WIDTH)),
     escapeControl(counts.join(' ')),
+  ].join('  ');
+}
+
+function argsLine(event: ProcessArgsEvent, paint: Paint): string {
+  return [
+    paint('dim', localTime(event['@timestamp'])),
+    paint('dim', 'args'.padEnd(ACTION_WIDTH)),
+    `${escapeControl(event.message)}: ${event.process.args?.map(escapeControl).join(' ') ?? ''}`,
   ].join('  ');
 }
 

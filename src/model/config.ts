@@ -36,7 +36,11 @@ export interface Config {
     readonly output: string;
     readonly format: 'auto' | 'json' | 'pretty';
     readonly level: LogLevel;
-    readonly processArgs: boolean;
+    /** Bytes of arguments in each line, as JSON; 0: none, Infinity: all. */
+    readonly processArgsBytes: number;
+    readonly commandLine: boolean;
+    /** Words before values that are taken out of arguments. */
+    readonly redact: readonly string[];
   };
   readonly http: { readonly listen: HttpListen };
   readonly selfTest: { /** null: disabled. */ readonly intervalMs: number | null };

@@ -1,5 +1,5 @@
 import { matchPlaces } from '../deletion/match-places.js';
-import type { ProcessInfo, ProcessTable } from '../deletion/process-table.js';
+import type { ProcessInfo, ProcessTable, WholeArgs } from '../deletion/process-table.js';
 import { PathResolver } from '../deletion/resolved-path.js';
 import { EventEncoder } from '../event/event-encoder.js';
 import type { LineBuffer } from '../event/line-buffer.js';
@@ -31,6 +31,8 @@ export interface OwnDeletion {
 export interface PipelineParts {
   readonly line: EventEncoder;
   readonly lines: LineBuffer;
+  /** Writes a line that is no event, behind those that were flushed; false when there is no room. */
+  notice(line: string): boolean;
   readonly processes: ProcessTable;
   readonly delay: DelayHistogram;
   /** Writes the offsets of the clocks, see NativeBinding.readClocks. */
@@ -180,6 +182,7 @@ export class Pipeline {
       this.unlogged += 1;
       return;
     }
+    if (process?.wholeArgs?.written === false) this.writeWholeArgs(record, process.wholeArgs);
     this.sequence += 1;
     this.parts.line.write(this.parts.lines, record, {
       path,
@@ -212,6 +215,13 @@ export class Pipeline {
   private stillHolds(device: number, mounts: MountTable): boolean {
     if (this.mountsNow === null) this.mountsNow = this.parts.mountsNow();
     return this.mountsNow === mounts || this.mountsNow === undefined || this.mountsNow.agrees(device, mounts);
+  }
+
+  /** Once for each process, before the first line that has only a part of its arguments; without room, before the next. */
+  private writeWholeArgs(record: RecordView, args: WholeArgs): void {
+    const { line, lines, notice } = this.parts;
+    lines.flush();
+    args.written = notice(line.processLine(record, args, this.clocks));
   }
 
   private handleOwn(record: RecordView): void {

@@ -17,6 +17,7 @@ import { RingDrain } from '../pipeline/ring-drain.js';
 import { handleWaiting, writeWaiting } from '../pipeline/shutdown.js';
 import type { NativeBinding, NativeProbe } from '../probe/native-probe.js';
 import { type OpenedProbe, openProbe } from '../probe/open-probe.js';
+import { redactor } from '../text/redact.js';
 import { type EventOutput, openEventOutput } from './event-output.js';
 import { SelfTest, type SelfTestResult } from './self-test.js';
 import { Systemd } from './systemd.js';
@@ -202,17 +203,24 @@ export class Daemon {
 
   private prepare(probe: NativeProbe, mode: AttachMode): void {
     const { binding } = this.options;
+    const bootId = readBootId();
     const line = new EventEncoder({
       hostName: hostname(),
-      bootId: readBootId(),
+      bootId,
       attach: mode,
       userName: (uid) => this.users.nameOf(uid),
     });
     this.pipeline = new Pipeline({
       line,
       lines: this.output!.lines,
+      notice: this.output!.notice,
       processes: new ProcessTable({
-        processArgs: this.config.log.processArgs,
+        args: {
+          limitBytes: this.config.log.processArgsBytes,
+          commandLine: this.config.log.commandLine,
+          redact: redactor(this.config.log.redact),
+        },
+        bootId,
         forgetInKernel: () => probe.forgetProcesses(),
       }),
       delay: this.delay,

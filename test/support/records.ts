@@ -6,6 +6,10 @@ import {
   RECORD_PROCESS_TEXT,
   RecordView,
 } from '../../src/probe/record-view.js';
+import { redactor } from '../../src/text/redact.js';
+
+/** Arguments of processes in all their length. */
+export const WHOLE_ARGS = { limitBytes: Number.POSITIVE_INFINITY, commandLine: true, redact: redactor([]) };
 
 /** Members of a record's fixed part, by their names in bpf/record.h; those left out are 0. */
 type Members<Kind extends keyof typeof RECORD_LAYOUT> = Partial<

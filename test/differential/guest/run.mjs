@@ -53,7 +53,11 @@ function run({ name, needs, prepare, script }) {
 
 fs.mkdirSync(output, { recursive: true });
 fs.mkdirSync(WORK, { recursive: true });
-const config = { watches: [{ name: 'all', include: ['/**'], failures: true }], self_test: { interval: 'off' } };
+const config = {
+  watches: [{ name: 'all', include: ['/**'], failures: true }],
+  log: { process_args: 'full', command_line: true, redact: [] },
+  self_test: { interval: 'off' },
+};
 const daemon = new GuestDaemon({
   mode,
   config,

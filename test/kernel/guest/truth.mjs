@@ -75,7 +75,11 @@ async function compareIn(directory, { mode, daemon, seen }) {
 
 async function run(mode, directories) {
   // Everything, so that what a case deletes elsewhere, or from another namespace, is compared too.
-  const config = { watches: [{ name: 'all', include: ['/**'], failures: true }], self_test: { interval: 'off' } };
+  const config = {
+    watches: [{ name: 'all', include: ['/**'], failures: true }],
+    log: { process_args: 'full', command_line: true, redact: [] },
+    self_test: { interval: 'off' },
+  };
   const daemon = new GuestDaemon({
     mode,
     config,

@@ -103,7 +103,7 @@ await check('deletions of other users, namespaces and units are told right', asy
   expect('letter', letter.file.path, '/home/alice/letter');
   expect('who', letter.user.name, 'alice');
   expect('program', letter.process.executable, '/usr/bin/rm');
-  expect('arguments', letter.process.command_line, 'rm letter');
+  expect('arguments', letter.process.args.join(' '), 'rm letter');
   expect('directory', letter.process.working_directory, '/home/alice');
   expect('inode', typeof letter.file.inode, 'string');
   expect('host path of what has the same there', letter.rmwatch.host_path, undefined);

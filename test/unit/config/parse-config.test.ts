@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../../src/config/load.js';
 import { formatProblem } from '../../../src/config/problem.js';
 import type { Config } from '../../../src/model/config.js';
+import { DEFAULT_REDACT } from '../../../src/text/redact.js';
 
 function problems(text: string): string[] {
   const result = parseConfig(text, 'f.yaml');
@@ -30,7 +31,14 @@ const DEFAULTS: Config = {
     },
   ],
   probe: { attach: 'auto', ringBufferBytes: 16 * 2 ** 20 },
-  log: { output: 'stdout', format: 'auto', level: 'info', processArgs: true },
+  log: {
+    output: 'stdout',
+    format: 'auto',
+    level: 'info',
+    processArgsBytes: 512,
+    commandLine: false,
+    redact: DEFAULT_REDACT,
+  },
   http: { listen: { kind: 'tcp', host: '127.0.0.1', port: 29293 } },
   selfTest: { intervalMs: 300_000 },
 };
@@ -53,7 +61,7 @@ watches:
     ignore: { processes: [logrotate], users: [www-data, 33, "0034"] }
     log: false
 probe:  { attach: fentry, ring_buffer: 64KiB }
-log:    { output: /var/log/rmwatch.json, format: json, level: debug, process_args: false }
+log:    { output: /var/log/rmwatch.json, format: json, level: debug, process_args: false, command_line: true, redact: [pin-code] }
 http:   { listen: off }
 self_test: { interval: off }
 `;
@@ -71,7 +79,14 @@ self_test: { interval: off }
         },
       ],
       probe: { attach: 'fentry', ringBufferBytes: 65536 },
-      log: { output: '/var/log/rmwatch.json', format: 'json', level: 'debug', processArgs: false },
+      log: {
+        output: '/var/log/rmwatch.json',
+        format: 'json',
+        level: 'debug',
+        processArgsBytes: 0,
+        commandLine: true,
+        redact: ['pin-code'],
+      },
       http: { listen: { kind: 'off' } },
       selfTest: { intervalMs: null },
     });
@@ -175,7 +190,7 @@ self_test: { interval: 10ms }
   it('include duplicate keys, next to other problems', () => {
     expect(problems('http: {}\nhttp: {}\nlog: {a: 1}')).toEqual([
       'f.yaml:2:1: http: this key is already given above',
-      'f.yaml:3:7: log.a: unknown key, known are output, format, level, process_args',
+      'f.yaml:3:7: log.a: unknown key, known are output, format, level, process_args, command_line, redact',
     ]);
   });
 

@@ -9,13 +9,14 @@ import {
   PROCESS_TEXT_DIRECTORY,
   PROCESS_TEXT_EXECUTABLE,
 } from '../../../src/probe/record-view.js';
-import { processRecord, processTextRecord, viewOf } from '../../support/records.js';
+import { redactor } from '../../../src/text/redact.js';
+import { processRecord, processTextRecord, viewOf, WHOLE_ARGS } from '../../support/records.js';
 
 const BOOT_OFFSET = Float64Array.from([1_795_350_000, 0, 0]);
 const ID = '0123456789abcdef'.repeat(4);
 
 function newTable(options: Partial<ProcessTableOptions> = {}): ProcessTable {
-  return new ProcessTable({ processArgs: true, forgetInKernel: () => {}, ...options });
+  return new ProcessTable({ args: WHOLE_ARGS, bootId: undefined, forgetInKernel: () => {}, ...options });
 }
 
 function addText(table: ProcessTable, id: number, which: number, text: string, flags = PROCESS_TEXT_COMPLETE): void {
@@ -151,8 +152,32 @@ describe('arguments', () => {
   });
 
   it('are left out, bytes too, where the configuration says so', () => {
-    const nothing = toldOfArgs(['mysql', '-psecret\xff'], PROCESS_HAS_ARGS, { processArgs: false });
+    const nothing = toldOfArgs(['mysql', '-psecret\xff'], PROCESS_HAS_ARGS, { args: { ...WHOLE_ARGS, limitBytes: 0 } });
     expect(nothing).toEqual({});
+  });
+});
+
+describe('a process with more arguments than its lines may have', () => {
+  const BOOT = '0f0e0d0c-0b0a-0908-0706-050403020100';
+  const args = { limitBytes: 64, commandLine: false, redact: redactor(['token']) };
+  const table = newTable({ args, bootId: BOOT });
+  const names = Array.from({ length: 600 }, (_, i) => `file-${i}`);
+  add(table, 1, { flags: PROCESS_HAS_ARGS, tgid: 42, start_time_ns: 7n }, ['rm', '--token', 'x', ...names]);
+  const info = table.get(1)!;
+
+  it('has the first of them in each line, and says how many there are', () => {
+    const line = JSON.parse(`{${info.processJson.slice(1)}}`);
+    expect(line.args).toEqual(['rm', '--token', '[redacted]', 'file-0', 'file-1', 'file-2', 'file-']);
+    expect(line).toMatchObject({ args_count: 603, entity_id: `${BOOT}/42/7` });
+    expect(line).not.toHaveProperty('command_line');
+    expect(JSON.parse(`{${info.rmwatchJson.slice(1)}}`)).toEqual({ args_truncated: true });
+  });
+
+  it('has all of them for a line of its own, without the secrets', () => {
+    const whole = JSON.parse(info.wholeArgs!.processJson);
+    expect(whole.args).toEqual(['rm', '--token', '[redacted]', ...names]);
+    expect(whole).toMatchObject({ pid: 42, args_count: 603, entity_id: `${BOOT}/42/7` });
+    expect(info.wholeArgs).toMatchObject({ rmwatchJson: '{}', written: false });
   });
 });
 

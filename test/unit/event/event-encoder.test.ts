@@ -22,7 +22,7 @@ import {
 } from '../../../src/probe/record-view.js';
 import type { Outcome } from '../../../src/watch/watch-filter.js';
 import { validateEventLine } from '../../support/event-schema.js';
-import { deletionRecord, processRecord, processTextRecord, viewOf } from '../../support/records.js';
+import { deletionRecord, processRecord, processTextRecord, viewOf, WHOLE_ARGS } from '../../support/records.js';
 import { writtenLine } from '../../support/written-line.js';
 import { randomFrom } from '../watch/plain-glob.js';
 
@@ -265,7 +265,7 @@ describe('EventEncoder', () => {
   });
 
   it('tells what is different in each of many lines', () => {
-    const processes = new ProcessTable({ processArgs: true, forgetInKernel: () => {} });
+    const processes = new ProcessTable({ args: WHOLE_ARGS, bootId: undefined, forgetInKernel: () => {} });
     for (const id of [1, 2]) {
       processes.add(viewOf(processRecord({ process_id: id, flags: PROCESS_HAS_ARGS }, [`program-${id}`])), BOOT_OFFSET);
     }
@@ -367,7 +367,7 @@ it(`carries any bytes, seed ${SEED}`, () => {
   const mounts = new MountTable([{ id: 1, device: FILE.device, root: '', mountPoint }]);
   const line = new EventEncoder(OPTIONS);
   const paths = new PathResolver();
-  const processes = new ProcessTable({ processArgs: true, forgetInKernel: () => {} });
+  const processes = new ProcessTable({ args: WHOLE_ARGS, bootId: undefined, forgetInKernel: () => {} });
 
   for (let round = 0; round < 300; round++) {
     const below = Array.from({ length: random(20) + 1 }, () => `/${bytes(255)}`).join('');

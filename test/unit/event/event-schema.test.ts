@@ -82,7 +82,7 @@ describe('event schema', () => {
     ['no name of the process', FULL_DELETION, 'process/name', undefined],
     ['process 0', FULL_DELETION, 'process/pid', 0],
     ['a relative executable', FULL_DELETION, 'process/executable', 'rm'],
-    ['arguments without their line', FULL_DELETION, 'process/command_line', undefined],
+    ['a number of arguments without arguments', FULL_DELETION, 'process/args', undefined],
     ['bytes of arguments that are not told', FULL_DELETION, 'process/args', undefined],
     ['a relative path on the host', FULL_DELETION, 'rmwatch/host_path', 'a.db'],
     ['bytes of a path that lost none', LOSSY_DELETION, 'file/path', '/var/lib/app/a.db'],

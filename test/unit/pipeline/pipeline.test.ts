@@ -19,13 +19,14 @@ import {
   DELETION_RESULT_KNOWN,
   DELETION_SELF,
   DELETION_STILL_OPEN,
+  PROCESS_HAS_ARGS,
   PROCESS_TEXT_COMPLETE,
   PROCESS_TEXT_EXECUTABLE,
   RecordView,
 } from '../../../src/probe/record-view.js';
 import { WatchFilter } from '../../../src/watch/watch-filter.js';
 import { validateEventLine } from '../../support/event-schema.js';
-import { deletionRecord, processRecord, processTextRecord, ringOf } from '../../support/records.js';
+import { deletionRecord, processRecord, processTextRecord, ringOf, WHOLE_ARGS } from '../../support/records.js';
 
 const ENOENT = 2;
 const EFAULT = 14;
@@ -73,6 +74,8 @@ class Bench {
   readonly own: OwnDeletion[] = [];
   readonly askedDevices: number[] = [];
   readonly defects: string[] = [];
+  /** Whether the log has room for a line that is no event. */
+  noticeRoom = true;
   /** How often the mounts of the moment were asked for. */
   askedNow = 0;
   /** Whether the ring is empty when the pipeline asks. */
@@ -94,7 +97,16 @@ class Bench {
     this.pipeline = new Pipeline({
       line: new EventEncoder({ hostName: 'h', bootId: undefined, attach: 'kprobe', userName: () => undefined }),
       lines: new LineBuffer(take),
-      processes: new ProcessTable({ processArgs: true, forgetInKernel: () => {} }),
+      notice: (line) => {
+        expect(validateEventLine(JSON.parse(line))).toEqual([]);
+        if (this.noticeRoom) this.lines.push(JSON.parse(line));
+        return this.noticeRoom;
+      },
+      processes: new ProcessTable({
+        args: { ...WHOLE_ARGS, limitBytes: 512, commandLine: false },
+        bootId: undefined,
+        forgetInKernel: () => {},
+      }),
       delay: this.delay,
       readClocks: (out) => out.set([0, 0, UPTIME]),
       mountsFor: (device) => {
@@ -237,6 +249,25 @@ describe('Pipeline', () => {
       ['/by-nobody', undefined],
     ]);
     expect(bench.ledger()).toEqual([1, 3, 0]);
+  });
+
+  it('writes all arguments of a process once, before its first line that has only some', () => {
+    const bench = new Bench();
+    bench.use(1, [watch('all')]);
+    const args = Array.from({ length: 600 }, (_, i) => `file-${i}`);
+    bench.handle(processRecord({ process_id: 7, flags: PROCESS_HAS_ARGS, tgid: 42 }, args));
+    bench.noticeRoom = false;
+    bench.handle(deletion('/a', { process_id: 7 }));
+    bench.noticeRoom = true;
+    bench.handle(deletion('/b', { process_id: 7 }), deletion('/c', { process_id: 7 }));
+    expect(bench.lines.map(({ event, file, process }) => [event.dataset, file?.path ?? process.args.length])).toEqual([
+      ['rmwatch.deletion', '/a'],
+      ['rmwatch.process', 600],
+      ['rmwatch.deletion', '/b'],
+      ['rmwatch.deletion', '/c'],
+    ]);
+    expect(bench.lines[0].rmwatch.args_truncated).toBe(true);
+    expect(bench.ledger()).toEqual([0, 3, 0]);
   });
 
   it('passes its own deletions on, counted and reported nowhere', () => {

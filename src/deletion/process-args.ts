@@ -1,0 +1,85 @@
+import { base64IfLossy, jsonOf, jsonPartOf } from '../text/byte-text.js';
+import type { Redact } from '../text/redact.js';
+
+export interface ProcessArgsOptions {
+  /** Bytes of `process.args` in each line, as written in JSON; 0 leaves them out, Infinity cuts nothing. */
+  readonly limitBytes: number;
+  /** Adds `process.command_line`. */
+  readonly commandLine: boolean;
+  readonly redact: Redact;
+}
+
+/** The arguments as parts of lines. */
+export interface ProcessArgsJson {
+  /** `,"args":[…],"args_count":…` inside "process". */
+  readonly process: string;
+  /** `,"args_truncated":true,"args_bytes":[…]` inside "rmwatch". */
+  readonly rmwatch: string;
+  /** The same of all that the kernel sent, for a line of its own; undefined when nothing was left out. */
+  readonly whole: { readonly process: string; readonly rmwatch: string } | undefined;
+}
+
+const NOTHING: ProcessArgsJson = { process: '', rmwatch: '', whole: undefined };
+
+/**
+ * `sent`: the arguments, latin1 view. `cut`: the kernel side sent only the first of them, and how many there are is not
+ * known. Values after the words of `log.redact` are taken out before anything is cut.
+ */
+export function describeArgs(sent: readonly string[], cut: boolean, options: ProcessArgsOptions): ProcessArgsJson {
+  const { limitBytes, commandLine, redact } = options;
+  if (limitBytes === 0) return NOTHING;
+  const args = redact(sent);
+  const shown = withinBytes(args, limitBytes);
+  const shortened = shown.length < args.length || shown.at(-1) !== args.at(-1);
+  const count = cut ? undefined : args.length;
+  const line = commandLine ? `,"command_line":"${jsonPartOf(args.join(' '))}${cut ? '…' : ''}"` : '';
+  return {
+    process: argsJson(shown, count) + line,
+    rmwatch: detailsJson(shown, cut || shortened),
+    whole: shortened ? { process: argsJson(args, count), rmwatch: detailsJson(args, cut) } : undefined,
+  };
+}
+
+function argsJson(args: readonly string[], count: number | undefined): string {
+  return `,"args":[${args.map(jsonOf).join(',')}]${count === undefined ? '' : `,"args_count":${count}`}`;
+}
+
+function detailsJson(args: readonly string[], truncated: boolean): string {
+  // All in base64 when one of them is not UTF-8, so that one list can be read instead of the other.
+  const lossy = args.some((arg) => base64IfLossy(arg) !== undefined);
+  const bytes = lossy ? args.map((arg) => Buffer.from(arg, 'latin1').toString('base64')) : undefined;
+  return (
+    (truncated ? ',"args_truncated":true' : '') + (bytes === undefined ? '' : `,"args_bytes":${JSON.stringify(bytes)}`)
+  );
+}
+
+/** The first arguments whose JSON list takes at most `limit` bytes; the last of them may be cut. */
+function withinBytes(args: readonly string[], limit: number): readonly string[] {
+  if (limit === Number.POSITIVE_INFINITY) return args;
+  // The brackets.
+  let left = limit - 2;
+  for (const [index, arg] of args.entries()) {
+    const comma = index === 0 ? 0 : 1;
+    const bytes = Buffer.byteLength(jsonOf(arg)) + comma;
+    if (bytes > left) {
+      const part = partWithin(arg, left - comma - 2);
+      return part === '' ? args.slice(0, index) : [...args.slice(0, index), part];
+    }
+    left -= bytes;
+  }
+  return args;
+}
+
+/** The longest beginning of whole characters that takes at most `limit` bytes inside a JSON string. */
+function partWithin(latin1: string, limit: number): string {
+  const text = Buffer.from(latin1.slice(0, Math.max(limit, 0)), 'latin1').toString('utf8');
+  let length = 0;
+  let bytes = 0;
+  for (const character of text) {
+    bytes += Buffer.byteLength(JSON.stringify(character)) - 2;
+    // U+FFFD stands for bytes that are no character, or only its beginning: nothing behind it can be placed.
+    if (bytes > limit || character === '\ufffd') break;
+    length += Buffer.byteLength(character);
+  }
+  return latin1.slice(0, length);
+}
