@@ -10,6 +10,8 @@ export type CommandLine =
       readonly operands: readonly string[];
       /** By option name; switches are only present when given. */
       readonly values: ReadonlyMap<string, string>;
+      /** All values of the options that may be repeated. */
+      readonly lists: ReadonlyMap<string, readonly string[]>;
     }
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'usage-error'; readonly message: string };
@@ -52,6 +54,7 @@ function parseOptions(command: CommandSpec, args: readonly string[]): CommandLin
     tokens: true,
   });
   const values = new Map<string, string>();
+  const lists = new Map<string, string[]>();
   const operands: string[] = [];
   for (const token of tokens) {
     if (token.kind === 'positional') operands.push(token.value);
@@ -61,15 +64,16 @@ function parseOptions(command: CommandSpec, args: readonly string[]): CommandLin
     const error =
       spec === undefined
         ? unknownOption(command, token.rawName)
-        : values.has(spec.name)
+        : values.has(spec.name) && spec.repeatable !== true
           ? `option --${spec.name} is given twice`
           : valueError(spec, token.value, token.inlineValue === true);
     if (error !== undefined) return usageError(error, command);
     values.set(token.name, token.value ?? '');
+    if (spec?.repeatable === true) lists.set(token.name, [...(lists.get(token.name) ?? []), token.value ?? '']);
   }
   const error = operandsError(command, operands);
   return error === undefined
-    ? { kind: 'command', command: command.name, operands, values }
+    ? { kind: 'command', command: command.name, operands, values, lists }
     : usageError(error, command);
 }
 
@@ -86,13 +90,13 @@ function unknownOption(command: CommandSpec, rawName: string): string {
 }
 
 function valueError(
-  { name, value: label, choices }: CommandSpec['options'][number],
+  { name, value: label, choices, dashed }: CommandSpec['options'][number],
   value: string | undefined,
   inline: boolean,
 ): string | undefined {
   if (label === undefined) return value === undefined ? undefined : `option --${name} takes no value`;
   // "--config --json" is a forgotten value; "--config=--json" is meant.
-  if (value === undefined || value === '' || (!inline && value.startsWith('-')))
+  if (value === undefined || value === '' || (!inline && value.startsWith('-') && !dashed?.test(value)))
     return `option --${name} needs a value: ${label}`;
   if (choices === undefined || choices.includes(value)) return undefined;
   return `option --${name} must be one of ${choices.join(', ')}, got "${value}"${didYouMean(value, choices)}`;

@@ -4,6 +4,7 @@ import { type CompletionShell, completion } from './completion.js';
 import { EXIT } from './exit-codes.js';
 import { explain } from './explain.js';
 import type { CommandIo } from './io.js';
+import { search } from './search.js';
 import { validate } from './validate.js';
 import { version } from './version.js';
 
@@ -36,7 +37,7 @@ export async function dispatch(argv: readonly string[], commands: ProbeCommands,
     io.stderr.write(line.message);
     return EXIT.usage;
   }
-  const { values, operands } = line;
+  const { values, lists, operands } = line;
   const json = values.has('json');
   // The table has let no other values through.
   switch (line.command) {
@@ -50,6 +51,8 @@ export async function dispatch(argv: readonly string[], commands: ProbeCommands,
         },
         io,
       );
+    case 'search':
+      return search({ paths: operands, values, lists }, io);
     case 'validate':
       return validate({ file: operands[0], json }, io);
     case 'explain':

@@ -3,6 +3,7 @@ export const EXIT = {
   ok: 0,
   failure: 1,
   usage: 2,
+  nothingFound: 3,
   notPrivileged: 4,
   configuration: 6,
   unsupportedKernel: 69,

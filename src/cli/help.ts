@@ -14,6 +14,7 @@ ${columns([
   ['0', 'success'],
   ['1', 'failure while running'],
   ['2', 'wrong usage'],
+  ['3', 'nothing found'],
   ['4', 'not privileged enough'],
   ['6', 'wrong configuration'],
   ['69', 'this kernel cannot be hooked'],
@@ -40,7 +41,7 @@ export function usageLine({ name, operands, options }: CommandSpec): string {
     const label = `${operands.choices?.join('|') ?? operands.label}${operands.max > 1 ? '...' : ''}`;
     words.push(operands.min === 0 ? `[${label}]` : label);
   }
-  for (const option of options) words.push(`[${optionLabel(option)}]`);
+  for (const option of options) words.push(`[${optionLabel(option)}]${option.repeatable === true ? '...' : ''}`);
   return `Usage: ${words.join(' ')}`;
 }
 

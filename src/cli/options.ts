@@ -1,4 +1,5 @@
 import { ATTACH_MODES } from '../model/config.js';
+import { GROUPINGS } from '../search/groups.js';
 
 /** The command line, described once: parsing, --help and shell completion all follow this table. */
 
@@ -9,6 +10,10 @@ export interface OptionSpec {
   readonly value?: string;
   /** The only values allowed. */
   readonly choices?: readonly string[];
+  /** May be given several times. */
+  readonly repeatable?: true;
+  /** Values that begin with "-" and are meant. */
+  readonly dashed?: RegExp;
 }
 
 export interface OperandSpec {
@@ -26,8 +31,12 @@ export interface CommandSpec {
   readonly options: readonly OptionSpec[];
 }
 
-export const COMMAND_NAMES = ['run', 'validate', 'explain', 'doctor', 'completion', 'version'] as const;
+export const COMMAND_NAMES = ['run', 'search', 'validate', 'explain', 'doctor', 'completion', 'version'] as const;
 export type CommandName = (typeof COMMAND_NAMES)[number];
+
+/** As lines name them; logs of other versions may hold more kinds than this one writes. */
+const LOGGED_OPERATIONS = ['unlink', 'rmdir', 'replace', 'move'] as const;
+const OUTCOMES = ['success', 'failure', 'unknown'] as const;
 
 const CONFIG: OptionSpec = {
   name: 'config',
@@ -38,6 +47,39 @@ const JSON_OUTPUT: OptionSpec = { name: 'json', description: 'print the result a
 
 /** Understood by every command. */
 export const HELP: OptionSpec = { name: 'help', description: 'print this help' };
+
+/** `-1h`, `-` for standard input. */
+const RELATIVE_TIME = /^-\s*\d/;
+
+/** Sources of the record. */
+const INPUT: OptionSpec = {
+  name: 'input',
+  value: 'FILE',
+  repeatable: true,
+  dashed: /^-$/,
+  description: 'read this file instead of the log of the configuration; - for standard input',
+};
+
+/** What a deletion must be to be found; options that may be repeated ask for one of their values. */
+const CONDITIONS: readonly OptionSpec[] = [
+  { name: 'since', value: 'TIME', dashed: RELATIVE_TIME, description: 'not before: -1h, yesterday, 14:30, 2026-11-24' },
+  { name: 'until', value: 'TIME', dashed: RELATIVE_TIME, description: 'not after' },
+  {
+    name: 'operation',
+    value: 'OPERATION',
+    repeatable: true,
+    choices: LOGGED_OPERATIONS,
+    description: 'kind of deletion',
+  },
+  { name: 'outcome', value: 'OUTCOME', repeatable: true, choices: OUTCOMES, description: 'result of the attempt' },
+  { name: 'watch', value: 'NAME', repeatable: true, description: 'watch that matched' },
+  { name: 'process', value: 'NAME', repeatable: true, description: 'name of the program, or path of its executable' },
+  { name: 'pid', value: 'PID', repeatable: true, description: 'number of the process' },
+  { name: 'user', value: 'USER', repeatable: true, description: 'real or effective user, by name or number' },
+  { name: 'login-user', value: 'USER', repeatable: true, description: 'who had logged in, whatever user came later' },
+  { name: 'container', value: 'ID', repeatable: true, description: 'container, by the beginning of its id' },
+  { name: 'larger-than', value: 'SIZE', description: 'size of the file: 64KiB, 16MiB, 1GiB' },
+];
 
 export const COMMANDS: readonly CommandSpec[] = [
   {
@@ -55,6 +97,29 @@ export const COMMANDS: readonly CommandSpec[] = [
       },
       { name: 'format', value: 'FORMAT', choices: ['json', 'pretty'], description: 'form of the event lines' },
       { name: 'log', value: 'FILE', description: 'write events to FILE instead of stdout' },
+    ],
+  },
+  {
+    name: 'search',
+    summary: 'find deletions in the log, with its rotated files, or in the journal',
+    details:
+      'A PATH stands for itself and everything below; with wildcards it is a pattern as in a watch. Oldest first.\n' +
+      'Conditions are combined; one that is given several times is met by any of its values.',
+    operands: { label: 'PATH', min: 0, max: Number.POSITIVE_INFINITY },
+    options: [
+      ...CONDITIONS,
+      { name: 'limit', value: 'N', description: 'the newest N only; with --by the first N rows' },
+      { name: 'reverse', description: 'newest first' },
+      { name: 'json', description: 'print the lines as they are, counts as JSON' },
+      { name: 'count', description: 'print how many there are' },
+      {
+        name: 'by',
+        value: 'GROUPING',
+        choices: GROUPINGS,
+        description: 'count them by what they have in common, with the bytes freed',
+      },
+      INPUT,
+      CONFIG,
     ],
   },
   {

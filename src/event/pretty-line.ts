@@ -1,4 +1,6 @@
+import { byteText } from '../text/byte-count.js';
 import { escapeControl } from '../text/escape.js';
+import { localTime } from '../text/local-time.js';
 import { type Paint, painter } from '../text/terminal-style.js';
 import {
   type DeletionEvent,
@@ -11,6 +13,8 @@ import {
 
 export interface PrettyOptions {
   readonly color: boolean;
+  /** Of lines that may be of any day. */
+  readonly date?: boolean;
 }
 
 /** Widths of the columns, in characters; what is wider moves the rest of its line. */
@@ -22,17 +26,18 @@ const PROCESS_WIDTH = 20;
 const USER_WIDTH = 10;
 
 /** One line for a person at a terminal, without its newline. */
-export function prettyLine(event: EventLine, { color }: PrettyOptions): string {
+export function prettyLine(event: EventLine, { color, date = false }: PrettyOptions): string {
   const paint = painter(color);
-  if (isDeletion(event)) return deletionLine(event, paint);
-  return isEventsLost(event) ? lostLine(event, paint) : argsLine(event, paint);
+  const time = paint('dim', localTime(event['@timestamp'], { date }));
+  if (isDeletion(event)) return deletionLine(event, time, paint);
+  return isEventsLost(event) ? lostLine(event, time, paint) : argsLine(event, time, paint);
 }
 
-function deletionLine(event: DeletionEvent, paint: Paint): string {
+function deletionLine(event: DeletionEvent, time: string, paint: Paint): string {
   const succeeded = event.event.outcome === 'success';
   const outcome = succeeded ? 'ok' : escapeControl(event.error?.code ?? event.event.outcome ?? 'unknown');
   return [
-    paint('dim', localTime(event['@timestamp'])),
+    time,
     paint(succeeded ? 'red' : 'yellow', event.event.action.padEnd(ACTION_WIDTH)),
     paint(succeeded ? 'green' : 'yellow', outcome.padEnd(OUTCOME_WIDTH)),
     sizes(event).padStart(SIZE_WIDTH),
@@ -43,30 +48,17 @@ function deletionLine(event: DeletionEvent, paint: Paint): string {
   ].join('  ');
 }
 
-function lostLine(event: EventsLostEvent, paint: Paint): string {
+function lostLine(event: EventsLostEvent, time: string, paint: Paint): string {
   const counts = Object.entries(event.rmwatch.lost).map(([reason, count]) => `${reason}=${count}`);
-  return [
-    paint('dim', localTime(event['@timestamp'])),
-    paint('red', 'LOST'.padEnd(ACTION_WIDTH)),
-    escapeControl(counts.join(' ')),
-  ].join('  ');
+  return [time, paint('red', 'LOST'.padEnd(ACTION_WIDTH)), escapeControl(counts.join(' '))].join('  ');
 }
 
-function argsLine(event: ProcessArgsEvent, paint: Paint): string {
+function argsLine(event: ProcessArgsEvent, time: string, paint: Paint): string {
   return [
-    paint('dim', localTime(event['@timestamp'])),
+    time,
     paint('dim', 'args'.padEnd(ACTION_WIDTH)),
     `${escapeControl(event.message)}: ${event.process.args?.map(escapeControl).join(' ') ?? ''}`,
   ].join('  ');
-}
-
-/** What the person's own clock shows. */
-function localTime(timestamp: string): string {
-  const date = new Date(timestamp);
-  if (Number.isNaN(date.getTime())) return '--:--:--.---';
-  const two = (value: number) => String(value).padStart(2, '0');
-  const milliseconds = String(date.getMilliseconds()).padStart(3, '0');
-  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${milliseconds}`;
 }
 
 /** The released space says more than the size, which only stands for it when nothing was released. */
@@ -80,16 +72,4 @@ function sizes(event: DeletionEvent): string {
 function path(event: DeletionEvent): string {
   const text = escapeControl(event.file?.path ?? '?');
   return event.rmwatch.path_complete ? text : `${text} (incomplete)`;
-}
-
-/** `512 B`, `1.5 MiB`. */
-function byteText(bytes: number): string {
-  let value = bytes;
-  let unit = 'B';
-  for (const bigger of ['KiB', 'MiB', 'GiB', 'TiB', 'PiB']) {
-    if (value < 1024) break;
-    value /= 1024;
-    unit = bigger;
-  }
-  return unit === 'B' ? `${value} B` : `${value.toFixed(1)} ${unit}`;
 }

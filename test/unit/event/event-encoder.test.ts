@@ -20,6 +20,7 @@ import {
   PROCESS_TEXT_COMPLETE,
   PROCESS_TEXT_EXECUTABLE,
 } from '../../../src/probe/record-view.js';
+import { beginsAsDeletion } from '../../../src/search/line-scanner.js';
 import type { Outcome } from '../../../src/watch/watch-filter.js';
 import { validateEventLine } from '../../support/event-schema.js';
 import { deletionRecord, processRecord, processTextRecord, viewOf, WHOLE_ARGS } from '../../support/records.js';
@@ -93,6 +94,14 @@ function parsed(line: string): any {
 }
 
 describe('EventEncoder', () => {
+  it('begins its lines as a search knows deletions, without reading them as JSON', () => {
+    const cases = [{}, { members: DIRECTORY }, { members: { operation: OPERATIONS.indexOf('replace') } }];
+    for (const [index, each] of cases.entries()) {
+      const line = Buffer.from(JSON.stringify(lineOf(each)));
+      expect(beginsAsDeletion(line, 0, line.length), `${index}`).toBe(true);
+    }
+  });
+
   it('writes all that a record tells', () => {
     expect(lineOf({})).toEqual({
       '@timestamp': '2026-11-22T12:34:56.789012345Z',

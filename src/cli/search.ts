@@ -1,0 +1,155 @@
+import { loadConfig } from '../config/load.js';
+import { formatProblem } from '../config/problem.js';
+import type { Parsed } from '../config/units.js';
+import { prettyLine } from '../event/pretty-line.js';
+import { Conditions } from '../search/conditions.js';
+import { groupTable } from '../search/group-table.js';
+import { type Grouping, Groups } from '../search/groups.js';
+import { notesOf } from '../search/notes.js';
+import { type GivenConditions, parseConditions } from '../search/parse-conditions.js';
+import { Progress, type ProgressStream } from '../search/progress.js';
+import { type Found, type SearchResult, search as searchSpans } from '../search/search.js';
+import { openSources, type Sources } from '../search/sources.js';
+import { escapeControl } from '../text/escape.js';
+import { colorWanted } from '../text/terminal-style.js';
+import { EXIT } from './exit-codes.js';
+import type { CommandIo } from './io.js';
+import { type PagedOutput, pagedOutput } from './pager.js';
+
+const STDOUT = 1;
+/** More of the newest lines than these would not fit into memory. */
+const LIMIT_MAX = 100_000;
+
+/** Finds deletions in the record of this host, or in files. */
+export async function search(given: GivenConditions, io: CommandIo): Promise<number> {
+  const { values, lists } = given;
+  const inputs = lists.get('input') ?? [];
+  const usage = (message: string): number => {
+    io.stderr.write(`rmwatch: ${escapeControl(message)}\nTry: rmwatch search --help\n`);
+    return EXIT.usage;
+  };
+  const limit = parseLimit(values.get('limit'));
+  if ('error' in limit) return usage(limit.error);
+  if (values.has('count') && values.has('by')) return usage('--count and --by exclude each other');
+  const context = { nowMs: Date.now(), workingDirectory: process.cwd(), ownHost: inputs.length === 0 };
+  const parsed = parseConditions(given, context);
+  if ('error' in parsed) return usage(parsed.error);
+
+  const output = inputs.length > 0 ? '' : await configuredOutput(values.get('config'), io);
+  if (output === undefined) return EXIT.configuration;
+  const sources = await openSources({ inputs, output, bounds: parsed.value, stdin: () => process.stdin });
+  try {
+    return await answer({ conditions: new Conditions(parsed.value), sources, limit: limit.value, values }, io);
+  } finally {
+    await sources.close();
+  }
+}
+
+interface Question {
+  readonly conditions: Conditions;
+  readonly sources: Sources;
+  readonly limit: number | undefined;
+  readonly values: ReadonlyMap<string, string>;
+}
+
+async function answer({ conditions, sources, limit, values }: Question, io: CommandIo): Promise<number> {
+  const json = values.has('json');
+  const output = pagedOutput(io.stdout);
+  const total = sources.spans.reduce((sum, { bytes }) => sum + bytes, 0);
+  const progress = new Progress(io.stderr as ProgressStream, total);
+  const grouping = values.get('by') as Grouping | undefined;
+  const groups = grouping === undefined ? undefined : new Groups(grouping);
+  const counting = values.has('count') || groups !== undefined;
+  const show = json ? jsonText(output) : prettyText(output);
+  const result = await searchSpans({
+    spans: sources.spans,
+    conditions,
+    // Of groups the rows are limited, not the lines.
+    limit: groups === undefined ? limit : undefined,
+    reverse: values.has('reverse') && !counting,
+    take: ({ deletion, line }) => {
+      groups?.add(deletion);
+      if (!counting) {
+        progress.end();
+        output.write(show({ deletion, line }));
+      }
+      return true;
+    },
+    rest: () => output.ready(),
+    onProgress: (bytes) => progress.update(bytes),
+  });
+  progress.end();
+  if (groups !== undefined) {
+    const rows = groups.groups();
+    const first = values.has('reverse') ? rows.reverse() : rows;
+    const shown = first.slice(0, limit);
+    output.write(json ? shown.map(groupJson).join('') : groupTable(shown));
+    if (groups.incomplete) io.stderr.write('rmwatch: more than 100,000 groups: counts with "≥" may be too low\n');
+  } else if (counting) {
+    output.write(json ? `${JSON.stringify({ count: result.matches })}\n` : `${result.matches}\n`);
+  }
+  tellNotes(result, sources.description, json ? undefined : output, io);
+  await output.end();
+  return exitCode(result, sources, io);
+
+  function groupJson({ key, count, freedBytes, atLeast }: ReturnType<Groups['groups']>[number]): string {
+    const bound = atLeast ? { at_least: true } : {};
+    return `${JSON.stringify({ [grouping!]: key, count, freed_bytes: freedBytes, ...bound })}\n`;
+  }
+}
+
+/** With the result where a person reads it, else on standard error: what is piped on are lines only. */
+function tellNotes(result: SearchResult, description: string, output: PagedOutput | undefined, io: CommandIo): void {
+  if (result.stopped) return;
+  const notes = notesOf(result, description);
+  if (result.matches === 0) notes.unshift('no deletion found');
+  const toOutput = output?.terminal === true;
+  for (const note of notes) {
+    if (toOutput) output.write(`# ${note}\n`);
+    else io.stderr.write(`rmwatch: ${note}\n`);
+  }
+}
+
+function exitCode({ matches, errors, stopped }: SearchResult, sources: Sources, io: CommandIo): number {
+  const all = [...sources.errors, ...errors];
+  for (const { message } of all) io.stderr.write(`rmwatch: ${escapeControl(message)}\n`);
+  if (stopped) return EXIT.ok;
+  if (all.length > 0) {
+    return all.some(({ code }) => code === 'EACCES' || code === 'EPERM') ? EXIT.notPrivileged : EXIT.failure;
+  }
+  return matches > 0 ? EXIT.ok : EXIT.nothingFound;
+}
+
+function prettyText({ terminal }: PagedOutput): (found: Found) => string {
+  const color = terminal && colorWanted(STDOUT, process.env);
+  return ({ deletion }) => `${prettyLine(deletion, { color, date: true })}\n`;
+}
+
+/** The line as it is; on a terminal with what the terminal would obey written as JSON allows. */
+function jsonText({ terminal }: PagedOutput): (found: Found) => string {
+  return ({ line }) => `${terminal ? escapeJson(line) : line}\n`;
+}
+
+function escapeJson(line: string): string {
+  return line.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu, (character) =>
+    [...Array(character.length).keys()]
+      .map((at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`)
+      .join(''),
+  );
+}
+
+function parseLimit(text: string | undefined): Parsed<number | undefined> {
+  if (text === undefined) return { value: undefined };
+  const limit = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (limit >= 1 && limit <= LIMIT_MAX) return { value: limit };
+  return { error: `--limit must be a number from 1 to ${LIMIT_MAX}, got "${text}"` };
+}
+
+/** `log.output` of the configuration; undefined when that is bad, which has been said then. */
+export async function configuredOutput(file: string | undefined, io: CommandIo): Promise<string | undefined> {
+  const loaded = await loadConfig(file);
+  if ('config' in loaded) return loaded.config.log.output;
+  for (const problem of loaded.problems) io.stderr.write(`${formatProblem(problem)}\n`);
+  io.stderr.write('rmwatch: without a configuration the log is not known; name it by --input FILE\n');
+  return undefined;
+}

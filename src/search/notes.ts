@@ -1,0 +1,42 @@
+import { escapeControl } from '../text/escape.js';
+import { localTime } from '../text/local-time.js';
+import type { SearchResult } from './search.js';
+
+/** Gaps that are told one by one. */
+const GAPS_MAX = 10;
+
+const TIMESTAMP = /\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{9}Z/g;
+
+/** What must be known to trust a result, a sentence each. */
+export function notesOf({ foreignLines, coverage }: SearchResult, description: string): string[] {
+  const notes: string[] = [];
+  const { from, to, gaps, known, tracepoint } = coverage;
+  if (from !== undefined && to !== undefined) {
+    notes.push(`${description}: lines from ${local(from)} to ${local(to)} were searched`);
+  } else {
+    notes.push(`${description}: holds no line of that time`);
+  }
+  if (!known) {
+    notes.push(
+      'coverage unknown: these lines do not tell when the daemon was started and what it watched, so more may have been deleted',
+    );
+  }
+  if (tracepoint) {
+    notes.push('in tracepoint mode for some of the time: replaced files and deletions by io_uring were not seen then');
+  }
+  const shown = gaps.length <= GAPS_MAX ? gaps : [...gaps.slice(0, GAPS_MAX / 2), ...gaps.slice(-GAPS_MAX / 2)];
+  shown.forEach(({ text }, index) => {
+    if (gaps.length > GAPS_MAX && index === GAPS_MAX / 2) notes.push(`${gaps.length - GAPS_MAX} gaps more`);
+    notes.push(`gap: ${text.replace(TIMESTAMP, local)}`);
+  });
+  if (foreignLines > 0) {
+    notes.push(
+      `${foreignLines} ${foreignLines === 1 ? 'line was' : 'lines were'} torn or no lines of rmwatch: left out`,
+    );
+  }
+  return notes.map(escapeControl);
+}
+
+function local(timestamp: string): string {
+  return localTime(timestamp, { date: true });
+}
