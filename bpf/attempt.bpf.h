@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * One attempt to remove a name, from the entry of the call to its return:
+ * One attempt to remove a name, from the entry of the call on:
  *   attempt__begin()    the call was entered; the typed name is known
- *   attempt__capture()  the kernel found the victim and holds its directory's lock: path and file are read
- *   attempt__end()      the call returned; the outcome decides whether the record is sent
+ *   attempt__capture()  the kernel found the victim and holds its directory's lock
+ *   success__look()     the filesystem has removed the name (success.bpf.h): the deletion is told
+ *   attempt__end()      the call returned; only while a watch wants failures
+ * Between them nothing is held but a few numbers. Where failures of the operation are watched, a slot is held as well:
+ * when the call returns, the kernel knows neither the victim nor the typed name any more.
  */
 #ifndef RMWATCH_ATTEMPT_BPF_H
 #define RMWATCH_ATTEMPT_BPF_H
@@ -15,72 +18,87 @@
 #include "output.bpf.h"
 #include "path_walk.bpf.h"
 
-static __always_inline void attempt__read_typed(struct in_flight_attempt *attempt, struct slot *slot)
+static __always_inline bool task__is_daemon(void)
 {
-	struct filename *filename = (void *)attempt->filename;
-
-	slot->record.typed_length = 0;
-	/* Not an ERR_PTR: the text could not be copied in then (EFAULT, ENAMETOOLONG). */
-	if (attempt->filename && attempt->filename < -4095ull)
-		slot__read_typed(slot, (__u64)KERNEL_READ(filename, name), false);
+	return bpf_get_current_pid_tgid() >> 32 == settings.self_tgid;
 }
 
-/* A call that slept for so long that its filter's place is used again is judged by the filter of now. */
-static __always_inline void attempt__renew_generation(struct in_flight_attempt *attempt)
+static __always_inline bool failures__watched(__u32 operation)
 {
-	__u32 generation = settings.generation;
-
-	if (generation - attempt->generation >= FILTER_GENERATIONS - 1)
-		attempt->generation = generation;
+	return settings.failure_operations[settings.generation % FILTER_GENERATIONS] >> (operation & 3) & 1;
 }
 
-/* A call that failed before it found anything: the path is made of what was typed. */
-static __always_inline void attempt__deliver_unresolved(struct in_flight_attempt *attempt, __u32 index,
-							struct slot *slot, __u32 outcome)
+static __always_inline void attempt__prepare(struct in_flight_attempt *attempt, __u32 operation)
 {
-	slot__write_base(index, attempt->dfd);
-	attempt__renew_generation(attempt);
-	slot->record.operation = attempt->operation;
-	slot->record.generation = attempt->generation;
-	if (slot__filter_joined(index, attempt->generation) & outcome || attempt->self) {
-		slot__fill_namespace(slot);
-		slot__fill_caller(slot);
-		slot__deliver(index);
-	} else {
-		COUNT(filtered);
-	}
+	attempt->slot = NO_SLOT;
+	attempt->operation = operation;
+	attempt->phase = ATTEMPT_BEGUN;
+	attempt->flags = failures__watched(operation) ? ATTEMPT_FAILURE_WATCHED : 0;
 }
 
-/* The call returned `result`, or, when `known` is 0, the thread is seen doing something else. */
-GLOBAL_FUNCTION int attempt__end(int result, int known)
+/* Before anything was found: the path is made of what was typed. Tells whether it is wanted. */
+GLOBAL_FUNCTION int attempt__resolve_typed(__u32 index, __u32 outcome)
+{
+	struct slot *slot = slot__at(index);
+
+	if (!slot)
+		return 0;
+	slot__write_base(index, slot->attempt.dfd);
+	/* Where a call slept for so long that its filter's place is used again, that of now judges. */
+	slot->record.generation = settings.generation;
+	slot->record.operation = slot->attempt.operation;
+	slot__fill_namespace(slot);
+	slot__fill_caller(slot);
+	return slot__filter_joined(index, slot->record.generation) & outcome;
+}
+
+/*
+ * The call returned `result`, or, when `known` is 0, the thread is seen doing something else. What the success hook has
+ * told is left alone; where it could not, a success is told here.
+ */
+GLOBAL_FUNCTION int attempt__end(int result, int known, int operation)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct in_flight_attempt *attempt = bpf_map_lookup_elem(&attempts, &id);
-	__u32 outcome, index;
+	__u32 outcome = filter__outcome_bits(operation, known, result);
+	bool self = task__is_daemon();
+	__u32 index = NO_SLOT;
 	struct slot *slot;
 
-	if (!attempt)
+	if (!attempt) {
+		/* There was no room for it. A rename without a victim would have deleted nothing. */
+		if (known && result < 0 && operation != OPERATION_REPLACE && !self && failures__watched(operation)) {
+			COUNT(seen);
+			COUNT(lost_state_full);
+		}
 		return 0;
+	}
 	index = attempt->slot;
-	outcome = filter__outcome_bits(attempt->operation, known, result);
-	if (attempt->state == ATTEMPT_LOST)
+	if (attempt->phase == ATTEMPT_TOLD || !(attempt->flags & ATTEMPT_FAILURE_WATCHED))
 		goto out;
-	if (attempt->state == ATTEMPT_BEGUN && attempt->operation == OPERATION_REPLACE)
+	if (attempt->phase == ATTEMPT_BEGUN && attempt->operation == OPERATION_REPLACE)
 		goto out;
-	slot = index == NO_SLOT ? NULL : slot__at(index);
-	if (!slot) {
-		if (!attempt->self)
+	if (!self)
+		COUNT(seen);
+	if (attempt->flags & ATTEMPT_UNWANTED) {
+		if (!self)
 			COUNT(filtered);
 		goto out;
 	}
+	slot = index == NO_SLOT ? NULL : slot__at(index);
+	if (!slot) {
+		if (!self)
+			COUNT(lost_state_full);
+		goto out;
+	}
 	slot->record.result = known ? result : 0;
-	slot->record.flags |= known ? DELETION_RESULT_KNOWN : 0;
-	if (attempt->self)
-		slot->record.flags |= DELETION_SELF;
-	if (attempt->state == ATTEMPT_BEGUN)
-		attempt__deliver_unresolved(attempt, index, slot, outcome);
-	else if (attempt->wanted & outcome || attempt->self)
-		slot__deliver(index);
+	slot->record.flags |= (known ? DELETION_RESULT_KNOWN : 0) | (self ? DELETION_SELF : 0);
+	if (attempt->phase == ATTEMPT_BEGUN) {
+		slot->attempt = *attempt;
+		slot->wanted = attempt__resolve_typed(index, outcome);
+	}
+	if (slot->wanted & outcome || self)
+		slot__deliver(index, NO_SLOT);
 	else
 		COUNT(filtered);
 out:
@@ -93,120 +111,104 @@ out:
 GLOBAL_FUNCTION int attempt__begin(int dfd, __u64 filename, int operation)
 {
 	__u64 id = bpf_get_current_pid_tgid();
-	struct in_flight_attempt attempt = {
-		.filename = filename,
-		.dfd = dfd,
-		.slot = NO_SLOT,
-		.generation = settings.generation,
-		.operation = operation,
-		.self = id >> 32 == settings.self_tgid,
-	};
-	__u32 at = attempt.generation % FILTER_GENERATIONS;
-	bool replaces = operation == OPERATION_REPLACE;
+	struct in_flight_attempt *left = bpf_map_lookup_elem(&attempts, &id);
+	struct in_flight_attempt attempt = { .filename = filename, .dfd = dfd };
 
 	/* Left behind by a return that was never seen. */
-	if (bpf_map_lookup_elem(&attempts, &id)) {
+	if (left && left->flags & ATTEMPT_FAILURE_WATCHED && left->phase != ATTEMPT_TOLD) {
 		COUNT(missed_returns);
-		attempt__end(0, 0);
+		attempt__end(0, 0, left->operation);
 	}
+	attempt__prepare(&attempt, operation);
 	/* Most renames replace nothing: they count only once a victim is found. */
-	if (!replaces && !attempt.self)
-		COUNT(seen);
-	/* The text is gone when the call returns; only a failure that is reported without a victim needs it then. */
-	if (!replaces && (settings.failure_operations[at] >> (operation & 3) & 1)) {
+	if (attempt.flags & ATTEMPT_FAILURE_WATCHED && operation != OPERATION_REPLACE) {
 		struct slot *slot = slot__take(&attempt.slot);
 
 		if (slot) {
 			__builtin_memset(&slot->record, 0, sizeof(slot->record));
-			attempt__read_typed(&attempt, slot);
+			slot__read_filename(slot, filename);
 		}
 	}
-	if (bpf_map_update_elem(&attempts, &id, &attempt, BPF_ANY)) {
+	if (bpf_map_update_elem(&attempts, &id, &attempt, BPF_ANY))
 		slot__give_back(attempt.slot);
-		if (!replaces && !attempt.self)
-			COUNT(lost_state_full);
-	}
 	return 0;
 }
 
-/* What is wanted of the victim by its path, and, in `elsewhere`, by other paths that lead to it on this host. */
-static __always_inline __u32 attempt__filter(struct in_flight_attempt *attempt, struct slot *slot,
-					     struct vfsmount *vfsmount, __u32 *elsewhere)
+/* Keeps all that a failure is told with; `index` is a slot that holds the attempt. Tells whether any watch wants it. */
+GLOBAL_FUNCTION int attempt__keep(__u32 index)
 {
-	__u32 generation = attempt->generation;
-	struct mount *mount = mount__of(vfsmount);
+	struct slot *slot = slot__at(index);
+	struct inode *inode;
+	__u32 elsewhere, outcomes;
 
-	*elsewhere = filter__anything(generation);
-	if (!(slot->record.flags & DELETION_PATH_COMPLETE))
-		return *elsewhere;
-	if (!(slot->record.flags & DELETION_HOST_NAMESPACE))
-		*elsewhere = filter__by_place(slot->record.device, generation);
-	else if (settings.mounts_known[generation % FILTER_GENERATIONS])
-		*elsewhere = filter__by_place(PLACE_MOUNT | (__u32)KERNEL_READ(mount, mnt_id), generation);
-	else
-		*elsewhere = 0;
-	return filter__by_prefix(slot->text, slot->start, TEXT_PATH_END - slot->start, generation);
+	if (!slot)
+		return 0;
+	inode = (void *)slot->attempt.inode;
+	__builtin_memset(&slot->record, 0, sizeof(slot->record));
+	slot->record.operation = slot->attempt.operation;
+	slot->record.generation = settings.generation;
+	slot->record.device = KERNEL_READ(inode, i_sb, s_dev);
+	slot__fill_namespace(slot);
+	slot__write_victim_path(index, slot->attempt.dentry);
+	slot->wanted = slot__filter_victim(slot, &elsewhere) | elsewhere;
+	outcomes = filter__outcome_bits(slot->attempt.operation, false, 0);
+	if (!(slot->wanted & outcomes) && !task__is_daemon())
+		return 0;
+	slot__fill_caller(slot);
+	slot__fill_file(slot, inode);
+	slot__read_filename(slot, slot->attempt.filename);
+	if (slot__needs_fs_root(slot, elsewhere))
+		slot__write_fs_root(index);
+	return 1;
 }
 
 /*
  * The victim was found: the struct dentry `victim` in the struct path `directory`, whose lock is held.
  * A second look within the same call (a broken delegation, a stale handle) replaces the first.
  */
-GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, __u32 own_inode_references)
+GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, int operation)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct in_flight_attempt *attempt = bpf_map_lookup_elem(&attempts, &id);
 	struct path *parent = (void *)directory;
 	struct dentry *dentry = (void *)victim;
 	struct inode *inode = KERNEL_READ(dentry, d_inode);
-	struct dentry_link link = {};
-	struct vfsmount *mount;
 	struct slot *slot;
-	__u32 elsewhere;
-	__u64 start;
 
-	if (!attempt || !inode || attempt->state == ATTEMPT_LOST)
+	if (!inode)
 		return 0;
-	if (attempt->operation == OPERATION_REPLACE && attempt->state == ATTEMPT_BEGUN && !attempt->self)
-		COUNT(seen);
-	slot = attempt->slot == NO_SLOT ? slot__take(&attempt->slot) : slot__at(attempt->slot);
-	if (!slot) {
-		attempt->state = ATTEMPT_LOST;
-		if (!attempt->self)
-			COUNT(lost_state_full);
-		return 0;
+	if (!attempt) {
+		/* The entry was missed, or found no room. */
+		struct in_flight_attempt unseen = {};
+
+		attempt__prepare(&unseen, operation);
+		if (bpf_map_update_elem(&attempts, &id, &unseen, BPF_ANY))
+			return 0;
+		attempt = bpf_map_lookup_elem(&attempts, &id);
+		if (!attempt)
+			return 0;
 	}
-	__builtin_memset(&slot->record, 0, sizeof(slot->record));
-	attempt__renew_generation(attempt);
-	slot__fill_namespace(slot);
-	slot->record.operation = attempt->operation;
-	slot->record.generation = attempt->generation;
-	slot->record.device = KERNEL_READ(inode, i_sb, s_dev);
-
-	mount = KERNEL_READ(parent, mnt);
-	dentry__link(dentry, &link);
-	start = text__prepend(slot->text, TEXT_PATH_END, link.name, link.length);
-	slot->start = start ? start : TEXT_PATH_END;
-	slot->entry = (__u64)KERNEL_READ(parent, dentry);
-	slot->on = (__u64)mount;
-	if (slot__walk(attempt->slot) && start)
-		slot->record.flags |= DELETION_PATH_COMPLETE;
-
-	attempt->wanted = attempt__filter(attempt, slot, mount, &elsewhere) | elsewhere;
-	if (!(attempt->wanted & filter__outcome_bits(attempt->operation, false, 0)) && !attempt->self) {
-		attempt->state = ATTEMPT_UNWANTED;
+	attempt->mount = (__u64)KERNEL_READ(parent, mnt);
+	attempt->dentry = victim;
+	attempt->inode = (__u64)inode;
+	attempt->size = KERNEL_READ(inode, i_size);
+	attempt->link_count = KERNEL_READ(inode, i_nlink);
+	inode__mtime(inode, &attempt->mtime_seconds, &attempt->mtime_nanoseconds);
+	attempt->operation = operation;
+	attempt->phase = ATTEMPT_CAPTURED;
+	if (KERNEL_READ(inode, i_sb, s_stack_depth) > 0)
+		attempt->flags |= ATTEMPT_STACKED;
+	if (!(attempt->flags & ATTEMPT_FAILURE_WATCHED))
+		return 0;
+	slot = attempt->slot == NO_SLOT ? slot__take(&attempt->slot) : slot__at(attempt->slot);
+	if (!slot)
+		return 0;
+	slot->attempt = *attempt;
+	if (!attempt__keep(attempt->slot)) {
+		attempt->flags |= ATTEMPT_UNWANTED;
 		slot__give_back(attempt->slot);
 		attempt->slot = NO_SLOT;
-		return 0;
 	}
-	attempt->state = ATTEMPT_CAPTURED;
-	slot__fill_caller(slot);
-	slot->record.below_mount_length = slot->below_mount ? TEXT_PATH_END - slot->below_mount : 0;
-	slot__fill_file(slot, inode, dentry, own_inode_references);
-	attempt__read_typed(attempt, slot);
-	/* In another namespace the daemon tells the path on the host, whoever wants it. */
-	if ((elsewhere || !(slot->record.flags & DELETION_HOST_NAMESPACE)) && !(slot->record.flags & DELETION_FS_ROOT))
-		slot__write_fs_root(attempt->slot);
 	return 0;
 }
 

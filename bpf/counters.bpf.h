@@ -10,7 +10,7 @@
  */
 #define COUNT(member)                                                                                                  \
 	({                                                                                                             \
-		__u32 count_key = 0;                                                                                   \
+		__u32 count_key = bpf_get_smp_processor_id();                                                          \
 		struct kernel_counters *count_value = bpf_map_lookup_elem(&counters, &count_key);                      \
 		if (count_value)                                                                                       \
 			__sync_fetch_and_add(&count_value->member, 1);                                                 \

@@ -11,9 +11,9 @@
 #include "output.bpf.h"
 #include "path_walk.bpf.h"
 #include "process.bpf.h"
+#include "system_call.bpf.h"
 #include "typed_name.bpf.h"
 
-#define AT_FDCWD (-100)
 #define PF_IO_WORKER 0x00000010
 #define S_IFMT 00170000
 #define S_IFDIR 0040000
@@ -63,30 +63,46 @@ static __always_inline void slot__fill_caller(struct slot *slot)
 		record->flags |= DELETION_IO_URING;
 }
 
-/* Filesystems that live in the directory cache hold one reference to every entry themselves (simple_unlink()). */
-static __always_inline bool filesystem__pins_entries(__u64 magic)
-{
-	/* tmpfs and devtmpfs, ramfs, hugetlbfs, bpffs (include/uapi/linux/magic.h) */
-	return magic == 0x01021994 || magic == 0x858458f6 || magic == 0x958458f6 || magic == 0xcafe4a11;
-}
-
-static __always_inline void slot__fill_file(struct slot *slot, struct inode *inode, struct dentry *dentry,
-					    __u32 own_inode_references)
+/* What the file was before it was removed. */
+static __always_inline void slot__fill_file(struct slot *slot, struct inode *inode)
 {
 	struct deletion_record *record = &slot->record;
-	__u32 dentry_references, inode_references, own_dentry_references = 1;
-	__u64 magic = KERNEL_READ(inode, i_sb, s_magic);
 
 	record->flags |= DELETION_HAS_VICTIM;
 	record->inode = KERNEL_READ(inode, i_ino);
 	record->mode = KERNEL_READ(inode, i_mode);
 	record->file_uid = KERNEL_READ(inode, i_uid.val);
 	record->file_gid = KERNEL_READ(inode, i_gid.val);
-	record->size = KERNEL_READ(inode, i_size);
-	record->link_count = KERNEL_READ(inode, i_nlink);
-	inode__mtime(inode, &record->mtime_seconds, &record->mtime_nanoseconds);
+	if (slot->attempt.inode) {
+		record->size = slot->attempt.size;
+		record->link_count = slot->attempt.link_count;
+		record->mtime_seconds = slot->attempt.mtime_seconds;
+		record->mtime_nanoseconds = slot->attempt.mtime_nanoseconds;
+	} else {
+		record->size = KERNEL_READ(inode, i_size);
+		record->link_count = KERNEL_READ(inode, i_nlink) + 1;
+		inode__mtime(inode, &record->mtime_seconds, &record->mtime_nanoseconds);
+	}
+}
+
+/*
+ * What the removal releases; the name is gone, the file is still there. The references are those that the kernel's own
+ * call holds to the directory entry and to the inode.
+ */
+static __always_inline void slot__fill_release(struct slot *slot, struct inode *inode, struct dentry *dentry,
+					       __u32 own_dentry_references, __u32 own_inode_references)
+{
+	struct deletion_record *record = &slot->record;
+	__u32 dentry_references, inode_references, links;
+	__u64 magic;
+
 	if ((record->mode & S_IFMT) == S_IFDIR)
 		return;
+	/* Other links may have been removed since the victim was found. */
+	links = KERNEL_READ(inode, i_nlink);
+	if (links < record->link_count)
+		record->link_count = links + 1;
+	magic = KERNEL_READ(inode, i_sb, s_magic);
 	if (inode__allocated(inode, magic, &record->allocated_bytes))
 		record->flags |= DELETION_ALLOCATION_KNOWN;
 	/*
@@ -97,8 +113,6 @@ static __always_inline void slot__fill_file(struct slot *slot, struct inode *ino
 	inode_references = KERNEL_READ(inode, i_count.counter);
 	if (KERNEL_READ(inode, i_fsnotify_marks))
 		own_inode_references++;
-	if (filesystem__pins_entries(magic))
-		own_dentry_references++;
 	if (dentry_references > own_dentry_references)
 		record->flags |= DELETION_OPEN_KNOWN | DELETION_STILL_OPEN;
 	else if (record->link_count != 1 || inode_references <= own_inode_references)
@@ -106,6 +120,72 @@ static __always_inline void slot__fill_file(struct slot *slot, struct inode *ino
 	/* btrfs itself holds inodes that it writes back, for a while after that too: it cannot be told. */
 	else if (magic != BTRFS_SUPER_MAGIC)
 		record->flags |= DELETION_OPEN_KNOWN | DELETION_STILL_OPEN;
+}
+
+/* Puts the typed name of a struct filename behind the path. */
+static __always_inline void slot__read_filename(struct slot *slot, __u64 address)
+{
+	struct filename *filename = (void *)address;
+
+	slot->record.typed_length = 0;
+	/* Not an ERR_PTR: the text could not be copied in then (EFAULT, ENAMETOOLONG). */
+	if (address && address < -4095ull)
+		slot__read_typed(slot, (__u64)KERNEL_READ(filename, name), false);
+}
+
+/*
+ * Writes the path of the struct dentry `victim`, which lies on slot->attempt.mount; where that is not known, the path
+ * begins at the root of the filesystem.
+ */
+GLOBAL_FUNCTION int slot__write_victim_path(__u32 index, __u64 victim)
+{
+	struct dentry *dentry = (void *)victim;
+	struct slot *slot = slot__at(index);
+	struct dentry_link link = {};
+	__u64 start;
+	int reaches_root;
+
+	if (!slot)
+		return 0;
+	dentry__link(dentry, &link);
+	start = text__prepend(slot->text, TEXT_PATH_END, link.name, link.length);
+	slot->start = start ? start : TEXT_PATH_END;
+	slot->entry = (__u64)link.parent;
+	slot->on = slot->attempt.mount;
+	reaches_root = slot__walk(index);
+	if (reaches_root && start)
+		slot->record.flags |= DELETION_PATH_COMPLETE;
+	slot->record.below_mount_length = slot->below_mount ? TEXT_PATH_END - slot->below_mount : 0;
+	return 0;
+}
+
+/* What is wanted of the victim by its path, and, in `elsewhere`, by other paths that lead to it on this host. */
+static __always_inline __u32 slot__filter_victim(struct slot *slot, __u32 *elsewhere)
+{
+	struct vfsmount *vfsmount = (void *)slot->attempt.mount;
+	__u32 generation = slot->record.generation;
+
+	*elsewhere = filter__anything(generation);
+	if (!(slot->record.flags & DELETION_PATH_COMPLETE))
+		return *elsewhere;
+	if (!(slot->record.flags & DELETION_HOST_NAMESPACE)) {
+		*elsewhere = filter__by_place(slot->record.device, generation);
+	} else if (settings.mounts_known[generation % FILTER_GENERATIONS]) {
+		struct mount *mount = mount__of(vfsmount);
+
+		*elsewhere = filter__by_place(PLACE_MOUNT | (__u32)KERNEL_READ(mount, mnt_id), generation);
+	} else {
+		*elsewhere = 0;
+	}
+	return filter__by_prefix(slot->text, slot->start, TEXT_PATH_END - slot->start, generation);
+}
+
+/* Whether the daemon needs the names above the root of the mount, to find other places of the file on this host. */
+static __always_inline bool slot__needs_fs_root(struct slot *slot, __u32 elsewhere)
+{
+	/* In another namespace the daemon tells the path on the host, whoever wants it. */
+	return slot->attempt.mount && !(slot->record.flags & DELETION_FS_ROOT) &&
+	       (elsewhere || !(slot->record.flags & DELETION_HOST_NAMESPACE));
 }
 
 /*
@@ -235,8 +315,11 @@ static __always_inline long slot__submit(struct slot *slot)
 	return ring__output(slot->text, at, end);
 }
 
-/* The outcome is known, and wanted: sends the record, behind the description of its process. */
-GLOBAL_FUNCTION int slot__deliver(__u32 index)
+/*
+ * The outcome is wanted: sends the record, behind the description of its process, which is put together in the slot
+ * `spare`, or, when that is NO_SLOT, in a free one.
+ */
+GLOBAL_FUNCTION int slot__deliver(__u32 index, __u32 spare)
 {
 	struct slot *slot = slot__at(index);
 	__u64 now = bpf_ktime_get_boot_ns();
@@ -245,7 +328,7 @@ GLOBAL_FUNCTION int slot__deliver(__u32 index)
 		return 0;
 	slot->record.time_seconds = now / 1000000000;
 	slot->record.time_nanoseconds = now % 1000000000;
-	slot__set_process(index);
+	slot__set_process(index, spare);
 	if (!slot__submit(slot))
 		COUNT(submitted);
 	else if (!(slot->record.flags & DELETION_SELF))

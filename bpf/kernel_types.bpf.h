@@ -33,6 +33,7 @@ struct super_block {
 	__u64 s_blocksize;
 	__u64 s_magic;
 	struct dentry *s_root;
+	int s_stack_depth;
 };
 
 struct inode {
@@ -50,6 +51,7 @@ struct inode {
 };
 
 struct dentry {
+	__u32 d_flags;
 	struct {
 		void **pprev;
 	} d_hash;
@@ -154,6 +156,7 @@ struct thread_info {
 
 struct task_struct {
 	struct thread_info thread_info;
+	void *stack;
 	__u32 flags;
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;

@@ -220,14 +220,17 @@ GLOBAL_FUNCTION int process__describe(__u32 index, __u64 process_id)
 	return !process__submit_record(index, process_id);
 }
 
-/* Describes the current process and remembers that. Returns its new id, 0 when it could not be sent. */
-static __always_inline __u64 process__introduce(__u32 tgid, const struct process_key *key)
+/*
+ * Describes the current process and remembers that. The text is put together in the slot `spare`, or, when that is
+ * NO_SLOT, in a free one. Returns the process's new id, 0 when it could not be sent.
+ */
+static __always_inline __u64 process__introduce(__u32 spare, __u32 tgid, const struct process_key *key)
 {
 	__u64 process_id = 0;
 	struct slot *slot;
-	__u32 index;
+	__u32 index = spare;
 
-	slot = slot__take(&index);
+	slot = spare == NO_SLOT ? slot__take(&index) : slot__at(index);
 	if (slot) {
 		slot->serial++;
 		process_id = slot->serial << 16 | (index + 1);
@@ -237,7 +240,8 @@ static __always_inline __u64 process__introduce(__u32 tgid, const struct process
 			bpf_map_update_elem(&processes, &tgid, &slot->process, BPF_ANY);
 		else
 			process_id = 0;
-		slot__give_back(index);
+		if (spare == NO_SLOT)
+			slot__give_back(index);
 	}
 	if (!process_id)
 		COUNT(process_unsent);
@@ -245,7 +249,7 @@ static __always_inline __u64 process__introduce(__u32 tgid, const struct process
 }
 
 /* Sets the id under which the daemon knows the current process; describes the process first when it must be. */
-GLOBAL_FUNCTION int slot__set_process(__u32 index)
+GLOBAL_FUNCTION int slot__set_process(__u32 index, __u32 spare)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
@@ -259,7 +263,7 @@ GLOBAL_FUNCTION int slot__set_process(__u32 index)
 	if (known && process_key__same(&known->key, &slot->process.key))
 		slot->record.process_id = known->process_id;
 	else
-		slot->record.process_id = process__introduce(tgid, &slot->process.key);
+		slot->record.process_id = process__introduce(spare, tgid, &slot->process.key);
 	return 0;
 }
 

@@ -12,13 +12,13 @@
 
 #include <linux/types.h>
 
-enum {
+enum record_kind {
 	RECORD_DELETION = 1,
 	RECORD_PROCESS = 2,
 	RECORD_PROCESS_TEXT = 3,
 };
 
-enum {
+enum deletion_operation {
 	OPERATION_UNLINK = 0,
 	OPERATION_RMDIR = 1,
 	OPERATION_REPLACE = 2,
@@ -26,8 +26,8 @@ enum {
 };
 
 /* deletion_record.flags */
-enum {
-	/* `result` is what the call returned; without it the return was missed. */
+enum deletion_flag {
+	/* `result` is what the call returned; without it a failure's return was missed. */
 	DELETION_RESULT_KNOWN = 1u << 0,
 	/* The kernel had found the file to remove; the file members are filled. */
 	DELETION_HAS_VICTIM = 1u << 1,
@@ -64,7 +64,8 @@ enum {
 struct deletion_record {
 	__u32 kind;
 	__u32 length;
-	/* CLOCK_BOOTTIME, when the outcome was known; split here because a double cannot hold nanoseconds for long. */
+	/* CLOCK_BOOTTIME: when the filesystem had removed the name, or the call failed; split here because a double
+	 * cannot hold nanoseconds for long. */
 	__u32 time_seconds;
 	__u32 time_nanoseconds;
 	/* Names the RECORD_PROCESS that describes the process; 0: none could be sent. */
@@ -107,7 +108,7 @@ struct deletion_record {
 #define RECORD_BYTES_LIMIT 12288
 
 /* process_record.flags */
-enum {
+enum process_flag {
 	PROCESS_HAS_ARGS = 1u << 0,
 	PROCESS_ARGS_CUT = 1u << 1,
 	PROCESS_HAS_LOGIN_UID = 1u << 2,
@@ -131,14 +132,14 @@ struct process_record {
 	char parent_comm[16];
 };
 
-enum {
+enum process_text_kind {
 	PROCESS_TEXT_EXECUTABLE = 0,
 	PROCESS_TEXT_DIRECTORY = 1,
 	PROCESS_TEXT_CGROUP = 2,
 };
 
 /* process_text_record.flags */
-enum {
+enum process_text_flag {
 	PROCESS_TEXT_COMPLETE = 1u << 0,
 };
 
@@ -153,17 +154,40 @@ struct process_text_record {
 	__u16 text_length;
 };
 
-/* The counters that the kernel side keeps, one set for each CPU. */
+/* The two kinds of programs that a success hook can carry: the causes for which the kernel leaves them out differ. */
+enum success_kind {
+	SUCCESS_KPROBE = 0,
+	SUCCESS_FENTRY = 1,
+	SUCCESS_KINDS = 2,
+};
+
+/* The counters that the kernel side keeps, one set for each CPU. Mapped into the daemon's memory. */
 struct kernel_counters {
+	/* Deletions, and failed attempts of operations whose failures are watched. */
 	__u64 seen;
 	__u64 filtered;
 	__u64 submitted;
 	__u64 lost_ring_full;
+	/* Failed attempts that found no room to be kept until their return. */
 	__u64 lost_state_full;
-	/* Attempts whose return was never seen. */
+	/* Failed attempts whose return was never seen. */
 	__u64 missed_returns;
 	/* Deletions sent without the description of their process. */
 	__u64 process_unsent;
+	/*
+	 * Every run of a program at a success hook that finds a victim is counted in success_runs, and once more by
+	 * what became of it: told (the daemon's own included), told before by the hook's other program, unattributed,
+	 * passed.
+	 */
+	__u64 told;
+	__u64 told_before;
+	__u64 success_runs[SUCCESS_KINDS];
+	/* No call that is watched led here: a server in the kernel, mq_unlink(), an ioctl. */
+	__u64 unattributed[SUCCESS_KINDS];
+	/* No deletion: the lower layers of a stacked filesystem, or a cache that forgets what was removed elsewhere. */
+	__u64 passed[SUCCESS_KINDS];
+	/* Deletions without their mount, because a hook before the success hook was left out. */
+	__u64 mount_unknown;
 };
 
 /* How many configurations the kernel side can hold at once while one follows another. */
@@ -184,7 +208,8 @@ struct probe_settings {
 	/* Where xfs keeps the blocks of a file, from its struct inode on; 0: xfs was not loaded at start. */
 	__s32 xfs_blocks_at;
 	__s32 xfs_delayed_blocks_at;
-	__u32 padding;
+	/* Bit (1 << SUCCESS_*): the kinds of programs at the success hooks. */
+	__u32 success_kinds;
 	/* Operations (bit 1 << OPERATION_*) that any watch wants, by generation. */
 	__u32 success_operations[FILTER_GENERATIONS];
 	__u32 failure_operations[FILTER_GENERATIONS];
@@ -194,26 +219,47 @@ struct probe_settings {
 
 #define NO_SLOT 0xffffffffu
 
-enum {
+enum attempt_phase {
+	/* The call was entered. */
 	ATTEMPT_BEGUN = 0,
+	/* The kernel found the victim; the members about it are filled. */
 	ATTEMPT_CAPTURED = 1,
-	ATTEMPT_UNWANTED = 2,
-	ATTEMPT_LOST = 3,
+	/* The deletion was told at its success hook. */
+	ATTEMPT_TOLD = 2,
+};
+
+/* in_flight_attempt.flags */
+enum attempt_flag {
+	/* A failure of this attempt is to be told. */
+	ATTEMPT_FAILURE_WATCHED = 1u << 0,
+	/* No watch wants the victim. */
+	ATTEMPT_UNWANTED = 1u << 1,
+	/* The victim lies on a filesystem that keeps its files on another one: calls within this one remove those. */
+	ATTEMPT_STACKED = 1u << 2,
 };
 
 /* One call in flight; the daemon looks at those that threads left behind. */
 struct in_flight_attempt {
-	/* The kernel's struct filename of the name to be removed; valid until the call returns. */
+	/* The kernel's struct filename of the name to be removed, valid until the call returns; 0: its entry was
+	 * missed. */
 	__u64 filename;
+	/* The victim: its struct vfsmount, struct dentry and struct inode. */
+	__u64 mount;
+	__u64 dentry;
+	__u64 inode;
+	/* What the removal may change. */
+	__s64 size;
+	__s64 mtime_seconds;
+	__u32 mtime_nanoseconds;
+	__u32 link_count;
 	__s32 dfd;
+	/* Where a failure that is watched is kept until the call returns; or NO_SLOT. */
 	__u32 slot;
-	__u32 generation;
-	/* What the filter said: success bits and, shifted, failure bits. */
-	__u32 wanted;
 	__u8 operation;
-	__u8 state;
-	__u8 self;
-	__u8 host_namespace;
+	__u8 phase;
+	__u8 flags;
+	/* Which kind of program told the deletion: SUCCESS_*. */
+	__u8 told_by;
 	__u32 padding;
 };
 
@@ -236,8 +282,8 @@ RMWATCH_STATIC_ASSERT(sizeof(struct deletion_record) == 144, "deletion_record: u
 RMWATCH_STATIC_ASSERT(__builtin_offsetof(struct deletion_record, path_offset) == 112, "deletion_record: layout");
 RMWATCH_STATIC_ASSERT(sizeof(struct process_record) == 64, "process_record: unexpected padding");
 RMWATCH_STATIC_ASSERT(sizeof(struct process_text_record) == 24, "process_text_record: unexpected padding");
-RMWATCH_STATIC_ASSERT(sizeof(struct kernel_counters) == 56, "kernel_counters: unexpected padding");
-RMWATCH_STATIC_ASSERT(sizeof(struct in_flight_attempt) == 32, "in_flight_attempt: unexpected padding");
+RMWATCH_STATIC_ASSERT(sizeof(struct kernel_counters) == 128, "kernel_counters: unexpected padding");
+RMWATCH_STATIC_ASSERT(sizeof(struct in_flight_attempt) == 72, "in_flight_attempt: unexpected padding");
 RMWATCH_STATIC_ASSERT(sizeof(struct probe_settings) == 80, "probe_settings: unexpected padding");
 
 #endif

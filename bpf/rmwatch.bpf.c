@@ -6,6 +6,8 @@
 #include "attempt.bpf.h"
 #include "kernel_types.bpf.h"
 #include "maps.bpf.h"
+#include "success.bpf.h"
+#include "system_call_exit.bpf.h"
 
 /* The register names of bpf_tracing.h need a complete struct pt_regs; its members are only ever relocated. */
 #include <linux/ptrace.h>
@@ -14,11 +16,6 @@
 #include <bpf/bpf_tracing.h>
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
-
-/* References to the victim's inode that the kernel itself holds at the hook: that of the directory entry, and
- * in do_unlinkat() one more, so that the file is truncated only after the directory's lock is released. */
-#define UNLINK_INODE_REFERENCES 2
-#define OTHER_INODE_REFERENCES 1
 
 #define RENAME_EXCHANGE (1 << 1)
 
@@ -33,7 +30,7 @@ static __always_inline void replace__capture(struct dentry *old, __u64 directory
 	/* Two names of one file: rename() does nothing then (POSIX). */
 	if (!replaced || replaced == moved || flags & RENAME_EXCHANGE)
 		return;
-	attempt__capture(directory, (__u64)victim, OTHER_INODE_REFERENCES);
+	attempt__capture(directory, (__u64)victim, OPERATION_REPLACE);
 }
 
 /*
@@ -67,14 +64,14 @@ int BPF_KPROBE(kprobe__rename_enter, int old_dfd, struct filename *from, int new
 SEC("kprobe")
 int BPF_KPROBE(kprobe__unlink_victim, struct path *directory, struct dentry *victim)
 {
-	attempt__capture((__u64)directory, (__u64)victim, UNLINK_INODE_REFERENCES);
+	attempt__capture((__u64)directory, (__u64)victim, OPERATION_UNLINK);
 	return 0;
 }
 
 SEC("kprobe")
 int BPF_KPROBE(kprobe__rmdir_victim, struct path *directory, struct dentry *victim)
 {
-	attempt__capture((__u64)directory, (__u64)victim, OTHER_INODE_REFERENCES);
+	attempt__capture((__u64)directory, (__u64)victim, OPERATION_RMDIR);
 	return 0;
 }
 
@@ -86,10 +83,38 @@ int BPF_KPROBE(kprobe__rename_victim, struct path *old_directory, struct dentry 
 	return 0;
 }
 
-SEC("kretprobe")
-int BPF_KRETPROBE(kprobe__exit, int result)
+SEC("kprobe")
+int BPF_KPROBE(kprobe__delete, struct dentry *victim)
 {
-	attempt__end(result, 1);
+	success__removed(victim, SCRATCH_KPROBE);
+	return 0;
+}
+
+SEC("kprobe")
+int BPF_KPROBE(kprobe__move, struct dentry *moved, struct dentry *target)
+{
+	success__moved(moved, target, SCRATCH_KPROBE);
+	return 0;
+}
+
+SEC("kretprobe")
+int BPF_KRETPROBE(kretprobe__unlink, int result)
+{
+	attempt__end(result, 1, OPERATION_UNLINK);
+	return 0;
+}
+
+SEC("kretprobe")
+int BPF_KRETPROBE(kretprobe__rmdir, int result)
+{
+	attempt__end(result, 1, OPERATION_RMDIR);
+	return 0;
+}
+
+SEC("kretprobe")
+int BPF_KRETPROBE(kretprobe__rename, int result)
+{
+	attempt__end(result, 1, OPERATION_REPLACE);
 	return 0;
 }
 
@@ -129,7 +154,7 @@ SEC("fentry")
 int fentry__unlink_victim(__u64 *ctx)
 {
 	FENTRY_ARGUMENTS(2);
-	attempt__capture(arguments[0], arguments[1], UNLINK_INODE_REFERENCES);
+	attempt__capture(arguments[0], arguments[1], OPERATION_UNLINK);
 	return 0;
 }
 
@@ -137,7 +162,7 @@ SEC("fentry")
 int fentry__rmdir_victim(__u64 *ctx)
 {
 	FENTRY_ARGUMENTS(2);
-	attempt__capture(arguments[0], arguments[1], OTHER_INODE_REFERENCES);
+	attempt__capture(arguments[0], arguments[1], OPERATION_RMDIR);
 	return 0;
 }
 
@@ -149,40 +174,58 @@ int fentry__rename_victim(__u64 *ctx)
 	return 0;
 }
 
-SEC("fexit")
-int BPF_PROG(fentry__unlink_exit, int dfd, struct filename *name, int result)
+SEC("fentry")
+int fentry__delete(__u64 *ctx)
 {
-	attempt__end(result, 1);
+	FENTRY_ARGUMENTS(1);
+	success__removed((void *)arguments[0], SCRATCH_FENTRY_DELETE);
+	return 0;
+}
+
+SEC("fentry")
+int fentry__move(__u64 *ctx)
+{
+	FENTRY_ARGUMENTS(2);
+	success__moved((void *)arguments[0], (void *)arguments[1], SCRATCH_FENTRY_MOVE);
 	return 0;
 }
 
 SEC("fexit")
-int BPF_PROG(fentry__rmdir_exit, int dfd, struct filename *name, int result)
+int BPF_PROG(fexit__unlink, int dfd, struct filename *name, int result)
 {
-	attempt__end(result, 1);
+	attempt__end(result, 1, OPERATION_UNLINK);
 	return 0;
 }
 
 SEC("fexit")
-int BPF_PROG(fentry__rename_exit, int old_dfd, struct filename *from, int new_dfd, struct filename *to,
-	     unsigned int flags, int result)
+int BPF_PROG(fexit__rmdir, int dfd, struct filename *name, int result)
 {
-	attempt__end(result, 1);
+	attempt__end(result, 1, OPERATION_RMDIR);
+	return 0;
+}
+
+SEC("fexit")
+int BPF_PROG(fexit__rename, int old_dfd, struct filename *from, int new_dfd, struct filename *to, unsigned int flags,
+	     int result)
+{
+	attempt__end(result, 1, OPERATION_REPLACE);
 	return 0;
 }
 
 /*
- * At exit_signals(), early in do_exit(), which some compilers leave out of BTF because it never returns. A thread that
- * ends and still has an attempt left it behind at a return that was missed: it is told now.
+ * At exit_signals(), early in do_exit(), which some compilers leave out of BTF because it never returns. A thread whose
+ * last attempt failed leaves it behind: it makes room, and a failure whose return was missed is told.
  */
 static __always_inline void thread__exit(void)
 {
 	__u64 id = bpf_get_current_pid_tgid();
+	struct in_flight_attempt *attempt = bpf_map_lookup_elem(&attempts, &id);
 
-	if (bpf_map_lookup_elem(&attempts, &id)) {
+	if (!attempt)
+		return;
+	if (attempt->flags & ATTEMPT_FAILURE_WATCHED && attempt->phase != ATTEMPT_TOLD)
 		COUNT(missed_returns);
-		attempt__end(0, 0);
-	}
+	attempt__end(0, 0, attempt->operation);
 }
 
 SEC("kprobe")
@@ -197,118 +240,6 @@ int fentry__thread_exit(__u64 *ctx)
 {
 	thread__exit();
 	return 0;
-}
-
-/* The numbers of the system calls, native and of 32-bit programs (arch/x86/entry/syscalls). */
-enum {
-	NR_rename = 82,
-	NR_rmdir = 84,
-	NR_unlink = 87,
-	NR_unlinkat = 263,
-	NR_renameat = 264,
-	NR_renameat2 = 316,
-	NR_ia32_unlink = 10,
-	NR_ia32_rename = 38,
-	NR_ia32_rmdir = 40,
-	NR_ia32_unlinkat = 301,
-	NR_ia32_renameat = 302,
-	NR_ia32_renameat2 = 353,
-};
-
-#define AT_REMOVEDIR 0x200
-#define TS_COMPAT 0x0002
-
-struct removal_call {
-	__u64 name;
-	__s32 dfd;
-	__s32 operation;
-};
-
-enum {
-	CALL_OTHER = -1,
-	CALL_RENAME = -2,
-};
-
-static __always_inline void removal_call__decode(struct removal_call *call, struct pt_regs___kernel *regs, long nr,
-						 bool compat)
-{
-	__u64 first = compat ? (__u32)regs->bx : regs->di;
-	__u64 second = compat ? (__u32)regs->cx : regs->si;
-	__u64 third = compat ? (__u32)regs->dx : regs->dx;
-
-	call->operation = CALL_OTHER;
-	if (nr == (compat ? NR_ia32_unlinkat : NR_unlinkat)) {
-		call->dfd = first;
-		call->name = second;
-		call->operation = third & AT_REMOVEDIR ? OPERATION_RMDIR : OPERATION_UNLINK;
-		return;
-	}
-	call->dfd = AT_FDCWD;
-	call->name = first;
-	if (nr == (compat ? NR_ia32_unlink : NR_unlink))
-		call->operation = OPERATION_UNLINK;
-	else if (nr == (compat ? NR_ia32_rmdir : NR_rmdir))
-		call->operation = OPERATION_RMDIR;
-	else if (nr == (compat ? NR_ia32_rename : NR_rename) || nr == (compat ? NR_ia32_renameat : NR_renameat) ||
-		 nr == (compat ? NR_ia32_renameat2 : NR_renameat2))
-		call->operation = CALL_RENAME;
-}
-
-/*
- * The tracepoint mode knows only what the system call tells. Everything is read at its exit: the outcome is
- * known, and the page that holds the name is present because the kernel has just read it.
- */
-static __always_inline void removal_call__exit(struct pt_regs___kernel *regs, long nr, long result)
-{
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct removal_call call;
-	/* The CPU's own: the program stays on it, and the kernel does not run it there again before it has ended. */
-	__u32 index = bpf_get_smp_processor_id();
-	__u32 generation, outcome;
-	struct slot *slot;
-	bool self;
-
-	removal_call__decode(&call, regs, nr, KERNEL_READ(task, thread_info.status) & TS_COMPAT);
-	if (call.operation == CALL_RENAME && result == 0)
-		__sync_fetch_and_add(&directory_moves, 1);
-	if (call.operation < 0)
-		return;
-
-	self = bpf_get_current_pid_tgid() >> 32 == settings.self_tgid;
-	if (!self)
-		COUNT(seen);
-	generation = settings.generation;
-	outcome = filter__outcome_bits(call.operation, true, result);
-	if (!(filter__anything(generation) & outcome) && !self) {
-		COUNT(filtered);
-		return;
-	}
-	slot = slot__at(index);
-	if (!slot) {
-		if (!self)
-			COUNT(lost_state_full);
-		return;
-	}
-	__builtin_memset(&slot->record, 0, sizeof(slot->record));
-	slot__read_typed(slot, call.name, true);
-	if (!self && slot__typed_unwanted(index, generation, outcome)) {
-		COUNT(filtered);
-		return;
-	}
-	slot__write_base(index, call.dfd);
-	if (slot__filter_joined(index, generation) & outcome || self) {
-		slot__fill_namespace(slot);
-		slot__fill_caller(slot);
-		slot->record.operation = call.operation;
-		slot->record.generation = generation;
-		slot->record.result = result;
-		slot->record.flags |= DELETION_RESULT_KNOWN;
-		if (self)
-			slot->record.flags |= DELETION_SELF;
-		slot__deliver(index);
-	} else {
-		COUNT(filtered);
-	}
 }
 
 SEC("tp_btf/sys_exit")

@@ -6,27 +6,29 @@
 
 namespace {
 
-/// A kernel function by all of its names, newest last, and the programs that go there in each mode.
+/// A kernel function by all of its names, newest last, and the programs that go there.
 struct Hook {
   std::vector<std::string> functions;
+  HookRole role;
   const char* kprobe;
   const char* fentry;
-  bool at_return;
 };
 
 // do_unlinkat(), do_rmdir() and do_renameat2() became filename_*() in Linux 7.0, with the same arguments.
 const std::vector<Hook>& Hooks() {
   static const std::vector<Hook> hooks = {
-      {{"do_unlinkat", "filename_unlinkat"}, "kprobe__unlink_enter", "fentry__unlink_enter", false},
-      {{"do_rmdir", "filename_rmdir"}, "kprobe__rmdir_enter", "fentry__rmdir_enter", false},
-      {{"do_renameat2", "filename_renameat2"}, "kprobe__rename_enter", "fentry__rename_enter", false},
-      {{"security_path_unlink"}, "kprobe__unlink_victim", "fentry__unlink_victim", false},
-      {{"security_path_rmdir"}, "kprobe__rmdir_victim", "fentry__rmdir_victim", false},
-      {{"security_path_rename"}, "kprobe__rename_victim", "fentry__rename_victim", false},
-      {{"do_unlinkat", "filename_unlinkat"}, "kprobe__exit", "fentry__unlink_exit", true},
-      {{"do_rmdir", "filename_rmdir"}, "kprobe__exit", "fentry__rmdir_exit", true},
-      {{"do_renameat2", "filename_renameat2"}, "kprobe__exit", "fentry__rename_exit", true},
-      {{"exit_signals"}, "kprobe__thread_exit", "fentry__thread_exit", false},
+      {{"do_unlinkat", "filename_unlinkat"}, HookRole::kBefore, "kprobe__unlink_enter", "fentry__unlink_enter"},
+      {{"do_rmdir", "filename_rmdir"}, HookRole::kBefore, "kprobe__rmdir_enter", "fentry__rmdir_enter"},
+      {{"do_renameat2", "filename_renameat2"}, HookRole::kBefore, "kprobe__rename_enter", "fentry__rename_enter"},
+      {{"security_path_unlink"}, HookRole::kBefore, "kprobe__unlink_victim", "fentry__unlink_victim"},
+      {{"security_path_rmdir"}, HookRole::kBefore, "kprobe__rmdir_victim", "fentry__rmdir_victim"},
+      {{"security_path_rename"}, HookRole::kBefore, "kprobe__rename_victim", "fentry__rename_victim"},
+      {{"exit_signals"}, HookRole::kBefore, "kprobe__thread_exit", "fentry__thread_exit"},
+      {{"d_delete"}, HookRole::kSuccess, "kprobe__delete", "fentry__delete"},
+      {{"d_move"}, HookRole::kSuccess, "kprobe__move", "fentry__move"},
+      {{"do_unlinkat", "filename_unlinkat"}, HookRole::kReturn, "kretprobe__unlink", "fexit__unlink"},
+      {{"do_rmdir", "filename_rmdir"}, HookRole::kReturn, "kretprobe__rmdir", "fexit__rmdir"},
+      {{"do_renameat2", "filename_renameat2"}, HookRole::kReturn, "kretprobe__rename", "fexit__rename"},
   };
   return hooks;
 }
@@ -39,18 +41,59 @@ std::string Joined(const std::vector<std::string>& names) {
 
 }  // namespace
 
-AttachPlan PlanAttachment(AttachMode mode, const KernelBtf& btf) {
+const char* KindName(ProgramKind kind) {
+  switch (kind) {
+    case ProgramKind::kKprobe:
+      return "kprobe";
+    case ProgramKind::kKprobeMulti:
+      return "kprobe.multi";
+    case ProgramKind::kKretprobe:
+      return "kretprobe";
+    case ProgramKind::kFentry:
+      return "fentry";
+    case ProgramKind::kFexit:
+      return "fexit";
+    case ProgramKind::kTracepoint:
+      break;
+  }
+  return "tracepoint";
+}
+
+AttachPlan PlanAttachment(AttachMode mode, const KernelBtf& btf, bool with_optional) {
   AttachPlan plan{mode, "", {}};
   if (mode == AttachMode::kTracepoint) {
     plan.symbol = "sys_exit";
-    plan.programs = {{"syscall_exit", "", false}};
+    plan.programs = {{"syscall_exit", "", ProgramKind::kTracepoint, HookRole::kSuccess, false}};
     return plan;
   }
+  const bool kprobes = mode == AttachMode::kKprobe;
+  // Entry-only links of many kprobes (5.18 with CONFIG_FPROBE) need no CAP_SYS_ADMIN where perf events do.
+  const ProgramKind kprobe = btf.HasFunction("register_fprobe_ips") ? ProgramKind::kKprobeMulti : ProgramKind::kKprobe;
   for (const Hook& hook : Hooks()) {
     const std::string function = btf.FirstFunction(hook.functions);
     if (function.empty()) throw ProbeError("find the kernel function " + Joined(hook.functions), ENOENT);
     if (plan.symbol.empty()) plan.symbol = function;
-    plan.programs.push_back({mode == AttachMode::kKprobe ? hook.kprobe : hook.fentry, function, hook.at_return});
+    const auto add = [&](bool by_kprobe, bool optional) {
+      if (optional && !with_optional) return;
+      const bool at_return = hook.role == HookRole::kReturn;
+      const ProgramKind kind = by_kprobe ? (at_return ? ProgramKind::kKretprobe : kprobe)
+                                         : (at_return ? ProgramKind::kFexit : ProgramKind::kFentry);
+      plan.programs.push_back({by_kprobe ? hook.kprobe : hook.fentry, function, kind, hook.role, optional});
+    };
+    switch (hook.role) {
+      case HookRole::kBefore:
+        add(kprobes, false);
+        break;
+      case HookRole::kSuccess:
+        add(kprobes, false);
+        add(!kprobes, true);
+        break;
+      case HookRole::kReturn:
+        // kretprobes track a limited number of calls: a trampoline first.
+        if (kprobes) add(false, true);
+        add(kprobes, false);
+        break;
+    }
   }
   return plan;
 }

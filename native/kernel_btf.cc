@@ -56,7 +56,25 @@ int32_t MemberOffset(const struct btf* btf, int id, const char* name, int* membe
   return -1;
 }
 
+bool TypeHasMember(const struct btf* btf, __u32 id, const std::string& member) {
+  const struct btf_type* type = btf__type_by_id(btf, id);
+  if (type == nullptr || !btf_is_composite(type)) return false;
+  const struct btf_member* members = btf_members(type);
+  for (__u32 i = 0; i < btf_vlen(type); i++) {
+    if (member == btf__name_by_offset(btf, members[i].name_off)) return true;
+    // Only what has no type name: a named type's members are its own.
+    const struct btf_type* inner = btf__type_by_id(btf, members[i].type);
+    if (inner != nullptr && inner->name_off == 0 && TypeHasMember(btf, members[i].type, member)) return true;
+  }
+  return false;
+}
+
 }  // namespace
+
+bool KernelBtf::HasMember(const std::string& structure, const std::string& member) const {
+  const int id = btf__find_by_name_kind(btf_, structure.c_str(), BTF_KIND_STRUCT);
+  return id > 0 && TypeHasMember(btf_, static_cast<__u32>(id), member);
+}
 
 std::optional<KernelBtf::XfsLayout> KernelBtf::FindXfsLayout() const {
   LibbpfMessages messages;

@@ -23,6 +23,9 @@ class KernelBtf {
   /// Whether the helper "bpf_NAME" exists, by its BPF_FUNC_NAME in enum bpf_func_id.
   bool HasHelper(const std::string& name) const;
 
+  /// Whether the struct, or an anonymous one within it, has the member.
+  bool HasMember(const std::string& structure, const std::string& member) const;
+
   /// Where a struct xfs_inode keeps the numbers of its blocks, in bytes from its struct inode on.
   struct XfsLayout {
     int32_t blocks;

@@ -43,6 +43,18 @@ const char* VariantName(ProbeVariant variant) {
   return "plain";
 }
 
+const char* RoleName(HookRole role) {
+  switch (role) {
+    case HookRole::kSuccess:
+      return "success";
+    case HookRole::kReturn:
+      return "return";
+    case HookRole::kBefore:
+      break;
+  }
+  return "before";
+}
+
 }  // namespace
 
 Napi::Function Probe::Define(Napi::Env env) {
@@ -62,6 +74,7 @@ Napi::Function Probe::Define(Napi::Env env) {
                          InstanceMethod("usedBytes", &Probe::UsedBytes),
                          InstanceMethod("readCounters", &Probe::ReadCounters),
                          InstanceMethod("missedRuns", &Probe::MissedRuns),
+                         InstanceMethod("skippedSuccesses", &Probe::SkippedSuccesses),
                          InstanceMethod("sweepAttempts", &Probe::SweepAttempts),
                          InstanceMethod("forgetProcesses", &Probe::ForgetProcesses),
                          InstanceMethod("close", &Probe::Close),
@@ -139,6 +152,17 @@ Napi::Value Probe::Describe(const Napi::CallbackInfo& info) {
     programs[programs.Length()] = program;
   }
   description["programs"] = programs;
+  Napi::Array attached = Napi::Array::New(env);
+  for (const AttachedProgram& one : session.Attached()) {
+    Napi::Object program = Napi::Object::New(env);
+    program["program"] = Napi::String::New(env, one.program);
+    program["function"] = Napi::String::New(env, one.function);
+    program["kind"] = Napi::String::New(env, KindName(one.kind));
+    program["role"] = Napi::String::New(env, RoleName(one.role));
+    attached[attached.Length()] = program;
+  }
+  description["attached"] = attached;
+  description["leftOut"] = Napi::String::New(env, session.left_out());
   return description;
 }
 
@@ -276,11 +300,26 @@ Napi::Value Probe::ReadCounters(const Napi::CallbackInfo& info) {
   set("lostStateFull", counters.lost_state_full);
   set("missedReturns", counters.missed_returns);
   set("processUnsent", counters.process_unsent);
+  set("told", counters.told);
+  set("toldBefore", counters.told_before);
+  set("kprobeRuns", counters.success_runs[SUCCESS_KPROBE]);
+  set("fentryRuns", counters.success_runs[SUCCESS_FENTRY]);
+  set("kprobeUnattributed", counters.unattributed[SUCCESS_KPROBE]);
+  set("fentryUnattributed", counters.unattributed[SUCCESS_FENTRY]);
+  set("kprobePassed", counters.passed[SUCCESS_KPROBE]);
+  set("fentryPassed", counters.passed[SUCCESS_FENTRY]);
+  set("mountUnknown", counters.mount_unknown);
   return object;
 }
 
 Napi::Value Probe::MissedRuns(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(Session(info.Env()).MissedRuns()));
+}
+
+Napi::Value Probe::SkippedSuccesses(const Napi::CallbackInfo& info) {
+  const std::optional<uint64_t> skipped = Session(info.Env()).SkippedSuccesses();
+  if (!skipped.has_value()) return info.Env().Undefined();
+  return Napi::Number::New(info.Env(), static_cast<double>(*skipped));
 }
 
 Napi::Value Probe::SweepAttempts(const Napi::CallbackInfo& info) {

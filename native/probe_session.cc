@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <set>
 
 #include "embedded_objects.h"
@@ -60,6 +61,11 @@ std::vector<ProbeVariant> VariantsFor(const KernelBtf& btf) {
   return variants;
 }
 
+/// The bit of probe_settings.success_kinds.
+__u32 KindBit(const PlannedProgram& planned) {
+  return 1u << (planned.kind == ProgramKind::kFentry ? SUCCESS_FENTRY : SUCCESS_KPROBE);
+}
+
 }  // namespace
 
 ProbeSession::ProbeSession(AttachMode mode, size_t ring_bytes, bool ask_verifier) {
@@ -68,22 +74,16 @@ ProbeSession::ProbeSession(AttachMode mode, size_t ring_bytes, bool ask_verifier
     throw ProbeError("size the ring buffer to " + std::to_string(ring_bytes) + " bytes", EINVAL);
   }
   const KernelBtf btf;
-  plan_ = PlanAttachment(mode, btf);
-  const std::vector<ProbeVariant> variants = VariantsFor(btf);
-  for (auto variant = variants.begin();; ++variant) {
-    try {
-      Load(*variant, ring_bytes, ask_verifier);
-      variant_ = *variant;
-      break;
-    } catch (const ProbeError&) {
-      bpf_object__close(object_);
-      object_ = nullptr;
-      if (variant + 1 == variants.end()) throw;
-    }
-  }
+  counts_kprobe_misses_ = btf.HasMember("bpf_link_info", "missed");
+  counts_trampoline_misses_ = btf.HasMember("bpf_prog_info", "recursion_misses");
+  const int cpus = libbpf_num_possible_cpus();
+  if (cpus < 0) throw ProbeError("count the CPUs", -cpus);
+  cpus_ = static_cast<size_t>(cpus);
+  LoadFirst(mode, btf, ring_bytes, ask_verifier);
   try {
     ring_ = std::make_unique<RingReader>(MapFd("ring"), ring_bytes);
     MapSettings();
+    MapCounters();
     if (const auto xfs = btf.FindXfsLayout()) {
       settings_->xfs_blocks_at = xfs->blocks;
       settings_->xfs_delayed_blocks_at = xfs->delayed_blocks;
@@ -91,17 +91,46 @@ ProbeSession::ProbeSession(AttachMode mode, size_t ring_bytes, bool ask_verifier
     FillFreeSlots();
     FindSelf();
   } catch (...) {
-    if (bss_ != nullptr) munmap(bss_, bss_bytes_);
+    UnmapAll();
     bpf_object__close(object_);
     throw;
   }
+}
+
+void ProbeSession::UnmapAll() {
+  if (bss_ != nullptr) munmap(bss_, bss_bytes_);
+  if (counters_ != nullptr) munmap(const_cast<kernel_counters*>(counters_), counters_bytes_);
+}
+
+void ProbeSession::LoadFirst(AttachMode mode, const KernelBtf& btf, size_t ring_bytes, bool ask_verifier) {
+  std::string refused;
+  std::exception_ptr first;
+  for (const ProbeVariant variant : VariantsFor(btf)) {
+    // A kernel may refuse the kind of program that the others can do without.
+    for (const bool with_optional : {true, false}) {
+      if (!with_optional && mode == AttachMode::kTracepoint) continue;
+      try {
+        plan_ = PlanAttachment(mode, btf, with_optional);
+        Load(variant, ring_bytes, ask_verifier);
+        variant_ = variant;
+        if (!with_optional) left_out_ = refused;
+        return;
+      } catch (const ProbeError& error) {
+        bpf_object__close(object_);
+        object_ = nullptr;
+        if (with_optional) refused = error.what();
+        if (first == nullptr || !with_optional || mode == AttachMode::kTracepoint) first = std::current_exception();
+      }
+    }
+  }
+  std::rethrow_exception(first);
 }
 
 ProbeSession::~ProbeSession() {
   Detach();
   backlog_.reset();
   ring_.reset();
-  munmap(bss_, bss_bytes_);
+  UnmapAll();
   bpf_object__close(object_);
 }
 
@@ -135,9 +164,12 @@ void ProbeSession::Load(ProbeVariant variant, size_t ring_bytes, bool ask_verifi
   std::set<std::string> wanted = {kFindSelf};
   for (const PlannedProgram& planned : plan_.programs) {
     wanted.insert(planned.program);
-    if (plan_.mode == AttachMode::kFentry && !planned.function.empty()) {
-      const int error = bpf_program__set_attach_target(Program(planned.program), 0, planned.function.c_str());
+    struct bpf_program* program = Program(planned.program);
+    if (planned.kind == ProgramKind::kFentry || planned.kind == ProgramKind::kFexit) {
+      const int error = bpf_program__set_attach_target(program, 0, planned.function.c_str());
       if (error != 0) throw ProbeError("target " + planned.function, -error, messages.text());
+    } else if (planned.kind == ProgramKind::kKprobeMulti) {
+      bpf_program__set_expected_attach_type(program, BPF_TRACE_KPROBE_MULTI);
     }
   }
   struct bpf_program* program;
@@ -152,13 +184,11 @@ void ProbeSession::Load(ProbeVariant variant, size_t ring_bytes, bool ask_verifi
     }
   }
   SizeMap("ring", static_cast<__u32>(ring_bytes));
-  if (plan_.mode == AttachMode::kTracepoint) {
-    // The first ones belong to the CPUs; of the others each CPU may take one more.
-    const int cpus = libbpf_num_possible_cpus();
-    if (cpus < 0) throw ProbeError("count the CPUs", -cpus, messages.text());
-    SizeMap("slots", 2 * static_cast<__u32>(cpus));
-    SizeMap("free_slots", static_cast<__u32>(cpus));
-  }
+  const __u32 scratch_slots = MapEntries("slots") - MapEntries("free_slots");
+  // System calls that fail are told at once, as those that succeed are.
+  failure_slots_ = plan_.mode == AttachMode::kTracepoint ? 0 : MapEntries("free_slots");
+  SizeMap("slots", scratch_slots * static_cast<__u32>(cpus_) + failure_slots_);
+  SizeMap("counters", static_cast<__u32>(cpus_));
   const SignalsHeld held;
   const int error = bpf_object__load(object_);
   if (error != 0) throw ProbeError("load the BPF programs", -error, messages.text());
@@ -190,6 +220,18 @@ void ProbeSession::MapSettings() {
   throw ProbeError("find the probe's settings", ENOENT);
 }
 
+void ProbeSession::MapCounters() {
+  const auto page = static_cast<size_t>(getpagesize());
+  counters_bytes_ = (cpus_ * sizeof(kernel_counters) + page - 1) / page * page;
+  void* counters = mmap(nullptr, counters_bytes_, PROT_READ, MAP_SHARED, MapFd("counters"), 0);
+  if (counters == MAP_FAILED) throw ProbeError("map the probe's counters", errno);
+  counters_ = static_cast<const volatile kernel_counters*>(counters);
+}
+
+__u32 ProbeSession::MapEntries(const char* name) const {
+  return bpf_map__max_entries(bpf_object__find_map_by_name(object_, name));
+}
+
 void ProbeSession::SizeMap(const char* name, __u32 entries) {
   const int error = bpf_map__set_max_entries(bpf_object__find_map_by_name(object_, name), entries);
   if (error != 0) throw ProbeError(std::string("size the map ") + name, -error);
@@ -197,10 +239,9 @@ void ProbeSession::SizeMap(const char* name, __u32 entries) {
 
 void ProbeSession::FillFreeSlots() {
   const int fd = MapFd("free_slots");
-  const __u32 all = bpf_map__max_entries(bpf_object__find_map_by_name(object_, "slots"));
-  const __u32 free = bpf_map__max_entries(bpf_object__find_map_by_name(object_, "free_slots"));
+  const __u32 all = MapEntries("slots");
   // The last one pushed is used first.
-  for (__u32 slot = all; slot-- > all - free;) {
+  for (__u32 slot = all; slot-- > all - failure_slots_;) {
     if (bpf_map_update_elem(fd, nullptr, &slot, 0) != 0) throw ProbeError("fill the free slots", errno);
   }
 }
@@ -211,31 +252,105 @@ void ProbeSession::FindSelf() {
   (void)bpf_prog_test_run_opts(bpf_program__fd(Program(kFindSelf)), &options);
 }
 
-void ProbeSession::Attach() {
-  LibbpfMessages messages;
-  // Returns before entries: a call that was entered unseen leaves nothing behind at its return, but one that was
-  // only seen to be entered would look like a missed return.
-  for (auto it = plan_.programs.rbegin(); it != plan_.programs.rend(); ++it) {
-    const PlannedProgram& planned = *it;
-    struct bpf_program* program = Program(planned.program);
-    struct bpf_link* link = plan_.mode == AttachMode::kKprobe && !planned.function.empty()
-                                ? bpf_program__attach_kprobe(program, planned.at_return, planned.function.c_str())
-                                : bpf_program__attach(program);
-    if (link == nullptr) {
-      const int error = errno;
-      Detach();
-      throw ProbeError(std::string("attach ") + planned.program +
-                           (planned.function.empty() ? "" : " to " + planned.function),
-                       error, messages.text());
+struct bpf_link* ProbeSession::TryAttach(const PlannedProgram& planned) {
+  struct bpf_program* program = Program(planned.program);
+  const char* function = planned.function.c_str();
+  switch (planned.kind) {
+    case ProgramKind::kKprobeMulti: {
+      LIBBPF_OPTS(bpf_kprobe_multi_opts, options, .syms = &function, .cnt = 1);
+      return bpf_program__attach_kprobe_multi_opts(program, nullptr, &options);
     }
-    links_.push_back(link);
+    case ProgramKind::kKprobe:
+      return bpf_program__attach_kprobe(program, false, function);
+    case ProgramKind::kKretprobe:
+      return bpf_program__attach_kprobe(program, true, function);
+    default:
+      return bpf_program__attach(program);
   }
 }
 
+void ProbeSession::AttachProgram(const PlannedProgram& planned) {
+  LibbpfMessages messages;
+  struct bpf_link* link = TryAttach(planned);
+  if (link != nullptr) {
+    links_.push_back({planned, link});
+    return;
+  }
+  const ProbeError error(std::string("attach ") + planned.program +
+                             (planned.function.empty() ? "" : " to " + planned.function),
+                         errno, messages.text());
+  if (!planned.optional) throw error;
+  if (left_out_.empty()) left_out_ = error.what();
+}
+
+void ProbeSession::AttachReturns() {
+  try {
+    for (const PlannedProgram& planned : plan_.programs) {
+      if (planned.role != HookRole::kReturn) continue;
+      const auto same = [&](const Link& link) {
+        return link.planned.role == HookRole::kReturn && link.planned.function == planned.function;
+      };
+      if (std::none_of(links_.begin(), links_.end(), same)) AttachProgram(planned);
+    }
+  } catch (...) {
+    DetachRole(HookRole::kReturn);
+    throw;
+  }
+}
+
+bool ProbeSession::ReturnsAttached() const {
+  return std::any_of(links_.begin(), links_.end(),
+                     [](const Link& link) { return link.planned.role == HookRole::kReturn; });
+}
+
+void ProbeSession::Attach() {
+  try {
+    // Returns first: a failure that was only seen to be entered would look like a missed return.
+    if (settings_->failure_operations[settings_->generation % FILTER_GENERATIONS] != 0) AttachReturns();
+    for (const PlannedProgram& planned : plan_.programs) {
+      if (planned.role == HookRole::kBefore) AttachProgram(planned);
+    }
+    // Success hooks last: what they find no beginning of is told without its mount. Each program has to know whether
+    // another one runs beside it; meanwhile one that does not run yet is taken for one that was left out.
+    for (const PlannedProgram& planned : plan_.programs) {
+      if (planned.role == HookRole::kSuccess) settings_->success_kinds = settings_->success_kinds | KindBit(planned);
+    }
+    for (const PlannedProgram& planned : plan_.programs) {
+      if (planned.role == HookRole::kSuccess) AttachProgram(planned);
+    }
+    __u32 kinds = 0;
+    for (const Link& link : links_) {
+      if (link.planned.role == HookRole::kSuccess) kinds |= KindBit(link.planned);
+    }
+    settings_->success_kinds = kinds;
+  } catch (...) {
+    Detach();
+    throw;
+  }
+  attached_ = true;
+}
+
+void ProbeSession::DetachRole(HookRole role) {
+  const auto gone =
+      std::stable_partition(links_.begin(), links_.end(), [&](const Link& link) { return link.planned.role != role; });
+  for (auto it = gone; it != links_.end(); ++it) bpf_link__destroy(it->link);
+  links_.erase(gone, links_.end());
+}
+
 void ProbeSession::Detach() {
-  // Entries first: a call that is in flight still has its return seen.
-  for (auto it = links_.rbegin(); it != links_.rend(); ++it) bpf_link__destroy(*it);
-  links_.clear();
+  attached_ = false;
+  // Success hooks first: without the entry of its call a deletion would be told without its mount.
+  DetachRole(HookRole::kSuccess);
+  DetachRole(HookRole::kBefore);
+  DetachRole(HookRole::kReturn);
+}
+
+std::vector<AttachedProgram> ProbeSession::Attached() const {
+  std::vector<AttachedProgram> programs;
+  for (const auto& [planned, link] : links_) {
+    programs.push_back({planned.program, planned.function, planned.kind, planned.role});
+  }
+  return programs;
 }
 
 std::vector<LoadedProgram> ProbeSession::Programs() const {
@@ -261,7 +376,9 @@ size_t ProbeSession::SweepAttempts() {
   const int free_slots = MapFd("free_slots");
   std::vector<uint64_t> gone;
   uint64_t id = 0;
-  for (bool first = true; bpf_map_get_next_key(fd, first ? nullptr : &id, &id) == 0; first = false) {
+  // A key that vanishes meanwhile starts the walk again: twice as many steps as there is room for must do.
+  const __u32 most = 2 * MapEntries("attempts");
+  for (__u32 step = 0; step < most && bpf_map_get_next_key(fd, step == 0 ? nullptr : &id, &id) == 0; step++) {
     const auto tgid = static_cast<pid_t>(id >> 32), tid = static_cast<pid_t>(id & 0xffffffff);
     if (syscall(SYS_tgkill, tgid, tid, 0) != 0 && errno == ESRCH) gone.push_back(id);
   }
@@ -269,10 +386,9 @@ size_t ProbeSession::SweepAttempts() {
   for (const uint64_t thread : gone) {
     in_flight_attempt attempt;
     if (bpf_map_lookup_elem(fd, &thread, &attempt) != 0 || bpf_map_delete_elem(fd, &thread) != 0) continue;
-    if (attempt.slot != NO_SLOT) bpf_map_update_elem(free_slots, nullptr, &attempt.slot, 0);
-    // Renames count only once they have a victim; attempts that were lost or dropped before are accounted for.
-    const bool counted = attempt.operation != OPERATION_REPLACE || attempt.state != ATTEMPT_BEGUN;
-    if (counted && !attempt.self && attempt.state != ATTEMPT_LOST) swept++;
+    if (attempt.slot == NO_SLOT) continue;
+    bpf_map_update_elem(free_slots, nullptr, &attempt.slot, 0);
+    swept++;
   }
   return swept;
 }
@@ -311,56 +427,75 @@ uint32_t ProbeSession::SetFilter(const Filter& filter) {
   close(prefixes);
   close(places);
   if (error != 0) throw ProbeError("fill the filter", error);
+  // Before the first failure is wanted, and until after the last one was.
+  const bool wants_failures = filter.failure_operations != 0;
+  if (attached_ && wants_failures && !ReturnsAttached()) AttachReturns();
 
   settings_->success_operations[at] = filter.success_operations;
   settings_->failure_operations[at] = filter.failure_operations;
   settings_->mounts_known[at] = filter.mounts_known ? 1 : 0;
   __atomic_store_n(&settings_->generation, generation, __ATOMIC_SEQ_CST);
+  // A trampoline's program cannot be attached again everywhere (before 5.13): in fentry mode it stays, and finds
+  // nothing.
+  if (!wants_failures && plan_.mode == AttachMode::kKprobe) DetachRole(HookRole::kReturn);
   return generation;
 }
 
 kernel_counters ProbeSession::ReadCounters() const {
-  const int cpus = libbpf_num_possible_cpus();
-  if (cpus < 0) throw ProbeError("count the CPUs", -cpus);
-  std::vector<kernel_counters> each(static_cast<size_t>(cpus));
-  const __u32 key = 0;
-  if (bpf_map_lookup_elem(MapFd("counters"), &key, each.data()) != 0) throw ProbeError("read the counters", errno);
+  constexpr size_t kWords = sizeof(kernel_counters) / sizeof(__u64);
   kernel_counters sum = {};
-  for (const kernel_counters& one : each) {
-    sum.seen += one.seen;
-    sum.filtered += one.filtered;
-    sum.submitted += one.submitted;
-    sum.lost_ring_full += one.lost_ring_full;
-    sum.lost_state_full += one.lost_state_full;
-    sum.missed_returns += one.missed_returns;
-    sum.process_unsent += one.process_unsent;
+  auto* total = reinterpret_cast<__u64*>(&sum);
+  for (size_t cpu = 0; cpu < cpus_; cpu++) {
+    const auto* words = reinterpret_cast<const volatile __u64*>(counters_ + cpu);
+    for (size_t i = 0; i < kWords; i++) total[i] += words[i];
   }
   return sum;
 }
 
+uint64_t ProbeSession::MissedOf(const Link& link) const {
+  uint64_t missed = 0;
+  struct bpf_prog_info program = {};
+  __u32 length = sizeof program;
+  if (bpf_obj_get_info_by_fd(bpf_program__fd(Program(link.planned.program)), &program, &length) == 0)
+    missed += program.recursion_misses;
+  // struct bpf_link_info of Linux 6.7 in its first bytes; the headers that are compiled against may be older.
+  constexpr size_t kTypeAt = 0, kPerfTypeAt = 16, kPerfMissedAt = 48, kMultiMissedAt = 32, kInfoBytes = 64;
+  constexpr uint32_t kLinkPerfEvent = 7, kLinkKprobeMulti = 8, kPerfKprobe = 3, kPerfKretprobe = 4;
+  alignas(8) unsigned char info[kInfoBytes] = {};
+  length = sizeof info;
+  if (bpf_obj_get_info_by_fd(bpf_link__fd(link.link), info, &length) != 0) return missed;
+  uint32_t type, perf_type;
+  memcpy(&type, info + kTypeAt, sizeof type);
+  memcpy(&perf_type, info + kPerfTypeAt, sizeof perf_type);
+  uint64_t value = 0;
+  if (type == kLinkPerfEvent && (perf_type == kPerfKprobe || perf_type == kPerfKretprobe))
+    memcpy(&value, info + kPerfMissedAt, sizeof value);
+  else if (type == kLinkKprobeMulti)
+    memcpy(&value, info + kMultiMissedAt, sizeof value);
+  return missed + value;
+}
+
 uint64_t ProbeSession::MissedRuns() const {
   uint64_t missed = 0;
-  struct bpf_program* program;
-  bpf_object__for_each_program(program, object_) {
-    if (!bpf_program__autoload(program)) continue;
-    struct bpf_prog_info info = {};
-    __u32 length = sizeof info;
-    if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &length) == 0) missed += info.recursion_misses;
-  }
-  // struct bpf_link_info of Linux 6.7 in its first bytes; the headers that are compiled against may be older.
-  constexpr size_t kTypeAt = 0, kPerfTypeAt = 16, kMissedAt = 48, kInfoBytes = 64;
-  constexpr uint32_t kLinkPerfEvent = 7, kPerfKprobe = 3, kPerfKretprobe = 4;
-  for (struct bpf_link* link : links_) {
-    alignas(8) unsigned char info[kInfoBytes] = {};
-    __u32 length = sizeof info;
-    if (bpf_obj_get_info_by_fd(bpf_link__fd(link), info, &length) != 0) continue;
-    uint32_t type, perf_type;
-    memcpy(&type, info + kTypeAt, sizeof type);
-    memcpy(&perf_type, info + kPerfTypeAt, sizeof perf_type);
-    if (type != kLinkPerfEvent || (perf_type != kPerfKprobe && perf_type != kPerfKretprobe)) continue;
-    uint64_t value;
-    memcpy(&value, info + kMissedAt, sizeof value);
-    missed += value;
-  }
+  for (const Link& link : links_) missed += MissedOf(link);
   return missed;
+}
+
+std::optional<uint64_t> ProbeSession::SkippedSuccesses() const {
+  // By function, the least that any of its programs missed.
+  std::map<std::string, uint64_t> least;
+  std::set<std::string> functions;
+  for (const Link& link : links_) {
+    if (link.planned.role != HookRole::kSuccess) continue;
+    functions.insert(link.planned.function);
+    const bool trampoline = link.planned.kind == ProgramKind::kFentry || link.planned.kind == ProgramKind::kTracepoint;
+    if (!(trampoline ? counts_trampoline_misses_ : counts_kprobe_misses_)) continue;
+    const uint64_t missed = MissedOf(link);
+    const auto [it, added] = least.emplace(link.planned.function, missed);
+    if (!added) it->second = std::min(it->second, missed);
+  }
+  if (least.size() < functions.size()) return std::nullopt;
+  uint64_t skipped = 0;
+  for (const auto& [function, missed] : least) skipped += missed;
+  return skipped;
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,14 @@ struct LoadedProgram {
   uint32_t verified_instructions;
 };
 
+/// A program that runs, for reports.
+struct AttachedProgram {
+  std::string program;
+  std::string function;
+  ProgramKind kind;
+  HookRole role;
+};
+
 /// Owns the BPF object, its links and the ring. Every step throws ProbeError; what was built is taken down by
 /// the destructor, in any state. Knows nothing of JavaScript.
 class ProbeSession {
@@ -54,7 +63,8 @@ class ProbeSession {
   ProbeSession(const ProbeSession&) = delete;
   ProbeSession& operator=(const ProbeSession&) = delete;
 
-  /// Attaches all programs; from now on records arrive.
+  /// Attaches the programs, those for failures only when the filter in force wants failures; from now on records
+  /// arrive.
   void Attach();
   /// Detaches all programs; what is in the ring stays readable.
   void Detach();
@@ -68,9 +78,12 @@ class ProbeSession {
   Backlog& OpenBacklog(size_t bytes);
   volatile probe_settings& settings() { return *settings_; }
   std::vector<LoadedProgram> Programs() const;
+  std::vector<AttachedProgram> Attached() const;
+  /// Why programs were left out that others can do without; empty when none was.
+  const std::string& left_out() const { return left_out_; }
 
   /// Makes `filter` the one in force, at once and as a whole. Returns its generation, which every record carries
-  /// that was judged by it.
+  /// that was judged by it. Attaches and detaches the programs for failures.
   uint32_t SetFilter(const Filter& filter);
   /// Removes what threads left behind that are gone without their end having been seen; returns how many attempts
   /// were accounted for nowhere else.
@@ -79,12 +92,31 @@ class ProbeSession {
   kernel_counters ReadCounters() const;
   /// Runs of programs that the kernel left out: recursion (5.12) and missed probes (6.7).
   uint64_t MissedRuns() const;
+  /// How many deletions can have been missed because the kernel left out every program at their success hook; too high
+  /// rather than too low. nullopt: this kernel does not count it.
+  std::optional<uint64_t> SkippedSuccesses() const;
 
  private:
+  struct Link {
+    PlannedProgram planned;
+    struct bpf_link* link;
+  };
+  /// Runs that the kernel left out of one link.
+  uint64_t MissedOf(const Link& link) const;
+  struct bpf_link* TryAttach(const PlannedProgram& planned);
+  void AttachProgram(const PlannedProgram& planned);
+  void AttachReturns();
+  void DetachRole(HookRole role);
+  bool ReturnsAttached() const;
+
   struct bpf_program* Program(const char* name) const;
   int MapFd(const char* name) const;
+  void LoadFirst(AttachMode mode, const KernelBtf& btf, size_t ring_bytes, bool ask_verifier);
+  void UnmapAll();
+  __u32 MapEntries(const char* name) const;
   void Load(ProbeVariant variant, size_t ring_bytes, bool ask_verifier);
   void MapSettings();
+  void MapCounters();
   void SizeMap(const char* name, __u32 entries);
   void FillFreeSlots();
   void FindSelf();
@@ -92,7 +124,12 @@ class ProbeSession {
   AttachPlan plan_;
   ProbeVariant variant_ = ProbeVariant::kPlain;
   struct bpf_object* object_ = nullptr;
-  std::vector<struct bpf_link*> links_;
+  std::vector<Link> links_;
+  bool attached_ = false;
+  std::string left_out_;
+  /// Whether the kernel counts what it leaves out of kprobes (6.7) and of trampolines (5.12).
+  bool counts_kprobe_misses_ = false;
+  bool counts_trampoline_misses_ = false;
   /// What the verifier said of each program, by name; empty unless it was asked.
   std::map<std::string, std::vector<char>> verifier_logs_;
   std::unique_ptr<RingReader> ring_;
@@ -100,4 +137,8 @@ class ProbeSession {
   void* bss_ = nullptr;
   size_t bss_bytes_ = 0;
   volatile probe_settings* settings_ = nullptr;
+  const volatile kernel_counters* counters_ = nullptr;
+  size_t counters_bytes_ = 0;
+  size_t cpus_ = 0;
+  __u32 failure_slots_ = 0;
 };

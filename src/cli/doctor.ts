@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { ATTACH_MODES, type AttachMode } from '../model/config.js';
 import { loadBinding, type NativeBinding } from '../probe/native-probe.js';
-import { openProbe, ProbeUnavailableError } from '../probe/open-probe.js';
+import { openProbe, ProbeUnavailableError, probeInfoOf } from '../probe/open-probe.js';
 import type { DoctorOptions } from './dispatch.js';
 import { EXIT } from './exit-codes.js';
 import type { CommandIo } from './io.js';
@@ -50,9 +50,14 @@ function tryMode(
 ): { mode: AttachMode; finding: Finding; lacksPrivilege: boolean } {
   const check = `attach ${mode}`;
   try {
-    const { probe, description } = openProbe(binding, mode, TRIAL_RING_BYTES);
+    const opened = openProbe(binding, mode, TRIAL_RING_BYTES);
+    const { probe } = opened;
+    const { symbol, kind, success } = probeInfoOf(opened);
+    const countsSkips = probe.skippedSuccesses() !== undefined;
     probe.close();
-    return { mode, finding: { check, state: 'ok', message: `works, on ${description.symbol}` }, lacksPrivilege: false };
+    const uncounted = countsSkips ? '' : '; this kernel does not count the hooks that it leaves out';
+    const message = `works, on ${symbol} by ${kind}, tells deletions by ${success}${uncounted}`;
+    return { mode, finding: { check, state: 'ok', message }, lacksPrivilege: false };
   } catch (error) {
     if (!(error instanceof ProbeUnavailableError)) throw error;
     const { reason, hint } = error.refusals[0]!;
@@ -109,7 +114,7 @@ function perfEventParanoid(): Finding | undefined {
   return {
     check,
     state: 'warn',
-    message: `${value}: kprobes need CAP_SYS_ADMIN, not only CAP_PERFMON`,
+    message: `${value}: kprobes need CAP_SYS_ADMIN, not only CAP_PERFMON, where the kernel has no kprobe.multi`,
     fix: 'sysctl kernel.perf_event_paranoid=2, or install the kprobe drop-in of the service',
   };
 }

@@ -117,7 +117,11 @@ function registerPipelineMetrics(registry: Registry, sources: MetricsSources): v
       },
     });
 
-  counter('rmwatch_events_seen_total', 'Deletion attempts seen at the first hook.', (counts) => counts.seen);
+  counter(
+    'rmwatch_events_seen_total',
+    'Deletions, and failed attempts where a watch wants failures.',
+    (counts) => counts.seen,
+  );
   new Counter({
     name: 'rmwatch_events_filtered_total',
     help: 'Deletion attempts that no watch wanted, by the stage that decided it.',
@@ -147,6 +151,11 @@ function registerPipelineMetrics(registry: Registry, sources: MetricsSources): v
     (counts) => counts.delivered,
   );
   counter('rmwatch_probe_missed_total', 'Hook runs that the kernel reports as missed.', (counts) => counts.probeMissed);
+  counter(
+    'rmwatch_unattributed_deletions_total',
+    'Deletions that no watched call led to, as by the servers in the kernel; they are not told.',
+    (counts) => counts.unattributed,
+  );
   new PublishedDelay(registry, sources.delay);
   gauge(
     'rmwatch_ring_buffer_bytes',
@@ -164,12 +173,12 @@ function registerStateMetrics(registry: Registry, sources: MetricsSources): void
   new Gauge({
     name: 'rmwatch_probe_info',
     help: 'How the kernel is hooked; always 1, absent while nothing is attached.',
-    labelNames: ['attach', 'symbol'],
+    labelNames: ['attach', 'symbol', 'kind', 'success'],
     registers: [registry],
     collect() {
       this.reset();
       const probe = sources.probe();
-      if (probe) this.set({ attach: probe.attach, symbol: probe.symbol }, 1);
+      if (probe) this.set({ ...probe }, 1);
     },
   });
   const { version, nodeVersion, libbpfVersion } = sources.build;

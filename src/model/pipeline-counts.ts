@@ -1,7 +1,7 @@
 import type { AttachMode, Operation } from './config.js';
 
 /** Reasons of `rmwatch_events_lost_total`, in the order of `PipelineCounts.lost`. */
-export const LOSS_REASONS = ['ring_full', 'state_full', 'decode', 'output'] as const;
+export const LOSS_REASONS = ['ring_full', 'state_full', 'probe_skipped', 'decode', 'output'] as const;
 export type LossReason = (typeof LOSS_REASONS)[number];
 
 /** What the counters of the whole way of the data say at one moment; read when a scrape asks for it. */
@@ -12,6 +12,8 @@ export interface PipelineCounts {
   readonly lost: Readonly<Record<LossReason, number>>;
   readonly delivered: number;
   readonly probeMissed: number;
+  /** Deletions that no call led to that is watched. */
+  readonly unattributed: number;
   /** Room for records that wait for the daemon, in the ring and in the memory that it is emptied into. */
   readonly capacityBytes: number;
   readonly waitingBytes: number;
@@ -22,6 +24,10 @@ export interface ProbeInfo {
   readonly attach: AttachMode;
   /** The hooked kernel function, or `sys_exit`. */
   readonly symbol: string;
+  /** What carries the first hook: kprobe, kprobe.multi, fentry or tracepoint. */
+  readonly kind: string;
+  /** What carries the hooks that tell deletions; several are joined by "+". */
+  readonly success: string;
 }
 
 /** Counters of one watch, kept in plain cells by the matcher and published at scrape. */

@@ -17,7 +17,8 @@ export class Ledger {
   /** The kernel's counters when the probe was closed. */
   private last: KernelCounters | undefined;
   private lastMissed = 0;
-  /** Attempts whose end the kernel left out. */
+  private lastSkipped = 0;
+  /** Failed attempts whose end the kernel left out. */
   private abandoned = 0;
 
   constructor(sources: LedgerSources) {
@@ -27,21 +28,26 @@ export class Ledger {
   counts(): PipelineCounts {
     const { pipeline, writer, capacityBytes } = this.sources;
     const kernel = this.kernelCounters();
+    const probeMissed = this.missed();
     const lost: Record<LossReason, number> = {
       ring_full: kernel.lostRingFull,
       state_full: kernel.lostStateFull + this.abandoned,
+      probe_skipped: this.lastSkipped,
       decode: pipeline.undecodable,
       output: writer.lostLines,
     };
     return {
-      seen: kernel.seen,
+      // What the programs did not run for they could not count.
+      seen: kernel.seen + this.abandoned + this.lastSkipped,
       filteredInKernel: kernel.filtered,
       filteredInDaemon: pipeline.filtered,
       lost,
       // A line that waits for a slow reader may still be lost, and what is counted once cannot be taken back. So it counts when
       // the kernel has taken it; until then the ledger is short by what is queued.
       delivered: pipeline.unlogged + writer.writtenLines,
-      probeMissed: this.missed(),
+      probeMissed,
+      // Programs of both kinds stand at the same hooks.
+      unattributed: Math.max(kernel.kprobeUnattributed, kernel.fentryUnattributed),
       capacityBytes: capacityBytes(),
       waitingBytes: this.waitingBytes(),
     };
@@ -65,7 +71,11 @@ export class Ledger {
 
   /** Never falls: what the kernel counts at a hook it forgets when the hook is taken away, before which this is to be called. */
   missed(): number {
-    if (this.last === undefined) this.lastMissed = Math.max(this.lastMissed, this.sources.probe.missedRuns());
+    if (this.last === undefined) {
+      const { probe } = this.sources;
+      this.lastMissed = Math.max(this.lastMissed, probe.missedRuns());
+      this.lastSkipped = Math.max(this.lastSkipped, probe.skippedSuccesses() ?? 0);
+    }
     return this.lastMissed;
   }
 

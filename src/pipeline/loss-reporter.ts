@@ -3,7 +3,7 @@ import { LOSS_REASONS } from '../model/pipeline-counts.js';
 
 type Losses = Readonly<Record<LossReason, number>>;
 
-const NONE: Losses = { ring_full: 0, state_full: 0, decode: 0, output: 0 };
+const NONE: Losses = { ring_full: 0, state_full: 0, probe_skipped: 0, decode: 0, output: 0 };
 
 /** Tells in the log, at the latest a second after it happened, how many events were lost and why. */
 export class LossReporter {

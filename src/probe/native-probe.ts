@@ -54,6 +54,11 @@ export interface NativeProbe {
   readCounters(): KernelCounters;
   /** Hook runs that the kernel left out, as far as it tells. */
   missedRuns(): number;
+  /**
+   * Deletions that can have been missed because the kernel left out every program at their success hook: rather too many
+   * than too few. undefined: the kernel does not count it.
+   */
+  skippedSuccesses(): number | undefined;
   /** Removes attempts of threads that ended unseen; returns how many are accounted for nowhere else. */
   sweepAttempts(): number;
   /** Makes the kernel describe every process anew at its next deletion. */
@@ -81,6 +86,19 @@ export interface ProbeDescription {
     /** Simulated by the verifier; 0 when the kernel does not say (before 5.16) and was not asked. */
     readonly verifiedInstructions: number;
   }[];
+  /** What runs now; nothing before `attach`. */
+  readonly attached: readonly AttachedProgram[];
+  /** Why programs were left out that others can do without; empty when none was. */
+  readonly leftOut: string;
+}
+
+export interface AttachedProgram {
+  readonly program: string;
+  /** The kernel function; empty for a tracepoint. */
+  readonly function: string;
+  readonly kind: 'kprobe' | 'kprobe.multi' | 'kretprobe' | 'fentry' | 'fexit' | 'tracepoint';
+  /** When it runs: before the name is removed, when it has been, or when the call returns. */
+  readonly role: 'before' | 'success' | 'return';
 }
 
 export interface NativeFilter {
@@ -95,6 +113,7 @@ export interface NativeFilter {
 }
 
 export interface KernelCounters {
+  /** Deletions, and failed attempts of operations whose failures are watched. */
   readonly seen: number;
   readonly filtered: number;
   /** Deletion records in the ring, the daemon's own included. */
@@ -103,6 +122,20 @@ export interface KernelCounters {
   readonly lostStateFull: number;
   readonly missedReturns: number;
   readonly processUnsent: number;
+  /**
+   * Runs of the programs at success hooks, by kind, and what became of them: `told` and `toldBefore` by the other kind's,
+   * `unattributed` to any call that is watched, or `passed` as no deletion.
+   */
+  readonly kprobeRuns: number;
+  readonly fentryRuns: number;
+  readonly told: number;
+  readonly toldBefore: number;
+  readonly kprobeUnattributed: number;
+  readonly fentryUnattributed: number;
+  readonly kprobePassed: number;
+  readonly fentryPassed: number;
+  /** Of those told the ones whose mount is not known, because a hook before was left out. */
+  readonly mountUnknown: number;
 }
 
 /** What the addon throws. */

@@ -1,5 +1,12 @@
 import { ATTACH_MODES, type AttachMode } from '../model/config.js';
-import { isNativeError, type NativeBinding, type NativeProbe, type ProbeDescription } from './native-probe.js';
+import type { ProbeInfo } from '../model/pipeline-counts.js';
+import {
+  type AttachedProgram,
+  isNativeError,
+  type NativeBinding,
+  type NativeProbe,
+  type ProbeDescription,
+} from './native-probe.js';
 
 /** A probe that can be attached, and why those before it could not. */
 export interface OpenedProbe {
@@ -59,6 +66,20 @@ export function openProbe(
     }
   }
   throw new ProbeUnavailableError(refusals, lacksPrivilege(refusals));
+}
+
+/** How the kernel is hooked, for reports. */
+export function probeInfoOf({ mode, description }: Pick<OpenedProbe, 'mode' | 'description'>): ProbeInfo {
+  const kindsOf = (role: AttachedProgram['role']) => [
+    ...new Set(description.attached.filter((one) => one.role === role).map(({ kind }) => kind)),
+  ];
+  const success = kindsOf('success');
+  return {
+    attach: mode,
+    symbol: description.symbol,
+    kind: (kindsOf('before')[0] ?? success[0] ?? mode) as string,
+    success: success.join('+'),
+  };
 }
 
 function refusalOf(mode: AttachMode, error: unknown): Refusal {

@@ -16,7 +16,7 @@ import { Pipeline } from '../pipeline/pipeline.js';
 import { RingDrain } from '../pipeline/ring-drain.js';
 import { handleWaiting, writeWaiting } from '../pipeline/shutdown.js';
 import type { NativeBinding, NativeProbe } from '../probe/native-probe.js';
-import { type OpenedProbe, openProbe } from '../probe/open-probe.js';
+import { type OpenedProbe, openProbe, probeInfoOf } from '../probe/open-probe.js';
 import { redactor } from '../text/redact.js';
 import { type EventOutput, openEventOutput } from './event-output.js';
 import { SelfTest, type SelfTestResult } from './self-test.js';
@@ -99,7 +99,13 @@ export class Daemon {
       diagnostics.info({ mode, reason, ...(hint && { hint }) }, 'attach mode not usable');
       diagnostics.debug({ mode, details }, 'what libbpf said');
     }
-    diagnostics.info({ attach: opened.mode, symbol: opened.description.symbol }, 'probe attached');
+    diagnostics.info(probeInfoOf(opened), 'probe attached');
+    if (opened.description.leftOut !== '') {
+      diagnostics.info({ reason: opened.description.leftOut }, 'hooks carry one program instead of two');
+    }
+    if (attach === 'auto' && opened.mode === 'tracepoint') {
+      diagnostics.warn('only system calls can be hooked: no replaced files, no io_uring and no file details are told');
+    }
     if (opened.description.hostMountNamespace === 0) {
       diagnostics.warn("cannot tell this host's mount namespace: every process counts as the host's");
     }
@@ -256,7 +262,7 @@ export class Daemon {
     return createMetrics({
       watches: () => this.watches.counters.counts(),
       pipeline: () => this.ledger!.counts(),
-      probe: () => this.opened && { attach: this.opened.mode, symbol: this.opened.description.symbol },
+      probe: () => this.opened && probeInfoOf(this.opened),
       selfTest: () => this.lastSelfTest?.passed ?? { unlink: false, rmdir: false, replace: false },
       reload: () => this.reloadState,
       delay: this.delay,

@@ -22,7 +22,7 @@ const DETAILS = ['type', 'inode', 'device', 'uid', 'gid', 'mode', 'size', 'mtime
  * @property {{case: string, call?: string, requested?: string, field: string, expected: unknown, actual: unknown}[]} mismatches
  * @property {object[]} unexpected events that no attempt explains
  * @property {object[]} missing attempts without an event
- * @property {number} missedReturns events without an outcome, which kprobe mode is allowed (see `missedReturns` below)
+ * @property {number} missedReturns events without an outcome (see `missedReturns` below)
  * @property {{case: string, reason: string}[]} skips
  * @property {{case: string, reason: string}[]} problems of the workload itself
  * @property {boolean} ok nothing of the above is wrong, and the workload ran to its end
@@ -39,7 +39,7 @@ const DETAILS = ['type', 'inode', 'device', 'uid', 'gid', 'mode', 'size', 'mtime
  * @param {Record<string, string>} [run.users] names of user ids, for user.name
  * @param {boolean} [run.hostNamespace] the workload ran in the host's mount namespace
  * @param {boolean} [run.missedReturns] events may lack their outcome, and what follows from it: the kernel can miss the
- * return of a call under load, in kprobe mode by design. How many did is for the caller to judge.
+ * return of a failed call under load. How many did is for the caller to judge.
  * @param {number} [run.clockSlackMs] how far a timestamp may lie outside of the call
  * @returns {Comparison}
  */
@@ -54,7 +54,7 @@ export function compareRun({ expected, events, mode, ...given }) {
     watched: '/',
     processArgs: true,
     clockSlackMs: 20,
-    missedReturns: mode === 'kprobe',
+    missedReturns: false,
     hostNamespace: start !== undefined && start.mount_namespace === start.host_mount_namespace,
     ...given,
   };

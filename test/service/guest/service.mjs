@@ -56,7 +56,7 @@ await check('READY only after the first self-test', async (expect) => {
   expect('not ready', run('curl', '-s', 'http://127.0.0.1:29293/-/ready').stdout, /^self-test/);
   runOk('install', '-d', '-o', 'rmwatch', '-g', 'rmwatch', '/run/rmwatch/later');
   await poll('the unit is active', () => unit().ActiveState === 'active');
-  expect('status', unit().StatusText, /^watching: 1 watches, fentry on do_unlinkat$/);
+  expect('status', unit().StatusText, /^watching: 1 watches, kprobe on do_unlinkat$/);
   expect(
     'ready',
     run('curl', '-s', '-o', '/dev/null', '-w', '%{http_code}', 'http://127.0.0.1:29293/-/ready').stdout,

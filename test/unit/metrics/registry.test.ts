@@ -25,7 +25,8 @@ beforeEach(() => {
     seen: 0,
     filteredInKernel: 0,
     filteredInDaemon: 0,
-    lost: { ring_full: 0, state_full: 0, decode: 0, output: 0 },
+    unattributed: 0,
+    lost: { ring_full: 0, state_full: 0, probe_skipped: 0, decode: 0, output: 0 },
     delivered: 0,
     probeMissed: 0,
     capacityBytes: 16 * 1024 * 1024,
@@ -66,6 +67,7 @@ describe('metrics text', () => {
       '# TYPE rmwatch_events_lost_total counter',
       '# TYPE rmwatch_events_delivered_total counter',
       '# TYPE rmwatch_probe_missed_total counter',
+      '# TYPE rmwatch_unattributed_deletions_total counter',
       '# TYPE rmwatch_event_delay_seconds histogram',
       '# TYPE rmwatch_ring_buffer_bytes gauge',
       '# TYPE rmwatch_ring_buffer_used_bytes gauge',
@@ -92,10 +94,12 @@ describe('metrics text', () => {
       'rmwatch_events_filtered_total{stage="daemon"} 0',
       'rmwatch_events_lost_total{reason="ring_full"} 0',
       'rmwatch_events_lost_total{reason="state_full"} 0',
+      'rmwatch_events_lost_total{reason="probe_skipped"} 0',
       'rmwatch_events_lost_total{reason="decode"} 0',
       'rmwatch_events_lost_total{reason="output"} 0',
       'rmwatch_events_delivered_total 0',
       'rmwatch_probe_missed_total 0',
+      'rmwatch_unattributed_deletions_total 0',
       'rmwatch_ring_buffer_bytes 16777216',
       'rmwatch_ring_buffer_used_bytes 0',
       'rmwatch_build_info{version="1.2.3",node_version="v20.0.0",libbpf_version="1.5.0"} 1',
@@ -108,8 +112,20 @@ describe('metrics text', () => {
   });
 
   it('repeats the same numbers at a second scrape', async () => {
-    pipeline = { ...pipeline, seen: 7, filteredInKernel: 3, filteredInDaemon: 2, delivered: 1, probeMissed: 9 };
-    pipeline = { ...pipeline, lost: { ring_full: 1, state_full: 2, decode: 3, output: 4 }, waitingBytes: 512 };
+    pipeline = {
+      ...pipeline,
+      seen: 7,
+      filteredInKernel: 3,
+      filteredInDaemon: 2,
+      delivered: 1,
+      probeMissed: 9,
+      unattributed: 8,
+    };
+    pipeline = {
+      ...pipeline,
+      lost: { ring_full: 1, state_full: 2, probe_skipped: 5, decode: 3, output: 4 },
+      waitingBytes: 512,
+    };
     const app = cells.configure([{ name: 'app', failures: true }])[0]!;
     app.deletions.unlink = 4;
     app.failures.rmdir = 5;
@@ -124,10 +140,12 @@ describe('metrics text', () => {
     expect(first).toContain('rmwatch_events_filtered_total{stage="daemon"} 2');
     expect(first).toContain('rmwatch_events_lost_total{reason="ring_full"} 1');
     expect(first).toContain('rmwatch_events_lost_total{reason="state_full"} 2');
+    expect(first).toContain('rmwatch_events_lost_total{reason="probe_skipped"} 5');
     expect(first).toContain('rmwatch_events_lost_total{reason="decode"} 3');
     expect(first).toContain('rmwatch_events_lost_total{reason="output"} 4');
     expect(first).toContain('rmwatch_events_delivered_total 1');
     expect(first).toContain('rmwatch_probe_missed_total 9');
+    expect(first).toContain('rmwatch_unattributed_deletions_total 8');
     expect(first).toContain('rmwatch_ring_buffer_used_bytes 512');
   });
 
@@ -140,13 +158,13 @@ describe('metrics text', () => {
 
   it('tells the attached probe only while there is one', async () => {
     expect(await seriesOf('rmwatch_probe_info')).toEqual([]);
-    probe = { attach: 'kprobe', symbol: 'do_unlinkat' };
+    probe = { attach: 'kprobe', symbol: 'do_unlinkat', kind: 'kprobe.multi', success: 'kprobe.multi+fentry' };
     expect(await seriesOf('rmwatch_probe_info')).toEqual([
-      'rmwatch_probe_info{attach="kprobe",symbol="do_unlinkat"} 1',
+      'rmwatch_probe_info{attach="kprobe",symbol="do_unlinkat",kind="kprobe.multi",success="kprobe.multi+fentry"} 1',
     ]);
-    probe = { attach: 'fentry', symbol: 'do_unlinkat' };
+    probe = { attach: 'fentry', symbol: 'do_unlinkat', kind: 'fentry', success: 'fentry' };
     expect(await seriesOf('rmwatch_probe_info')).toEqual([
-      'rmwatch_probe_info{attach="fentry",symbol="do_unlinkat"} 1',
+      'rmwatch_probe_info{attach="fentry",symbol="do_unlinkat",kind="fentry",success="fentry"} 1',
     ]);
   });
 
@@ -192,7 +210,7 @@ describe('metrics text', () => {
     missing ? `passes promtool check metrics (${missing})` : 'passes promtool check metrics',
     async () => {
       if ('missing' in promtool) throw new Error(promtool.missing);
-      probe = { attach: 'kprobe', symbol: 'do_unlinkat' };
+      probe = { attach: 'kprobe', symbol: 'do_unlinkat', kind: 'kprobe.multi', success: 'kprobe.multi+fentry' };
       delay.observe(0.003);
       expect(lintMetrics(promtool.path, await metrics.text())).toBe('');
       // The check itself must be able to fail.

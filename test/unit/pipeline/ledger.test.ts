@@ -5,11 +5,12 @@ import type { Pipeline } from '../../../src/pipeline/pipeline.js';
 import type { NativeProbe } from '../../../src/probe/native-probe.js';
 
 const KERNEL = { seen: 100, filtered: 10, submitted: 85, lostRingFull: 4, lostStateFull: 1, missedReturns: 0 };
+const UNATTRIBUTED = { kprobeUnattributed: 3, fentryUnattributed: 4 };
 
 /** A ledger of parts whose counters the test sets. */
 function bench() {
-  const kernel = { ...KERNEL, processUnsent: 0 };
-  const state = { missed: 3, used: 512, swept: 2, closed: false };
+  const kernel = { ...KERNEL, ...UNATTRIBUTED, processUnsent: 0 };
+  const state = { missed: 3, skipped: 6, used: 512, swept: 2, closed: false };
   const pipeline = { filtered: 5, undecodable: 1, unlogged: 7, deletions: 80 };
   const writer = { lostLines: 2, writtenLines: 60 };
   const open = <T>(value: T): T => {
@@ -19,6 +20,7 @@ function bench() {
   const probe = {
     readCounters: () => open({ ...kernel }),
     missedRuns: () => open(state.missed),
+    skippedSuccesses: () => open(state.skipped),
     usedBytes: () => open(state.used),
     sweepAttempts: () => open(state.swept),
   };
@@ -36,12 +38,13 @@ it('has what was counted at each step', () => {
   ledger.sweep();
   ledger.sweep();
   expect(ledger.counts()).toEqual({
-    seen: 100,
+    seen: 100 + 2 + 2 + 6,
     filteredInKernel: 10,
     filteredInDaemon: 5,
-    lost: { ring_full: 4, state_full: 1 + 2 + 2, decode: 1, output: 2 },
+    lost: { ring_full: 4, state_full: 1 + 2 + 2, probe_skipped: 6, decode: 1, output: 2 },
     delivered: 67,
     probeMissed: 3,
+    unattributed: 4,
     capacityBytes: 4096,
     waitingBytes: 512,
   });
@@ -51,7 +54,8 @@ it('does not forget what the kernel forgets with a hook', () => {
   const { ledger, state } = bench();
   expect(ledger.missed()).toBe(3);
   state.missed = 0;
-  expect([ledger.missed(), ledger.counts().probeMissed]).toEqual([3, 3]);
+  state.skipped = 0;
+  expect([ledger.missed(), ledger.counts().probeMissed, ledger.counts().lost.probe_skipped]).toEqual([3, 3, 6]);
 });
 
 it('goes on without its probe, and with the lines that are still written', () => {
@@ -59,7 +63,7 @@ it('goes on without its probe, and with the lines that are still written', () =>
   ledger.close();
   state.closed = true;
   writer.writtenLines = 65;
-  expect(ledger.counts()).toMatchObject({ seen: 100, delivered: 72, probeMissed: 3, waitingBytes: 0 });
+  expect(ledger.counts()).toMatchObject({ seen: 106, delivered: 72, probeMissed: 3, waitingBytes: 0 });
   expect(ledger.mark()()).toBe(true);
 });
 

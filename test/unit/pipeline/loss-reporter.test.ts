@@ -3,7 +3,7 @@ import { prettyLine } from '../../../src/event/pretty-line.js';
 import { LossReporter } from '../../../src/pipeline/loss-reporter.js';
 import { validateEventLine } from '../../support/event-schema.js';
 
-const NOTHING = { ring_full: 0, state_full: 0, decode: 0, output: 0 };
+const NOTHING = { ring_full: 0, state_full: 0, probe_skipped: 0, decode: 0, output: 0 };
 
 function bench() {
   const losses = { ...NOTHING };

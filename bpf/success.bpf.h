@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * The moment of success. vfs_unlink() and vfs_rmdir() call d_delete() when the filesystem has removed the name, a
+ * rename ends in d_move(); the directory is locked, and the victim's inode still attached. All that is told of a
+ * deletion is put together here and sent, so nothing waits for the call to return.
+ *
+ * Where the kernel allows it, a success hook carries a program on a kprobe and one on a trampoline: the kernel leaves
+ * the first out while a bpf(2) call about a map is preempted on its CPU, and the second while the same program is. The
+ * first that runs tells the deletion, the second finds it told.
+ */
+#ifndef RMWATCH_SUCCESS_BPF_H
+#define RMWATCH_SUCCESS_BPF_H
+
+#include "attempt.bpf.h"
+#include "counters.bpf.h"
+#include "deletion.bpf.h"
+#include "maps.bpf.h"
+#include "system_call.bpf.h"
+
+enum success_hook {
+	/* d_delete() of the victim */
+	SUCCESS_REMOVED = 0,
+	/* d_move() to the victim's place */
+	SUCCESS_REPLACED = 1,
+	/* d_move() of the victim, which NFS keeps under another name as long as a client has it open */
+	SUCCESS_RENAMED_AWAY = 2,
+};
+
+/* References to the victim that the kernel's own call holds at each hook. */
+enum {
+	REMOVED_DENTRY_REFERENCES = 1,
+	/* That of the directory entry, one of do_unlinkat() and one of d_delete_notify(). */
+	REMOVED_INODE_REFERENCES = 3,
+	REPLACED_DENTRY_REFERENCES = 2,
+	REPLACED_INODE_REFERENCES = 1,
+};
+
+#define PF_KTHREAD 0x00200000
+#define DCACHE_NFSFS_RENAMED 0x1000
+
+/* include/uapi/linux/magic.h; fs/ocfs2 */
+#define NFS_SUPER_MAGIC 0x6969
+#define FUSE_SUPER_MAGIC 0x65735546
+#define CEPH_SUPER_MAGIC 0x00c36400
+#define OCFS2_SUPER_MAGIC 0x7461636f
+
+/* Filesystems that call d_delete() for names that were removed elsewhere. */
+static __always_inline bool filesystem__forgets(__u64 magic)
+{
+	return magic == NFS_SUPER_MAGIC || magic == FUSE_SUPER_MAGIC || magic == CEPH_SUPER_MAGIC ||
+	       magic == OCFS2_SUPER_MAGIC;
+}
+
+/* The kernel's own thread that keeps /dev: kdevtmpfs. */
+static __always_inline bool task__keeps_devices(struct task_struct *task)
+{
+	__u64 comm[2] = {};
+
+	BPF_CORE_READ_INTO(&comm, task, comm);
+	return KERNEL_READ(task, flags) & PF_KTHREAD && comm[0] == 0x66706d747665646bull;
+}
+
+/* Whether the current task is in a call that removes or renames. */
+static __always_inline bool task__is_removing(struct task_struct *task, __u32 *nr)
+{
+	__u32 flags = KERNEL_READ(task, flags);
+
+	*nr = 0;
+	if (flags & PF_IO_WORKER)
+		return true;
+	if (flags & PF_KTHREAD)
+		return false;
+	*nr = task__system_call(task);
+	return system_call__removes(*nr, KERNEL_READ(task, thread_info.status) & TS_COMPAT);
+}
+
+/*
+ * Puts together what is told of the deletion of the struct dentry `victim`, whose attempt the slot holds. Tells whether
+ * it is wanted.
+ */
+GLOBAL_FUNCTION int success__describe(__u32 index, __u64 victim, int hook)
+{
+	struct dentry *dentry = (void *)victim;
+	struct inode *inode = KERNEL_READ(dentry, d_inode);
+	struct slot *slot = slot__at(index);
+	bool self = task__is_daemon();
+	__u32 elsewhere, wanted;
+
+	if (!slot)
+		return 0;
+	COUNT(told);
+	if (!self)
+		COUNT(seen);
+	if (!slot->attempt.mount)
+		COUNT(mount_unknown);
+	__builtin_memset(&slot->record, 0, sizeof(slot->record));
+	slot->record.operation = slot->attempt.operation;
+	slot->record.generation = settings.generation;
+	slot->record.device = KERNEL_READ(inode, i_sb, s_dev);
+	slot->record.flags = DELETION_RESULT_KNOWN | (self ? DELETION_SELF : 0);
+	slot__fill_namespace(slot);
+	slot__write_victim_path(index, victim);
+	wanted = slot__filter_victim(slot, &elsewhere) | elsewhere;
+	if (!(wanted & filter__outcome_bits(slot->record.operation, true, 0)) && !self) {
+		COUNT(filtered);
+		return 0;
+	}
+	slot__fill_caller(slot);
+	slot__fill_file(slot, inode);
+	slot__fill_release(slot, inode, dentry,
+			   hook == SUCCESS_REPLACED ? REPLACED_DENTRY_REFERENCES : REMOVED_DENTRY_REFERENCES,
+			   hook == SUCCESS_REPLACED ? REPLACED_INODE_REFERENCES : REMOVED_INODE_REFERENCES);
+	slot__read_filename(slot, slot->attempt.filename);
+	if (slot__needs_fs_root(slot, elsewhere))
+		slot__write_fs_root(index);
+	return 1;
+}
+
+/*
+ * A deletion whose victim hook was left out, or found no room: of its call at most the entry was seen, which holds the
+ * typed name. False: it is not for this program to tell.
+ */
+static __always_inline bool success__adopt(struct slot *slot, struct in_flight_attempt *attempt, __u64 victim,
+					   struct inode *inode, __u32 kind, int hook)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	bool directory = (KERNEL_READ(inode, i_mode) & S_IFMT) == S_IFDIR;
+	__u32 operation = hook == SUCCESS_REPLACED ? OPERATION_REPLACE : directory ? OPERATION_RMDIR : OPERATION_UNLINK;
+	bool told;
+
+	__builtin_memset(&slot->attempt, 0, sizeof(slot->attempt));
+	if (attempt) {
+		slot__give_back(attempt->slot);
+		if (attempt->phase == ATTEMPT_BEGUN && attempt->operation == operation)
+			slot->attempt.filename = attempt->filename;
+	}
+	slot->attempt.slot = NO_SLOT;
+	slot->attempt.operation = operation;
+	slot->attempt.phase = ATTEMPT_TOLD;
+	slot->attempt.told_by = kind;
+	slot->attempt.dentry = victim;
+	slot->attempt.inode = (__u64)inode;
+	told = !bpf_map_update_elem(&attempts, &id, &slot->attempt, BPF_ANY);
+	/* What it was before is not known. */
+	slot->attempt.inode = 0;
+	/* Without room the other program would not find it told. */
+	return told || kind == SUCCESS_KPROBE || !(settings.success_kinds >> SUCCESS_KPROBE & 1);
+}
+
+/*
+ * A program at a success hook runs, with scratch space at `place`; the struct dentry `victim` has an inode. Decides
+ * whether this is the deletion of a call that is watched, and still to be told: then the slot holds its attempt.
+ */
+GLOBAL_FUNCTION int success__look(__u64 victim, int place, int hook)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	__u32 kind = place == SCRATCH_KPROBE ? SUCCESS_KPROBE : SUCCESS_FENTRY;
+	struct in_flight_attempt *attempt = bpf_map_lookup_elem(&attempts, &id);
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct dentry *dentry = (void *)victim;
+	struct inode *inode = KERNEL_READ(dentry, d_inode);
+	__u32 index = scratch__index(place), nr;
+	struct slot *slot = slot__at(index);
+	__u64 magic;
+
+	if (!slot || !inode)
+		return 0;
+	COUNT(success_runs[kind]);
+	magic = KERNEL_READ(inode, i_sb, s_magic);
+	if (attempt && attempt->phase != ATTEMPT_BEGUN && attempt->dentry == victim && attempt->inode == (__u64)inode) {
+		if (attempt->phase == ATTEMPT_CAPTURED) {
+			/* Calls that failed come here too, when the server no longer knows the name. */
+			if (magic == NFS_SUPER_MAGIC && hook == SUCCESS_REMOVED &&
+			    KERNEL_READ(inode, i_nlink) >= attempt->link_count) {
+				COUNT(passed[kind]);
+				return 0;
+			}
+			slot->attempt = *attempt;
+			slot__give_back(attempt->slot);
+			if (settings.success_kinds == 1u << kind) {
+				bpf_map_delete_elem(&attempts, &id);
+			} else {
+				attempt->slot = NO_SLOT;
+				attempt->phase = ATTEMPT_TOLD;
+				attempt->told_by = kind;
+			}
+			return 1;
+		}
+		/* Told by this very program: the memory of what was removed then is used again. */
+		if (attempt->told_by != kind) {
+			COUNT(told_before);
+			bpf_map_delete_elem(&attempts, &id);
+			return 0;
+		}
+	}
+	if (hook == SUCCESS_RENAMED_AWAY ||
+	    (attempt && attempt->phase == ATTEMPT_CAPTURED && attempt->flags & ATTEMPT_STACKED)) {
+		COUNT(passed[kind]);
+		return 0;
+	}
+	if (task__is_removing(task, &nr)) {
+		/* In another call's name: a cache on disk that makes room. */
+		if (magic == NFS_SUPER_MAGIC || (attempt && attempt->phase == ATTEMPT_CAPTURED)) {
+			COUNT(unattributed[kind]);
+			return 0;
+		}
+		if (success__adopt(slot, attempt, victim, inode, kind, hook))
+			return 1;
+		COUNT(passed[kind]);
+		return 0;
+	}
+	if (filesystem__forgets(magic) || system_call__mounts(nr) || task__keeps_devices(task))
+		COUNT(passed[kind]);
+	else
+		COUNT(unattributed[kind]);
+	return 0;
+}
+
+/* One after the other, not one within the other: the stack of a program is small. */
+static __always_inline void success__reached(__u64 victim, enum scratch_place place, enum success_hook hook)
+{
+	__u32 index = scratch__index(place);
+
+	if (success__look(victim, place, hook) && success__describe(index, victim, hook))
+		slot__deliver(index, index + 1);
+}
+
+static __always_inline void success__removed(struct dentry *dentry, enum scratch_place place)
+{
+	if (KERNEL_READ(dentry, d_inode))
+		success__reached((__u64)dentry, place, SUCCESS_REMOVED);
+}
+
+static __always_inline void success__moved(struct dentry *moved, struct dentry *target, enum scratch_place place)
+{
+	if (KERNEL_READ(target, d_inode))
+		success__reached((__u64)target, place, SUCCESS_REPLACED);
+	else if (KERNEL_READ(moved, d_flags) & DCACHE_NFSFS_RENAMED)
+		success__reached((__u64)moved, place, SUCCESS_RENAMED_AWAY);
+}
+
+#endif

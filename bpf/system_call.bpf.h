@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/* Which system call a task is in, and what it asks for; x86-64. */
+#ifndef RMWATCH_SYSTEM_CALL_BPF_H
+#define RMWATCH_SYSTEM_CALL_BPF_H
+
+#include "kernel_types.bpf.h"
+#include "record.h"
+
+#include "kernel_read.bpf.h"
+#include <bpf/bpf_helpers.h>
+
+#define AT_FDCWD (-100)
+
+/* The numbers of the system calls, native and of 32-bit programs (arch/x86/entry/syscalls). */
+enum {
+	NR_rename = 82,
+	NR_rmdir = 84,
+	NR_unlink = 87,
+	NR_mount = 165,
+	NR_unlinkat = 263,
+	NR_renameat = 264,
+	NR_renameat2 = 316,
+	NR_fsconfig = 431,
+	NR_ia32_unlink = 10,
+	NR_ia32_mount = 21,
+	NR_ia32_rename = 38,
+	NR_ia32_rmdir = 40,
+	NR_ia32_unlinkat = 301,
+	NR_ia32_renameat = 302,
+	NR_ia32_renameat2 = 353,
+};
+
+#define AT_REMOVEDIR 0x200
+#define TS_COMPAT 0x0002
+
+struct removal_call {
+	__u64 name;
+	__s32 dfd;
+	__s32 operation;
+};
+
+enum {
+	CALL_OTHER = -1,
+	CALL_RENAME = -2,
+};
+
+static __always_inline void removal_call__decode(struct removal_call *call, struct pt_regs___kernel *regs, long nr,
+						 bool compat)
+{
+	__u64 first = compat ? (__u32)regs->bx : regs->di;
+	__u64 second = compat ? (__u32)regs->cx : regs->si;
+	__u64 third = compat ? (__u32)regs->dx : regs->dx;
+
+	call->operation = CALL_OTHER;
+	if (nr == (compat ? NR_ia32_unlinkat : NR_unlinkat)) {
+		call->dfd = first;
+		call->name = second;
+		call->operation = third & AT_REMOVEDIR ? OPERATION_RMDIR : OPERATION_UNLINK;
+		return;
+	}
+	call->dfd = AT_FDCWD;
+	call->name = first;
+	if (nr == (compat ? NR_ia32_unlink : NR_unlink))
+		call->operation = OPERATION_UNLINK;
+	else if (nr == (compat ? NR_ia32_rmdir : NR_rmdir))
+		call->operation = OPERATION_RMDIR;
+	else if (nr == (compat ? NR_ia32_rename : NR_rename) || nr == (compat ? NR_ia32_renameat : NR_renameat) ||
+		 nr == (compat ? NR_ia32_renameat2 : NR_renameat2))
+		call->operation = CALL_RENAME;
+}
+
+static __always_inline bool system_call__removes(long nr, bool compat)
+{
+	if (compat)
+		return nr == NR_ia32_unlink || nr == NR_ia32_unlinkat || nr == NR_ia32_rmdir || nr == NR_ia32_rename ||
+		       nr == NR_ia32_renameat || nr == NR_ia32_renameat2;
+	return nr == NR_unlink || nr == NR_unlinkat || nr == NR_rmdir || nr == NR_rename || nr == NR_renameat ||
+	       nr == NR_renameat2;
+}
+
+/* overlayfs removes what it tried out, when it is mounted. */
+static __always_inline bool system_call__mounts(long nr)
+{
+	return nr == NR_mount || nr == NR_ia32_mount || nr == NR_fsconfig;
+}
+
+/* The number of the system call that the current task is in; it must not be a thread of the kernel. */
+static __always_inline long task__system_call(struct task_struct *task)
+{
+#ifdef RMWATCH_BPF_LOOP
+	struct pt_regs___kernel *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+#else
+	/* Before 5.15: the registers lie at the end of the stack, which has four pages. */
+	struct pt_regs___kernel *regs =
+		KERNEL_READ(task, stack) + 4 * 4096 - bpf_core_type_size(struct pt_regs___kernel);
+#endif
+	return BPF_CORE_READ(regs, orig_ax);
+}
+
+#endif
