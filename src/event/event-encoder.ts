@@ -14,6 +14,7 @@ import { Timestamps } from '../text/timestamps.js';
 import type { Outcome } from '../watch/watch-filter.js';
 import type { LineBuffer } from './line-buffer.js';
 import { LineFrame, type UserText } from './line-frame.js';
+import { cutToLimit, LINE_BYTES_MAX } from './line-limit.js';
 
 const S_IFMT = 0o170000;
 const S_IFDIR = 0o040000;
@@ -110,7 +111,7 @@ export class EventEncoder {
     return linkCount === 1 ? record.allocatedBytes : undefined;
   }
 
-  /** Writes one line to `out`, without its end. */
+  /** Writes one line to `out`, without its end; with it, the line has at most LINE_BYTES_MAX bytes. */
   write(out: LineBuffer, record: RecordView, context: EventContext): void {
     const { path, outcome } = context;
     const frame = this.frame(record, context);
@@ -131,6 +132,8 @@ export class EventEncoder {
     if (context.hostPlace !== undefined) writeHostPath(out, context.hostPlace);
     writeLinks(out, record, outcome);
     out.part(frame.tail);
+    // The newline counts.
+    if (out.position >= LINE_BYTES_MAX) out.change(cutToLimit);
   }
 
   /** The line that has all arguments of a process, see ProcessInfo.wholeArgs. */

@@ -133,13 +133,16 @@ export class LineBuffer {
     this.digits(value, 9);
   }
 
+  /** Puts what `form` makes of this line so far in its place. */
+  change(form: (line: string) => string): void {
+    const line = this.bytes.toString('utf8', this.lineStart, this.length);
+    this.length = this.lineStart;
+    this.text(form(line));
+  }
+
   /** Ends the line; it counts from here on. */
   endLine(): void {
-    if (this.form !== undefined) {
-      const line = this.bytes.toString('utf8', this.lineStart, this.length);
-      this.length = this.lineStart;
-      this.text(this.form(line));
-    }
+    if (this.form !== undefined) this.change(this.form);
     this.reserve(1);
     this.bytes[this.length++] = NEWLINE;
     this.lineStart = this.length;

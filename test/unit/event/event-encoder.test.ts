@@ -8,6 +8,7 @@ import { OPERATIONS } from '../../../src/model/config.js';
 import {
   DELETION_ALLOCATION_KNOWN,
   DELETION_FS_ROOT,
+  DELETION_HAS_TYPED,
   DELETION_HAS_VICTIM,
   DELETION_IO_URING,
   DELETION_OPEN_KNOWN,
@@ -18,6 +19,7 @@ import {
   PROCESS_HAS_ARGS,
   PROCESS_TEXT_CGROUP,
   PROCESS_TEXT_COMPLETE,
+  PROCESS_TEXT_DIRECTORY,
   PROCESS_TEXT_EXECUTABLE,
 } from '../../../src/probe/record-view.js';
 import { beginsAsDeletion } from '../../../src/search/line-scanner.js';
@@ -378,10 +380,11 @@ it(`carries any bytes, seed ${SEED}`, () => {
   const paths = new PathResolver();
   const processes = new ProcessTable({ args: WHOLE_ARGS, bootId: undefined, forgetInKernel: () => {} });
 
+  // Short enough that nothing is cut.
   for (let round = 0; round < 300; round++) {
     const below = Array.from({ length: random(20) + 1 }, () => `/${bytes(255)}`).join('');
-    const path = `/${bytes(20)}${below}`.slice(0, 8000);
-    const typed = bytes(4095, false);
+    const path = `/${bytes(20)}${below}`.slice(0, 1000);
+    const typed = bytes(1000, false);
     const comm = bytes(15);
     const args = Array.from({ length: random(5) }, () => bytes(100, false));
     const executable = `/${bytes(255)}/${bytes(255)}`;
@@ -431,4 +434,79 @@ it(`carries any bytes, seed ${SEED}`, () => {
       expect(prettyLine(JSON.parse(written), { color: false }), label).not.toMatch(/\p{Cc}/u);
     }
   }
+});
+
+describe('a line that would be too long', () => {
+  const LIMIT = 48_000;
+  const CONTROL = '\x01';
+
+  /** As the kernel finds them at worst: everything as long as it takes it, and of bytes that need six in JSON. */
+  function longest(path: string, rules = ['app-data']): { line: string; event: ReturnType<typeof parsed> } {
+    const table = new ProcessTable({ args: WHOLE_ARGS, bootId: undefined, forgetInKernel: () => {} });
+    const long = `/${CONTROL.repeat(4094)}`;
+    const id = 1 << 22;
+    for (const which of [PROCESS_TEXT_EXECUTABLE, PROCESS_TEXT_CGROUP, PROCESS_TEXT_DIRECTORY]) {
+      const members = { process_id: id, which, flags: PROCESS_TEXT_COMPLETE };
+      table.addText(viewOf(processTextRecord(members, long)));
+    }
+    const process = processRecord({ process_id: id, flags: PROCESS_HAS_ARGS }, ['rm', '\xff'.repeat(4000)]);
+    table.add(viewOf(process), BOOT_OFFSET);
+    const members = { ...FILE, flags: FOUND | DELETION_HAS_TYPED, process_id: id };
+    const record = viewOf(deletionRecord(members, { path, typed: long.slice(1), comm: CONTROL.repeat(15) }));
+    const line = writtenLine(new EventEncoder(OPTIONS), record, {
+      path: new PathResolver().resolve(record, undefined),
+      hostPlace: { directory: long, name: 'a', cut: false },
+      outcome: 'success',
+      process: table.get(id),
+      ruleJson: JSON.stringify(rules),
+      sequence: 17,
+      bootOffset: BOOT_OFFSET,
+    });
+    expect(Buffer.byteLength(`${line}\n`)).toBeLessThanOrEqual(LIMIT);
+    return { line, event: parsed(line) };
+  }
+
+  it('keeps the whole path, and says what was cut', () => {
+    const path = `/${Array.from({ length: 15 }, () => CONTROL.repeat(255)).join('/')}`;
+    const { event } = longest(path);
+    expect(event.file.path).toBe(path);
+    expect(event.file.name).toBe(CONTROL.repeat(255));
+    expect(event.rmwatch.path_complete).toBe(true);
+    expect(event.rmwatch.cut).toContain('message');
+    expect(event.rmwatch.cut).toContain('process.command_line');
+    expect(event.message).toMatch(/^unlink \u2026\x01+ by \x01+\[4242\] \(root\)$/);
+    for (const field of event.rmwatch.cut.filter((name: string) => name !== 'message')) {
+      const [section, key] = field.split('.');
+      expect(event[section][key], field).toBeUndefined();
+    }
+  });
+
+  it('leaves out no more than it must', () => {
+    const { line, event } = longest('/srv/short');
+    expect(event.file).toMatchObject({ path: '/srv/short', name: 'short' });
+    // What was left out last would not have fitted.
+    expect(Buffer.byteLength(line)).toBeGreaterThan(LIMIT - 4096 * 6);
+  });
+
+  it('cuts the path last, at its beginning, and then it is not complete', () => {
+    // A typed name behind the directory that it starts from, as in tracepoint mode.
+    const path = `/${CONTROL.repeat(8100)}/${Buffer.from('\u{1f5d1}end').toString('latin1')}`;
+    const { event } = longest(path);
+    expect(event.rmwatch.cut.at(-1)).toBe('file.path');
+    expect(event.rmwatch.path_complete).toBe(false);
+    expect(event.file.path).toMatch(/^\x01+\/\u{1f5d1}end$/u);
+    expect(event.file.path.length).toBeGreaterThan(7_000);
+  });
+
+  it('shortens the list of very many watches', () => {
+    const rules = Array.from({ length: 10_000 }, (_, index) => `watch-${index}`);
+    const { event } = longest('/srv/short', rules);
+    expect(event.rule.name.length).toBeGreaterThan(100);
+    expect(event.rule.name).toEqual(rules.slice(0, event.rule.name.length));
+    expect(event.rmwatch.cut[0]).toBe('rule.name');
+  });
+
+  it('is as it was while it is short enough', () => {
+    expect(lineOf({ texts: { path: `/${'a'.repeat(4000)}` } }).rmwatch.cut).toBeUndefined();
+  });
 });
