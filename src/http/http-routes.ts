@@ -1,4 +1,5 @@
 import type { Metrics } from '../metrics/registry.js';
+import { SharedText } from './shared-text.js';
 
 /** Whether the daemon does its work, and if not, why. */
 export interface Readiness {
@@ -10,7 +11,8 @@ export interface Readiness {
 export interface Answer {
   readonly status: number;
   readonly contentType: string;
-  readonly body: string;
+  /** Bytes when several clients share them. */
+  readonly body: string | Buffer;
 }
 
 export type Route = () => Answer | Promise<Answer>;
@@ -33,9 +35,10 @@ const INDEX_PAGE = `<!DOCTYPE html>
 
 /** Every path the server answers. All of them only read, so GET and HEAD are the only methods. */
 export function createRoutes(metrics: Metrics, readiness: () => Readiness): ReadonlyMap<string, Route> {
+  const scrape = new SharedText(() => metrics.text());
   return new Map<string, Route>([
     ['/', () => ({ status: 200, contentType: 'text/html; charset=utf-8', body: INDEX_PAGE })],
-    ['/metrics', async () => ({ status: 200, contentType: metrics.contentType, body: await metrics.text() })],
+    ['/metrics', async () => ({ status: 200, contentType: metrics.contentType, body: await scrape.bytes() })],
     ['/-/healthy', () => plain(200, 'rmwatch is healthy.')],
     [
       '/-/ready',

@@ -1,9 +1,10 @@
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Metrics } from '../metrics/registry.js';
 import type { HttpListen } from '../model/config.js';
 import { ConnectionLimit } from './connection-limit.js';
 import { type Answer, createRoutes, plain, type Readiness, type Route } from './http-routes.js';
+import { RequestGate } from './request-gate.js';
 import { listenOnSocket, removeStaleSocket } from './unix-socket.js';
 
 export interface HttpServerOptions {
@@ -26,6 +27,10 @@ export interface HttpLimits {
   readonly checkIntervalMs: number;
   /** With more than these the oldest gives way, see ConnectionLimit. */
   readonly maxConnections: number;
+  /** Answers of ten thousand watches have 6 MB; scrapers take them at once. */
+  readonly maxWaitingBytes: number;
+  /** Then the client has to connect again: a scraper does so every half an hour. */
+  readonly maxRequestsPerConnection: number;
 }
 
 const DEFAULT_LIMITS: HttpLimits = {
@@ -34,6 +39,8 @@ const DEFAULT_LIMITS: HttpLimits = {
   idleTimeoutMs: 30_000,
   checkIntervalMs: 500,
   maxConnections: 64,
+  maxWaitingBytes: 32 * 2 ** 20,
+  maxRequestsPerConnection: 100,
 };
 
 const MAX_HEADER_BYTES = 8 * 1024;
@@ -80,12 +87,15 @@ function createServer(options: HttpServerOptions): http.Server {
     requestTimeout: limits.requestTimeoutMs,
     connectionsCheckingInterval: limits.checkIntervalMs,
   });
-  const connections = new ConnectionLimit(server, limits.maxConnections);
+  const connections = new ConnectionLimit(limits);
+  putGates(server, connections);
   server.setTimeout(limits.idleTimeoutMs);
   const handle = (request: http.IncomingMessage, response: http.ServerResponse) => {
-    connections.answer(request.socket, response);
+    const gate = request.socket as unknown as RequestGate;
+    connections.answer(gate, response);
+    response.once('close', () => gate.next());
     serve(routes, request, options.onError).then(
-      (answer) => send(request, response, answer),
+      (answer) => send(request, response, answer, gate.requests >= limits.maxRequestsPerConnection),
       (error: Error) => options.onError(error),
     );
   };
@@ -93,6 +103,17 @@ function createServer(options: HttpServerOptions): http.Server {
   // Without this, "Expect: 100-continue" would invite the client to send a body that nobody wants.
   server.on('checkContinue', handle);
   return server;
+}
+
+/** Puts a gate between each connection and the server, which takes any duplex stream for a connection. */
+function putGates(server: http.Server, connections: ConnectionLimit): void {
+  const [listener] = server.listeners('connection');
+  server.removeAllListeners('connection');
+  server.on('connection', (socket: Socket) => {
+    const gate = new RequestGate(socket);
+    connections.open(gate);
+    listener!.call(server, gate);
+  });
 }
 
 async function serve(
@@ -111,7 +132,7 @@ async function serve(
   }
 }
 
-function send(request: http.IncomingMessage, response: http.ServerResponse, answer: Answer): void {
+function send(request: http.IncomingMessage, response: http.ServerResponse, answer: Answer, isLast: boolean): void {
   const hasBody = request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined;
   response.writeHead(answer.status, {
     ...SAFE_HEADERS,
@@ -119,7 +140,7 @@ function send(request: http.IncomingMessage, response: http.ServerResponse, answ
     'Content-Length': Buffer.byteLength(answer.body),
     ...(answer.status === 405 ? { Allow: 'GET, HEAD' } : {}),
     // No request here needs a body; giving up the connection is what keeps one from being read to its end.
-    ...(hasBody ? { Connection: 'close' } : {}),
+    ...(hasBody || isLast ? { Connection: 'close' } : {}),
   });
   // For HEAD, node:http itself leaves the body out.
   response.end(answer.body);

@@ -18,7 +18,9 @@ export class TcpDaemon extends DaemonProcess {
   }
 
   override async get(path: string): Promise<{ status: number; body: string }> {
-    const response = await fetch(`http://${this.address}${path}`, { signal: AbortSignal.timeout(5_000) });
+    // A connection that is kept may be closed while it waits.
+    const options = { signal: AbortSignal.timeout(5_000), headers: { Connection: 'close' } };
+    const response = await fetch(`http://${this.address}${path}`, options);
     return { status: response.status, body: await response.text() };
   }
 }

@@ -65,6 +65,10 @@ function request(server: HttpServer, url: string, options: http.RequestOptions =
   });
 }
 
+async function scrape(server: HttpServer): Promise<string> {
+  return (await request(server, '/metrics')).body;
+}
+
 /** What the server sends on a raw connection until it closes it. */
 function raw(server: HttpServer, send: string): Promise<string> {
   const { hostname, port } = new URL(server.address ?? '');
@@ -234,17 +238,103 @@ describe('limits', () => {
     try {
       await new Promise((resolve) => attacker.stdout.once('data', resolve));
       const slowest = { ms: 0 };
-      for (let i = 0; i < 20; i++) {
+      for (let i = 0; i < 15; i++) {
         const before = performance.now();
         expect((await request(server, '/metrics')).status).toBe(200);
         slowest.ms = Math.max(slowest.ms, performance.now() - before);
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        // By now a scraper of its own does not share its text with the one before.
+        await new Promise((resolve) => setTimeout(resolve, 250));
       }
       expect(slowest.ms).toBeLessThan(1_000);
     } finally {
       attacker.kill();
     }
   });
+});
+
+describe('pipelining', () => {
+  const get = (path: string, more = '') => `GET ${path} HTTP/1.1\r\nHost: x\r\n${more}\r\n`;
+
+  it('answers one request after the other, in their order, however their bytes are cut', async () => {
+    const server = await start(ANY_PORT);
+    const { hostname, port } = new URL(server.address ?? '');
+    const text = `\r\n${get('/-/healthy')}\r\n\r\n${get('/metrics')}${get('/none', 'Connection: close\r\n')}`;
+    for (const pieces of [[text], [...text], text.split(/(?<=\r)/), text.split(/(?<=\n)/)]) {
+      const connection = net.connect(Number(port), hostname).setNoDelay();
+      let answers = '';
+      connection.setEncoding('utf8').on('data', (part: string) => {
+        answers += part;
+      });
+      for (const piece of pieces) {
+        connection.write(piece);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await new Promise((resolve) => connection.once('close', resolve));
+      expect(answers.match(/^HTTP.*|^rmwatch is.*|^a_metric.*|^Not.*/gm)).toEqual([
+        'HTTP/1.1 200 OK',
+        'rmwatch is healthy.',
+        'HTTP/1.1 200 OK',
+        'a_metric 1',
+        'HTTP/1.1 404 Not Found',
+        'Not found.',
+      ]);
+    }
+  });
+
+  it('begins with a request only when the one before is answered', async () => {
+    let made = 0;
+    const waiting: (() => void)[] = [];
+    metricsText = () => {
+      made += 1;
+      return new Promise((resolve) => waiting.push(() => resolve(`made ${made}\n`)));
+    };
+    const server = await start(ANY_PORT, PATIENT);
+    const client = HalfOpen.connect(server, get('/metrics').repeat(1_000));
+    for (let answered = 0; answered < 3; answered++) {
+      while (waiting.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      expect(made).toBe(answered + 1);
+      waiting.pop()!();
+    }
+    client.close();
+  });
+
+  it('closes a connection after a number of requests', async () => {
+    const server = await start(ANY_PORT, { maxRequestsPerConnection: 3 });
+    const text = await raw(server, get('/-/healthy').repeat(1_000));
+    expect(text.match(/^HTTP\/1.1 200 /gm)).toHaveLength(3);
+    expect(text).toMatch(/^Connection: close\r$/m);
+  });
+
+  it('makes the text for all who ask at once, at most every 250 ms, and never an older one than was asked for', async () => {
+    let state = 0;
+    let made = 0;
+    metricsText = async () => `a_metric ${state} ${++made}\n`;
+    const server = await start(ANY_PORT);
+    const before = performance.now();
+    for (state = 1; state <= 3; state++) {
+      const replies = await Promise.all(Array.from({ length: 20 }, () => scrape(server)));
+      for (const body of replies) expect(body).toMatch(new RegExp(`^a_metric ${state} `));
+    }
+    const elapsedMs = performance.now() - before;
+    expect(made).toBeLessThanOrEqual(elapsedMs / 250 + 1);
+    expect(elapsedMs).toBeGreaterThanOrEqual(499);
+  });
+
+  it('closes the oldest clients that do not read, when too many bytes wait for them', async () => {
+    const size = 8 * 2 ** 20;
+    metricsText = async () => 'x'.repeat(size);
+    const server = await start(ANY_PORT, { ...PATIENT, maxWaitingBytes: size * 1.5 });
+    const stuck: HalfOpen[] = [];
+    for (let i = 0; i < 4; i++) {
+      stuck.push(HalfOpen.connect(server, get('/metrics'), 'unread'));
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }
+    expect((await scrape(server)).length).toBe(size);
+    stuck.at(-1)!.readUntil(size);
+    for (const client of stuck) client.read();
+    await Promise.all(stuck.map(({ closed }) => closed));
+    expect(stuck.map(({ received }) => received >= size)).toEqual([false, false, false, true]);
+  }, 20_000);
 });
 
 /** Keeps 300 connections open that have sent half a request, and opens a new one for each that is closed. */
@@ -267,6 +357,7 @@ class HalfOpen {
   readonly connected: Promise<unknown>;
   readonly closed: Promise<void>;
   open = true;
+  received = 0;
 
   private constructor(private readonly socket: net.Socket) {
     this.connected = new Promise((resolve) => socket.once('connect', resolve));
@@ -276,18 +367,33 @@ class HalfOpen {
         resolve();
       });
     });
-    socket.on('error', () => {}).resume();
+    socket.on('error', () => {});
   }
 
-  static connect(server: HttpServer, text: string): HalfOpen {
+  static connect(server: HttpServer, text: string, reading: 'read' | 'unread' = 'read'): HalfOpen {
     const { hostname, port } = new URL(server.address ?? '');
-    const client = new HalfOpen(net.connect(Number(port), hostname));
+    const socket = net.connect(Number(port), hostname);
+    if (reading === 'read') socket.resume();
+    const client = new HalfOpen(socket);
     client.send(text);
     return client;
   }
 
   send(text: string): void {
     this.socket.write(text);
+  }
+
+  read(): void {
+    this.socket.on('data', (chunk: Buffer) => {
+      this.received += chunk.length;
+    });
+  }
+
+  /** Closes the connection when so much has come. */
+  readUntil(bytes: number): void {
+    this.socket.on('data', () => {
+      if (this.received >= bytes) this.close();
+    });
   }
 
   close(): void {
