@@ -1,3 +1,4 @@
+import { realpathSync } from 'node:fs';
 import { DEFAULT_CONFIG_FILE, type LoadResult, loadConfig } from '../config/load.js';
 import { formatPath, formatProblem, type KeyPath, type Problem } from '../config/problem.js';
 import { withResolvedPatterns } from '../watch/linked-patterns.js';
@@ -16,7 +17,7 @@ type Loaded = Exclude<LoadResult, { problems: unknown }>;
 export async function validate({ file, json }: ValidateOptions, io: CommandIo): Promise<number> {
   const loaded = await loadConfig(file);
   const problems = 'problems' in loaded ? loaded.problems : [];
-  const notes = 'problems' in loaded ? [] : await linkNotes(loaded);
+  const notes = 'problems' in loaded ? [] : [...processNotes(loaded), ...(await linkNotes(loaded))];
   const valid = problems.length === 0;
   if (json) {
     io.stdout.write(`${JSON.stringify({ file: file ?? DEFAULT_CONFIG_FILE, valid, problems, notes }, null, 2)}\n`);
@@ -30,6 +31,35 @@ export async function validate({ file, json }: ValidateOptions, io: CommandIo): 
     io.stdout.write(`${loaded.file} is valid: ${length} ${length === 1 ? 'watch' : 'watches'}\n`);
   }
   return valid ? EXIT.ok : EXIT.configuration;
+}
+
+/** What is doubtful about executables to ignore. */
+function processNotes({ config, source, file }: Loaded): Problem[] {
+  return config.watches.flatMap(({ ignore }, index) =>
+    ignore.processes.flatMap((name, position) => {
+      const message = doubtAbout(name);
+      if (message === undefined) return [];
+      const path: KeyPath = ['watches', index, 'ignore', 'processes', position];
+      return {
+        file: file ?? DEFAULT_CONFIG_FILE,
+        ...source.position(source.offsetOf(path)),
+        path: formatPath(path),
+        message,
+      };
+    }),
+  );
+}
+
+function doubtAbout(executable: string): string | undefined {
+  if (!executable.startsWith('/'))
+    return `any user can name a program "${executable}" and delete unseen: write the absolute path of the executable`;
+  try {
+    const path = realpathSync.native(executable);
+    return path === executable ? undefined : `events name this executable ${path}: write that`;
+  } catch {
+    // It may be installed later.
+    return undefined;
+  }
 }
 
 /** What symbolic links of this host make of the patterns. */

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { normalize } from 'node:path';
 import * as z from 'zod';
 import { ATTACH_MODES, LOG_LEVELS, OPERATIONS } from '../model/config.js';
 import { DEFAULT_REDACT } from '../text/redact.js';
@@ -60,9 +61,14 @@ function optionalList<T extends z.ZodType>(item: T) {
 
 function processName(text: string): Parsed<string> {
   if (text === '' || text.includes('\0'))
-    return { error: 'expected the base name of an executable, such as logrotate' };
-  if (text.includes('/')) return { error: `expected a base name without slashes: "${text.split('/').at(-1)}"` };
-  return { value: text };
+    return { error: 'expected the path of an executable, such as /usr/sbin/logrotate, or its base name' };
+  if (!text.includes('/')) return { value: text };
+  if (!text.startsWith('/')) return { error: 'the path of an executable must be absolute' };
+  // As the kernel tells it: symbolic links resolved, and in the shortest form.
+  const normal = normalize(text);
+  return normal === text && !text.endsWith('/')
+    ? { value: text }
+    : { error: `write this path as "${normal.replace(/\/$/, '')}"` };
 }
 
 function userName(text: string): Parsed<string> {
@@ -127,7 +133,7 @@ function isDirectory(path: string): boolean {
 
 const ignore = z.strictObject({
   processes: optionalList(z.string().transform(reading(processName))).describe(
-    'Base names of executables whose deletions this watch leaves out.',
+    'Absolute paths, or base names, of executables whose deletions this watch leaves out.',
   ),
   users: optionalList(
     z

@@ -17,6 +17,8 @@ import { describeArgs, type ProcessArgsJson, type ProcessArgsOptions } from './p
 export interface ProcessInfo {
   /** Base name of the executable, latin1 view; '' when it is not known. */
   readonly executableName: string;
+  /** Its path in the mount namespace of the process, latin1 view; '' when it is not known as a whole. */
+  readonly executablePath: string;
   /** `,"entity_id":…,"executable":…,"parent":{…}`: what follows the name inside "process". */
   readonly processJson: string;
   /** `,"container":{…}` or ''. */
@@ -163,6 +165,7 @@ export class ProcessTable {
     const login = (flags & PROCESS_HAS_LOGIN_UID) !== 0 && record.loginUid !== NO_LOGIN;
     return {
       executableName: executableTail.slice(executableTail.lastIndexOf('/') + 1),
+      executablePath: executable ?? '',
       processJson: [
         entity,
         image,

@@ -19,7 +19,7 @@ export interface WatchConfig {
   /** Also report attempts that failed. */
   readonly failures: boolean;
   readonly ignore: {
-    /** Base names of executables. */
+    /** Base names or absolute paths of executables. */
     readonly processes: readonly string[];
     /** User names, or numeric user ids in decimal. */
     readonly users: readonly string[];

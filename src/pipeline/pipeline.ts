@@ -9,6 +9,7 @@ import { OPERATIONS } from '../model/config.js';
 import {
   DELETION_FS_ROOT,
   DELETION_HAS_VICTIM,
+  DELETION_HOST_NAMESPACE,
   DELETION_RESULT_KNOWN,
   DELETION_SELF,
   RECORD_DELETION,
@@ -16,7 +17,7 @@ import {
   RECORD_PROCESS_TEXT,
   type RecordView,
 } from '../probe/record-view.js';
-import type { Outcome, WatchFilter } from '../watch/watch-filter.js';
+import type { Actor, Outcome, WatchFilter } from '../watch/watch-filter.js';
 import type { DelayHistogram } from './delay-histogram.js';
 
 /** A deletion by the daemon itself, for the self-test. */
@@ -61,8 +62,6 @@ interface FilterGeneration {
   readonly filter: WatchFilter;
   readonly mounts: MountTable | undefined;
 }
-
-const NO_PROCESS: Pick<ProcessInfo, 'executableName'> = { executableName: '' };
 
 /**
  * The way of the data behind the ring: record, path, verdict, counters, line. Works on whole batches; the only thing
@@ -166,10 +165,7 @@ export class Pipeline {
     const path = this.paths.resolve(record, mounts);
     const { watches, hostPlace } = matchPlaces(filter.watchSet, path, filter.hasProcessView);
     const process = this.parts.processes.get(record.processId);
-    const verdict = filter.decide(watches, record.operation, outcome, {
-      executableName: process?.executableName ?? NO_PROCESS.executableName,
-      uid: record.uid,
-    });
+    const verdict = filter.decide(watches, record.operation, outcome, actorOf(record, process));
     if (verdict.watches.length === 0) {
       this.filtered += 1;
       return;
@@ -233,6 +229,16 @@ export class Pipeline {
       hasVictim: (record.flags & DELETION_HAS_VICTIM) !== 0,
     });
   }
+}
+
+function actorOf(record: RecordView, process: ProcessInfo | undefined): Actor {
+  const { uid } = record;
+  if (process === undefined) return { executableName: '', executablePath: '', uid };
+  const { executableName, executablePath, containerJson } = process;
+  // Any user can make a mount namespace of their own, where /usr/sbin/logrotate is what they like. Services of the system
+  // have such namespaces, too, but run as root, which user namespaces do not give to anybody.
+  const isHosts = (record.flags & DELETION_HOST_NAMESPACE) !== 0 || (uid === 0 && containerJson === '');
+  return { executableName, executablePath: isHosts ? executablePath : '', uid };
 }
 
 function outcomeOf(record: RecordView): Outcome {

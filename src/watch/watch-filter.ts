@@ -9,6 +9,8 @@ export type Outcome = 'success' | 'failure' | 'unknown';
 export interface Actor {
   /** Base name of the executable, latin1 view; '' when unknown. */
   readonly executableName: string;
+  /** Its path, latin1 view; '' when it is unknown, or may have been chosen by the one who deletes. */
+  readonly executablePath: string;
   readonly uid: number;
 }
 
@@ -23,6 +25,7 @@ export interface Verdict {
 interface Rule {
   readonly config: WatchConfig;
   readonly operations: ReadonlySet<number>;
+  /** Base names and absolute paths. */
   readonly ignoredProcesses: ReadonlySet<string>;
   readonly ignoredUids: ReadonlySet<number>;
   readonly ignoresAnyone: boolean;
@@ -104,5 +107,10 @@ export class WatchFilter {
 }
 
 function ignores(rule: Rule, actor: Actor): boolean {
-  return rule.ignoredProcesses.has(actor.executableName) || rule.ignoredUids.has(actor.uid);
+  const { ignoredProcesses, ignoredUids } = rule;
+  return (
+    ignoredProcesses.has(actor.executableName) ||
+    ignoredProcesses.has(actor.executablePath) ||
+    ignoredUids.has(actor.uid)
+  );
 }

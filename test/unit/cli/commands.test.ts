@@ -85,6 +85,20 @@ describe('validate', () => {
     expect(notes).toMatchObject([{ line: 3, column: 26, path: 'watches[0].include[1]' }]);
   });
 
+  it('names executables that any user can have, or that events name otherwise', async () => {
+    writeFileSync(join(directory, 'program'), '');
+    symlinkSync('program', join(directory, 'alias'));
+    const names = `logrotate, ${directory}/alias, ${directory}/program, /not/there`;
+    const file = fileWith(`watches:\n  - name: a\n    include: ["/srv/**"]\n    ignore: {processes: [${names}]}\n`);
+    const { code, err } = await rmwatch('validate', file);
+    expect(code).toBe(0);
+    expect(err).toBe(
+      `${file}:4:26: watches[0].ignore.processes[0]: note: any user can name a program "logrotate" and delete unseen: ` +
+        `write the absolute path of the executable\n` +
+        `${file}:4:37: watches[0].ignore.processes[1]: note: events name this executable ${directory}/program: write that\n`,
+    );
+  });
+
   it('lists everything wrong with a bad one', async () => {
     const file = fileWith('htp: {}\nlog: {level: x}');
     const result = await rmwatch('validate', file);

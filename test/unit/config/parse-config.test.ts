@@ -162,8 +162,12 @@ self_test: { interval: 10ms }
       'f.yaml:4:22: watches[0].ignore.users[0]: a user id is at most 4294967294',
     ],
     [
-      `${WATCH}    ignore: {processes: [/usr/sbin/logrotate]}`,
-      'f.yaml:4:26: watches[0].ignore.processes[0]: expected a base name without slashes: "logrotate"',
+      `${WATCH}    ignore: {processes: [sbin/logrotate]}`,
+      'f.yaml:4:26: watches[0].ignore.processes[0]: the path of an executable must be absolute',
+    ],
+    [
+      `${WATCH}    ignore: {processes: [/usr//bin/../sbin/logrotate/]}`,
+      'f.yaml:4:26: watches[0].ignore.processes[0]: write this path as "/usr/sbin/logrotate"',
     ],
     ['log: {output: /usr}', 'f.yaml:1:15: log.output: expected a file, "/usr" is a directory'],
     ['log: {output: var/log/x}', 'f.yaml:1:15: log.output: expected stdout or an absolute file path, got "var/log/x"'],

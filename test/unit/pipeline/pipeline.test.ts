@@ -20,6 +20,7 @@ import {
   DELETION_SELF,
   DELETION_STILL_OPEN,
   PROCESS_HAS_ARGS,
+  PROCESS_TEXT_CGROUP,
   PROCESS_TEXT_COMPLETE,
   PROCESS_TEXT_EXECUTABLE,
   RecordView,
@@ -28,6 +29,7 @@ import { WatchFilter } from '../../../src/watch/watch-filter.js';
 import { validateEventLine } from '../../support/event-schema.js';
 import { deletionRecord, processRecord, processTextRecord, ringOf, WHOLE_ARGS } from '../../support/records.js';
 
+const COMPLETE = PROCESS_TEXT_COMPLETE;
 const ENOENT = 2;
 const EFAULT = 14;
 const UPTIME = 900;
@@ -226,6 +228,26 @@ describe('Pipeline', () => {
     bench.use(1, [watch('all', { include: ['/a'] })]);
     bench.handle(deletion('/a', { time_seconds: UPTIME - 2, time_nanoseconds: 500_000_000 }), deletion('/filtered'));
     expect([bench.delay.count, bench.delay.sum]).toEqual([1, 1.5]);
+  });
+
+  it('ignores an executable by its path only where no other user can choose what is there', () => {
+    const bench = new Bench();
+    bench.use(1, [watch('all', { ignore: { processes: ['/usr/sbin/logrotate'], users: [] } })]);
+    const describe = (id: number, cgroup: string) => [
+      processTextRecord({ process_id: id, which: PROCESS_TEXT_EXECUTABLE, flags: COMPLETE }, '/usr/sbin/logrotate'),
+      processTextRecord({ process_id: id, which: PROCESS_TEXT_CGROUP, flags: COMPLETE }, cgroup),
+      processRecord({ process_id: id }),
+    ];
+    const elsewhere = FOUND & ~DELETION_HOST_NAMESPACE;
+    bench.handle(
+      ...describe(7, '/system.slice/logrotate.service'),
+      ...describe(8, `/docker/${'ab'.repeat(32)}`),
+      deletion('/by-user', { process_id: 7, uid: 1000 }),
+      deletion('/by-root-in-a-service', { process_id: 7, uid: 0, flags: elsewhere }),
+      deletion('/by-user-in-a-namespace', { process_id: 7, uid: 1000, flags: elsewhere }),
+      deletion('/by-root-in-a-container', { process_id: 8, uid: 0, flags: elsewhere }),
+    );
+    expect(bench.lines.map(({ file }) => file.path)).toEqual(['/by-user-in-a-namespace', '/by-root-in-a-container']);
   });
 
   it('knows the process by what came before', () => {

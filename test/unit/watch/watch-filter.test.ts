@@ -3,7 +3,7 @@ import { WatchCounters } from '../../../src/metrics/watch-counters.js';
 import { OPERATIONS, type WatchConfig } from '../../../src/model/config.js';
 import { type Actor, type Outcome, WatchFilter } from '../../../src/watch/watch-filter.js';
 
-const RM: Actor = { executableName: 'rm', uid: 0 };
+const RM: Actor = { executableName: 'rm', executablePath: '/usr/bin/rm', uid: 0 };
 const [UNLINK, RMDIR, REPLACE] = [0, 1, 2];
 
 function watch(name: string, changes: Partial<WatchConfig> = {}): WatchConfig {
@@ -67,7 +67,7 @@ describe('WatchFilter', () => {
 
   it('ignores processes by the base name of their executable', () => {
     const decide = judgeOf([watch('a', { ignore: { processes: ['rm', 'größe'], users: [] } }), watch('b')]);
-    const by = (executableName: string) => wanting(decide, UNLINK, 'success', { executableName, uid: 0 }).counted;
+    const by = (executableName: string) => wanting(decide, UNLINK, 'success', { ...RM, executableName }).counted;
     expect(by('rm')).toEqual(['b']);
     expect(by(Buffer.from('größe').toString('latin1'))).toEqual(['b']);
     expect([by('rmdir'), by('RM'), by('')]).toEqual([
@@ -75,6 +75,13 @@ describe('WatchFilter', () => {
       ['a', 'b'],
       ['a', 'b'],
     ]);
+  });
+
+  it('ignores processes by the absolute path of their executable', () => {
+    const decide = judgeOf([watch('a', { ignore: { processes: ['/usr/bin/rm'], users: [] } })]);
+    const by = (executablePath: string) => wanting(decide, UNLINK, 'success', { ...RM, executablePath }).counted;
+    expect(by('/usr/bin/rm')).toEqual([]);
+    expect([by('/tmp/rm'), by('/usr/bin/rm2'), by('')]).toEqual([['a'], ['a'], ['a']]);
   });
 
   it('ignores users by name and by number', () => {
@@ -88,7 +95,7 @@ describe('WatchFilter', () => {
 
   it('does not remember one actor for the next', () => {
     const decide = judgeOf([watch('a', { ignore: { processes: ['rm'], users: [] } })]);
-    const other = { executableName: 'mv', uid: 0 };
+    const other = { ...RM, executableName: 'mv' };
     const names = [RM, other, RM, other].map((actor) => wanting(decide, UNLINK, 'success', actor).counted);
     expect(names).toEqual([[], ['a'], [], ['a']]);
   });
