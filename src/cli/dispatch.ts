@@ -7,6 +7,7 @@ import type { CommandIo } from './io.js';
 import { search } from './search.js';
 import { validate } from './validate.js';
 import { version } from './version.js';
+import { who } from './who.js';
 
 /** Options of `run`; what is undefined is left to the configuration. */
 export interface RunOptions {
@@ -53,6 +54,8 @@ export async function dispatch(argv: readonly string[], commands: ProbeCommands,
       );
     case 'search':
       return search({ paths: operands, values, lists }, io);
+    case 'who':
+      return who({ path: operands[0]!, inputs: lists.get('input') ?? [], config: values.get('config') }, io);
     case 'validate':
       return validate({ file: operands[0], json }, io);
     case 'explain':

@@ -31,7 +31,16 @@ export interface CommandSpec {
   readonly options: readonly OptionSpec[];
 }
 
-export const COMMAND_NAMES = ['run', 'search', 'validate', 'explain', 'doctor', 'completion', 'version'] as const;
+export const COMMAND_NAMES = [
+  'run',
+  'search',
+  'who',
+  'validate',
+  'explain',
+  'doctor',
+  'completion',
+  'version',
+] as const;
 export type CommandName = (typeof COMMAND_NAMES)[number];
 
 /** As lines name them; logs of other versions may hold more kinds than this one writes. */
@@ -121,6 +130,13 @@ export const COMMANDS: readonly CommandSpec[] = [
       INPUT,
       CONFIG,
     ],
+  },
+  {
+    name: 'who',
+    summary: 'tell who deleted a path, in sentences, and what can be done about it',
+    details: 'The newest deletion of PATH counts, or of a directory above that took it along.',
+    operands: { label: 'PATH', min: 1, max: 1 },
+    options: [INPUT, CONFIG],
   },
   {
     name: 'validate',

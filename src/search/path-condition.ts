@@ -51,7 +51,8 @@ export function isAtOrBelow(path: string, parent: string): boolean {
   return path.startsWith(parent) && (path.length === parent.length || path[parent.length] === '/');
 }
 
-function literalPaths(source: string, workingDirectory: string): string[] {
+/** The absolute paths that a path stands for: as given, and with the links in its parents followed. */
+export function literalPaths(source: string, workingDirectory: string): string[] {
   const absolute = resolve(workingDirectory, source);
   return [...new Set([absolute, throughLinks(absolute)])];
 }

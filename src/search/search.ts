@@ -2,7 +2,7 @@ import type { Conditions } from './conditions.js';
 import { type Coverage, coverageOf, type EndOfRun, PieceCoverage } from './coverage.js';
 import { type Block, type LineVisitor, scanLines, TIMESTAMP_END, TIMESTAMP_START } from './line-scanner.js';
 import { SourceError } from './log-file.js';
-import { isTimestamp, type LoggedDeletion, readLoggedLine } from './logged-event.js';
+import { isTimestamp, type LoggedDeletion, type RecordLine, readLoggedLine } from './logged-event.js';
 import type { Span } from './spans.js';
 
 /** A deletion that was found, with its line as it is. */
@@ -23,6 +23,8 @@ export interface SearchOptions {
   readonly take: (found: Found) => boolean | undefined;
   /** Called after each block, to wait for a slow reader. */
   readonly rest?: () => Promise<boolean>;
+  /** Takes lines about processes, which the record holds apart from the deletions. */
+  readonly onProcess?: (record: RecordLine) => void;
   readonly onProgress?: (readBytes: number) => void;
 }
 
@@ -225,8 +227,9 @@ class PieceVisitor implements LineVisitor {
     const read = readLoggedLine(line);
     if (read === undefined) {
       if (!this.mixed || line.startsWith(EVENT_START)) this.foreignLines += 1;
-    } else if (read.kind === 'record') this.coverage.record(read.record);
-    else this.judge(read.deletion, line);
+    } else if (read.kind === 'deletion') this.judge(read.deletion, line);
+    else if (read.record.event.dataset === 'rmwatch.process') this.options.onProcess?.(read.record);
+    else this.coverage.record(read.record);
   }
 
   oversized(): void {

@@ -1,0 +1,152 @@
+import { lstatSync, readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
+import { byteText } from '../text/byte-count.js';
+import { shellQuote } from '../text/shell-quote.js';
+import { pathsOf } from './conditions.js';
+import type { LoggedDeletion } from './logged-event.js';
+
+/** Something that can be done about a deletion. */
+export interface Remedy {
+  readonly text: string;
+  /** For bash(1). */
+  readonly command?: string;
+}
+
+const NAME_BYTES_MAX = 255;
+
+/** What can be done on this host, `proc` being its /proc. Reads only. */
+export function remediesFor(deletion: LoggedDeletion, proc = '/proc'): Remedy[] {
+  const { event, file, rmwatch } = deletion;
+  const remedies: Remedy[] = [];
+  const action: string = event.action;
+  const movedTo = (rmwatch as { moved_to?: string }).moved_to;
+  if (action === 'move') {
+    return [
+      movedTo === undefined
+        ? { text: 'It was moved, not deleted.' }
+        : { text: 'It was moved to:', command: `ls -ld -- ${shellQuote(movedTo)}` },
+    ];
+  }
+  if (file?.type === undefined || file.type === 'file') {
+    for (const { place, pid } of stillOpen(deletion, proc)) {
+      const name = copyName(file?.name, file?.inode);
+      remedies.push({
+        text: `Process ${pid} still holds its data; this copies it back:`,
+        command: `cp -n -- ${shellQuote(place)} ${shellQuote(name)}`,
+      });
+    }
+  }
+  if (rmwatch.last_link === false && file?.inode !== undefined) {
+    const mountPoint = mountPointOf(file.device, pathsOf(deletion).at(-1), proc);
+    remedies.push({
+      text: 'It was not the last name of the file; this looks for the others:',
+      command: `find ${shellQuote(mountPoint ?? '/')} -xdev -inum ${shellQuote(file.inode)}`,
+    });
+  }
+  if (action === 'replace') remedies.push({ text: replacementText(pathsOf(deletion).at(-1)) });
+  return remedies;
+}
+
+interface Holder {
+  readonly pid: string;
+  /** Opens the data. */
+  readonly place: string;
+}
+
+/** Processes that have the file open, with no name left; of each the first descriptor. */
+function stillOpen({ file }: LoggedDeletion, proc: string): Holder[] {
+  const { inode, size, mtime, device } = file ?? {};
+  if (inode === undefined || mtime === undefined) return [];
+  const holders: Holder[] = [];
+  for (const pid of entries(proc).filter((name) => /^\d+$/.test(name))) {
+    const mounts = new Map<string, string>();
+    for (const number of entries(`${proc}/${pid}/fd`)) {
+      const place = `${proc}/${pid}/fd/${number}`;
+      const info = readText(`${proc}/${pid}/fdinfo/${number}`);
+      const ino = /^ino:\s*(\d+)$/m.exec(info)?.[1];
+      // Since Linux 5.14; before that the inode of stat has to do, which is another on btrfs and overlayfs.
+      const isSame = (stats: Stats): boolean =>
+        stats.isFile() &&
+        stats.nlink === 0 &&
+        stats.size === size &&
+        sameTime(stats, mtime) &&
+        (ino ?? String(stats.ino)) === inode;
+      if (ino !== undefined && ino !== inode) continue;
+      const stats = statOf(place);
+      if (stats === undefined || !isSame(stats)) continue;
+      if (mounts.size === 0) readMounts(`${proc}/${pid}/mountinfo`, mounts);
+      const mount = mounts.get(/^mnt_id:\s*(\d+)$/m.exec(info)?.[1] ?? '');
+      if (mount !== undefined && device !== undefined && mount !== device) continue;
+      holders.push({ pid, place });
+      break;
+    }
+  }
+  return holders;
+}
+
+/** Milliseconds are all that both sides are sure to have. */
+function sameTime(stats: Stats, mtime: string): boolean {
+  return Math.abs(stats.mtimeMs - Date.parse(mtime)) < 1.5;
+}
+
+/** `major:minor` by the number of the mount. */
+function readMounts(file: string, mounts: Map<string, string>): void {
+  for (const line of readText(file).split('\n')) {
+    const [id, , device] = line.split(' ');
+    if (id !== undefined && device !== undefined) mounts.set(id, device);
+  }
+}
+
+/** Where this host mounts the filesystem, nearest to the path. */
+function mountPointOf(device: string | undefined, path: string | undefined, proc: string): string | undefined {
+  let nearest: string | undefined;
+  for (const line of readText(`${proc}/self/mountinfo`).split('\n')) {
+    const [, , number, , place] = line.split(' ');
+    if (number === undefined || number !== device || place === undefined) continue;
+    const mountPoint = place.replace(/\\([0-7]{3})/g, (_, octal: string) =>
+      String.fromCharCode(Number.parseInt(octal, 8)),
+    );
+    const isAbove = path === undefined || mountPoint === '/' || `${path}/`.startsWith(`${mountPoint}/`);
+    if (isAbove && (nearest === undefined || mountPoint.length > nearest.length)) nearest = mountPoint;
+  }
+  return nearest;
+}
+
+function replacementText(path: string | undefined): string {
+  try {
+    const stats = lstatSync(path ?? '');
+    const changed = stats.mtime.toISOString();
+    return `A rename put another file in its place; there is now one of ${byteText(stats.size)}, inode ${stats.ino}, changed ${changed}.`;
+  } catch {
+    return 'A rename put another file in its place, which is gone, too.';
+  }
+}
+
+/** A new name in the current directory. */
+function copyName(name: string | undefined, inode: string | undefined): string {
+  const wanted = `recovered-${name ?? inode}`;
+  return `./${Buffer.byteLength(wanted) <= NAME_BYTES_MAX ? wanted : `recovered-${inode}`}`;
+}
+
+function entries(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function statOf(file: string): Stats | undefined {
+  try {
+    return statSync(file);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,120 @@
+import { byteText } from '../text/byte-count.js';
+import { escapeControl } from '../text/escape.js';
+import { localTime } from '../text/local-time.js';
+import { shellQuote } from '../text/shell-quote.js';
+import { pathsOf } from './conditions.js';
+import type { LoggedDeletion } from './logged-event.js';
+import type { LoginSession } from './login-session.js';
+import type { Others } from './who.js';
+
+const VERBS: Readonly<Record<string, string>> = {
+  unlink: 'was deleted',
+  rmdir: 'was removed',
+  replace: 'was replaced by another file',
+  move: 'was moved away',
+};
+const TYPES: Readonly<Record<string, string>> = {
+  file: 'a file',
+  dir: 'a directory',
+  symlink: 'a symbolic link',
+  socket: 'a socket',
+  fifo: 'a FIFO',
+  char_device: 'a character device',
+  block_device: 'a block device',
+};
+/** Of a command line. */
+const COMMAND_MAX = 2_000;
+
+export interface WhoFacts {
+  readonly deletion: LoggedDeletion;
+  readonly above: boolean;
+  /** What was asked about. */
+  readonly path: string;
+  readonly others: Others;
+  readonly session: LoginSession | undefined;
+  readonly nameOf: (uid: string) => string | undefined;
+}
+
+/** When, what, who, by what, from where, and what else: a sentence each, safe for a terminal. */
+export function whoSentences(facts: WhoFacts): string[] {
+  const { deletion, others } = facts;
+  return [
+    ...whatSentences(facts),
+    whoSentence(facts),
+    commandSentence(deletion, others.args),
+    ...placeSentences(deletion),
+    othersSentence(others),
+  ].map(escapeControl);
+}
+
+function whatSentences({ deletion, above, path }: WhoFacts): string[] {
+  const { event, file, rmwatch } = deletion;
+  const verb = VERBS[event.action] ?? event.action;
+  const names = pathsOf(deletion);
+  const name = names.at(-1) ?? '?';
+  const inside = names.length > 1 ? ` (${names[0]} for the process)` : '';
+  const when = `${localTime(deletion['@timestamp'], { date: true })}`;
+  const unsure = event.outcome === undefined || (event.outcome as string) === 'unknown';
+  const sentences = [`${when}: ${name}${inside} ${verb}${unsure ? ', as far as is known' : ''}.`];
+  if (above) {
+    sentences.push(
+      (event.action as string) === 'move'
+        ? `It is above ${path} and took that along.`
+        : `It is above ${path}, which was gone by then; the record holds no deletion of that itself.`,
+    );
+  }
+  const facts: string[] = [];
+  if (file?.size !== undefined) facts.push(`${byteText(file.size)}`);
+  if (file?.uid !== undefined) facts.push(`owner ${file.uid}:${file.gid}, mode ${file.mode}`);
+  if (file?.mtime !== undefined) facts.push(`changed ${localTime(file.mtime, { date: true })}`);
+  if (rmwatch.last_link === true) facts.push('the last name of it');
+  if (rmwatch.last_link === false) facts.push('other names are left');
+  if (rmwatch.still_open === true) facts.push('still open in some process then');
+  const type = TYPES[file?.type ?? ''];
+  if (type !== undefined || facts.length > 0) sentences.push(`It was ${[type ?? 'a name', ...facts].join(', ')}.`);
+  return sentences;
+}
+
+function whoSentence({ deletion, session, nameOf }: WhoFacts): string {
+  const { user, rmwatch } = deletion;
+  const effective = (user as { effective?: { id?: string; name?: string } }).effective;
+  const parts = [`By user ${user.name ?? nameOf(user.id) ?? user.id}`];
+  if (effective !== undefined) parts.push(`acting as ${effective.name ?? effective.id}`);
+  const { login_uid: login } = rmwatch;
+  if (login !== undefined) parts.push(`logged in as ${nameOf(login) ?? login}`);
+  if (session !== undefined) {
+    if (session.tty !== '') parts.push(`on ${session.tty}`);
+    if (session.remoteHost !== '') parts.push(`from ${session.remoteHost}`);
+    if (session.service !== '') parts.push(`by ${session.service}`);
+  }
+  const unit = /([^/]+\.(?:service|scope))(?:\/|$)/.exec(rmwatch.cgroup ?? '')?.[1];
+  if (unit !== undefined) parts.push(`in ${unit}`);
+  return `${parts.join(', ')}.`;
+}
+
+function commandSentence({ process, rmwatch }: LoggedDeletion, all: readonly string[] | undefined): string {
+  const args = all ?? (process.args as readonly unknown[] | undefined)?.filter((arg) => typeof arg === 'string');
+  const cut = all === undefined && rmwatch.args_truncated === true ? ' ...' : '';
+  const words = args?.length ? `: ${shortened((args as string[]).map(shellQuote).join(' '))}${cut}` : '';
+  const executable = process.executable === undefined ? '' : ` (${process.executable})`;
+  const where = process.working_directory === undefined ? '' : `, in ${process.working_directory}`;
+  const parent =
+    process.parent === undefined ? '' : `, started by ${process.parent.name ?? 'process'}[${process.parent.pid}]`;
+  return `Process ${process.name}[${process.pid}]${executable}${where}${parent}${words}`;
+}
+
+function shortened(text: string): string {
+  return text.length <= COMMAND_MAX ? text : `${text.slice(0, COMMAND_MAX)} ...`;
+}
+
+function placeSentences({ container }: LoggedDeletion): string[] {
+  return container === undefined ? [] : [`It came out of the container ${container.id}.`];
+}
+
+function othersSentence({ count, freedBytes, from, to, samples }: Others): string {
+  if (count === 0) return 'The same process deleted nothing else within ten minutes.';
+  const freed = freedBytes === undefined ? '' : `, ${byteText(freedBytes)} freed`;
+  const span = `${localTime(from, { date: true })} to ${localTime(to, { date: false })}`;
+  const more = count > samples.length ? ' ...' : '';
+  return `The same process deleted ${count} more (${span}${freed}): ${samples.join(', ')}${more}`;
+}
