@@ -1,0 +1,371 @@
+/*
+ * Deletes under contention, and attacks on whoever watches.
+ *
+ *   contention crowd DIR THREADS FILES one|many   THREADS threads delete FILES files each, at once: of DIR, or of a directory
+ *                                each; one JSON line with their pid and number
+ *   contention fail DIR COUNT    COUNT calls that fail: there is no such file; one JSON line with their pid and number
+ *   contention sleep COUNT       COUNT threads of nobody sleep in unlink(), all on the lock of one inode, of a tmpfs that no
+ *                                other mount namespace has; says so in a JSON line, and ends them when standard input ends
+ *   contention preempt DIR       on each processor two tasks that compute and a thread of nobody, of the policy SCHED_IDLE,
+ *                                that deletes files of DIR, so that it is preempted wherever that is possible; as above
+ *   contention update            two tasks that compute on each processor, and one that updates a BPF map in a tight loop
+ */
+#define _GNU_SOURCE
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define NOBODY 65534
+#define STACK_BYTES (64 * 1024)
+#define HOGS_PER_CPU 2
+
+static void make_file(const char *path)
+{
+	int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+
+	if (fd < 0)
+		err(1, "%s", path);
+	close(fd);
+}
+
+static void make_directory(const char *path)
+{
+	if (mkdir(path, 0777) && errno != EEXIST)
+		err(1, "%s", path);
+}
+
+static pthread_t start_thread(void *(*run)(void *), void *argument)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, STACK_BYTES);
+	if (pthread_create(&thread, &attributes, run, argument))
+		err(1, "pthread_create");
+	return thread;
+}
+
+static void wait_for_end_of_input(void)
+{
+	char byte;
+
+	while (read(STDIN_FILENO, &byte, 1) > 0)
+		;
+}
+
+static void become_nobody(void)
+{
+	/* The file system identity is that of each thread: no library call, which would change all of them. */
+	if (syscall(SYS_setresgid, NOBODY, NOBODY, NOBODY) || syscall(SYS_setresuid, NOBODY, NOBODY, NOBODY))
+		err(1, "setresuid");
+}
+
+/* A child that ends with this process. */
+static pid_t start_child(void)
+{
+	pid_t child = fork();
+
+	if (child < 0)
+		err(1, "fork");
+	if (child == 0)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return child;
+}
+
+static void stay_on(int cpu)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(cpu, &cpus);
+	if (sched_setaffinity(0, sizeof(cpus), &cpus))
+		err(1, "sched_setaffinity");
+}
+
+static void start_hogs(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	for (int hog = 0; hog < cpus * HOGS_PER_CPU; hog++) {
+		if (start_child() == 0) {
+			stay_on(hog % cpus);
+			for (volatile unsigned long turns = 0;; turns++)
+				;
+		}
+	}
+}
+
+struct crowd {
+	pthread_barrier_t barrier;
+	char directory[4096];
+	long files;
+	bool many;
+};
+
+struct member {
+	struct crowd *crowd;
+	long number;
+};
+
+static void member_path(const struct member *member, long file, char *path, size_t bytes)
+{
+	const struct crowd *crowd = member->crowd;
+
+	if (crowd->many)
+		snprintf(path, bytes, "%s/d%ld/f%ld", crowd->directory, member->number, file);
+	else
+		snprintf(path, bytes, "%s/f%ld-%ld", crowd->directory, member->number, file);
+}
+
+static void *delete_files(void *argument)
+{
+	struct member *member = argument;
+	char path[4200];
+
+	pthread_barrier_wait(&member->crowd->barrier);
+	for (long file = 0; file < member->crowd->files; file++) {
+		member_path(member, file, path, sizeof(path));
+		if (unlink(path))
+			err(1, "%s", path);
+	}
+	return NULL;
+}
+
+static void run_crowd(const char *directory, long threads, long files, bool many)
+{
+	struct crowd crowd = { .files = files, .many = many };
+	struct member *members = calloc(threads, sizeof(*members));
+	pthread_t *ids = calloc(threads, sizeof(*ids));
+	char path[4200];
+
+	snprintf(crowd.directory, sizeof(crowd.directory), "%s", directory);
+	pthread_barrier_init(&crowd.barrier, NULL, threads);
+	for (long i = 0; i < threads; i++) {
+		members[i] = (struct member){ &crowd, i };
+		if (many) {
+			snprintf(path, sizeof(path), "%s/d%ld", directory, i);
+			make_directory(path);
+		}
+		for (long file = 0; file < files; file++) {
+			member_path(&members[i], file, path, sizeof(path));
+			make_file(path);
+		}
+	}
+	for (long i = 0; i < threads; i++)
+		ids[i] = start_thread(delete_files, &members[i]);
+	for (long i = 0; i < threads; i++)
+		pthread_join(ids[i], NULL);
+	printf("{\"pid\":%d,\"count\":%ld}\n", getpid(), threads * files);
+}
+
+static void fail(const char *directory, long count)
+{
+	char path[4200];
+
+	for (long i = 0; i < count; i++) {
+		snprintf(path, sizeof(path), "%s/none%ld", directory, i);
+		if (unlink(path) == 0 || errno != ENOENT)
+			err(1, "%s", path);
+	}
+	printf("{\"pid\":%d,\"count\":%ld}\n", getpid(), count);
+}
+
+#define SLEEPERS_AT "/tmp/sleepers"
+
+static void *hold_lock(void *page)
+{
+	int fd = open(SLEEPERS_AT "/file", O_WRONLY | O_CLOEXEC);
+
+	/* The inode stays locked as long as the page is missing. */
+	if (fd < 0 || write(fd, page, 1) != 1)
+		err(1, "write");
+	close(fd);
+	return NULL;
+}
+
+static void *sleep_in_unlink(void *argument)
+{
+	char path[64];
+
+	become_nobody();
+	snprintf(path, sizeof(path), SLEEPERS_AT "/%ld/link", (long)argument);
+	if (unlink(path))
+		err(1, "%s", path);
+	return NULL;
+}
+
+/* How many threads of this process sleep in a call that no signal ends. */
+static long threads_asleep(long most)
+{
+	long asleep = 0;
+
+	for (long tid = getpid(); tid <= getpid() + 2 * most + 64; tid++) {
+		char path[64], state = 0;
+		FILE *file;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%ld/stat", tid);
+		file = fopen(path, "re");
+		if (!file)
+			continue;
+		if (fscanf(file, "%*d (%*[^)]) %c", &state) == 1 && state == 'D')
+			asleep++;
+		fclose(file);
+	}
+	return asleep;
+}
+
+static void run_sleepers(long count)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register region = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct uffdio_zeropage zero = { 0 };
+	long page_bytes = sysconf(_SC_PAGESIZE);
+	pthread_t holder, *threads = calloc(count, sizeof(*threads));
+	int faults = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	struct pollfd fault = { .events = POLLIN };
+	char path[64];
+	void *page = mmap(NULL, page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (faults < 0 || page == MAP_FAILED || ioctl(faults, UFFDIO_API, &api))
+		err(1, "userfaultfd");
+	region.range.start = zero.range.start = (unsigned long)page;
+	region.range.len = zero.range.len = page_bytes;
+	if (ioctl(faults, UFFDIO_REGISTER, &region))
+		err(1, "UFFDIO_REGISTER");
+	make_directory(SLEEPERS_AT);
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("sleepers", SLEEPERS_AT, "tmpfs", 0, "mode=0777"))
+		err(1, "mount");
+	make_file(SLEEPERS_AT "/file");
+	for (long i = 0; i < count; i++) {
+		snprintf(path, sizeof(path), SLEEPERS_AT "/%ld", i);
+		if (mkdir(path, 0777) || chmod(path, 0777))
+			err(1, "%s", path);
+		strcat(path, "/link");
+		if (link(SLEEPERS_AT "/file", path))
+			err(1, "%s", path);
+	}
+	holder = start_thread(hold_lock, page);
+	fault.fd = faults;
+	if (poll(&fault, 1, -1) != 1)
+		err(1, "poll");
+	for (long i = 0; i < count; i++)
+		threads[i] = start_thread(sleep_in_unlink, (void *)i);
+	while (threads_asleep(count) < count)
+		usleep(10000);
+	printf("{\"pid\":%d,\"asleep\":%ld}\n", getpid(), count);
+	fflush(stdout);
+	wait_for_end_of_input();
+	if (ioctl(faults, UFFDIO_ZEROPAGE, &zero))
+		err(1, "UFFDIO_ZEROPAGE");
+	pthread_join(holder, NULL);
+	for (long i = 0; i < count; i++)
+		pthread_join(threads[i], NULL);
+}
+
+static void run_preempt(const char *directory)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	for (int cpu = 0; cpu < cpus; cpu++) {
+		if (start_child() == 0) {
+			struct sched_param parameters = { 0 };
+			char path[4200];
+
+			snprintf(path, sizeof(path), "%s/idle%d", directory, cpu);
+			stay_on(cpu);
+			if (sched_setscheduler(0, SCHED_IDLE, &parameters))
+				err(1, "SCHED_IDLE");
+			become_nobody();
+			/* A change of identity takes it away. */
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			for (;;) {
+				make_file(path);
+				if (unlink(path))
+					err(1, "%s", path);
+			}
+		}
+	}
+	start_hogs();
+	printf("{\"pid\":%d}\n", getpid());
+	fflush(stdout);
+	wait_for_end_of_input();
+}
+
+static void run_update(void)
+{
+	struct {
+		__u32 bits;
+		__u8 bytes[4];
+	} key = { 32, { 0 } };
+	union bpf_attr create = {
+		.map_type = BPF_MAP_TYPE_LPM_TRIE,
+		.key_size = sizeof(key),
+		.value_size = sizeof(__u32),
+		.max_entries = 1024,
+		.map_flags = BPF_F_NO_PREALLOC,
+	};
+	__u32 value = 1;
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	int map = syscall(SYS_bpf, BPF_MAP_CREATE, &create, sizeof(create));
+
+	if (map < 0)
+		err(1, "BPF_MAP_CREATE");
+	for (int cpu = 0; cpu < cpus; cpu++) {
+		if (start_child() == 0) {
+			stay_on(cpu);
+			for (;; key.bytes[0]++) {
+				union bpf_attr update = {
+					.map_fd = map,
+					.key = (unsigned long)&key,
+					.value = (unsigned long)&value,
+				};
+
+				if (syscall(SYS_bpf, BPF_MAP_UPDATE_ELEM, &update, sizeof(update)))
+					err(1, "BPF_MAP_UPDATE_ELEM");
+			}
+		}
+	}
+	start_hogs();
+	printf("{\"pid\":%d}\n", getpid());
+	fflush(stdout);
+	wait_for_end_of_input();
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+
+	if (argc == 6 && !strcmp(what, "crowd"))
+		run_crowd(argv[2], atol(argv[3]), atol(argv[4]), !strcmp(argv[5], "many"));
+	else if (argc == 4 && !strcmp(what, "fail"))
+		fail(argv[2], atol(argv[3]));
+	else if (argc == 3 && !strcmp(what, "sleep"))
+		run_sleepers(atol(argv[2]));
+	else if (argc == 3 && !strcmp(what, "preempt"))
+		run_preempt(argv[2]);
+	else if (argc == 2 && !strcmp(what, "update"))
+		run_update();
+	else
+		errx(2, "see the top of contention.c");
+	return 0;
+}
