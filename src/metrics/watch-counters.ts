@@ -1,43 +1,45 @@
 import type { Operation } from '../model/config.js';
 import type { WatchCounts } from '../model/pipeline-counts.js';
 
-/** The counters of one watch as the matcher increments them; `WatchCounts` is the same object seen by a scrape. */
-export interface WatchCounter extends WatchCounts {
+/** What was counted for one watch, in plain cells that the pipeline increments. */
+export interface WatchTotals {
   readonly deletions: Record<Operation, number>;
   readonly failures: Record<Operation, number>;
-  reportsFailures: boolean;
   freedBytes: number;
 }
 
-/**
- * The counters of the configured watches. A reload keeps those of a watch whose name stays, since a counter that falls
- * back to 0 looks like a restart to Prometheus, and drops those of a watch that is gone.
- */
-export class WatchCounters {
-  private counters: readonly WatchCounter[] = [];
-
-  /** Returns the counters in the order of `watches`. */
-  configure(watches: readonly { readonly name: string; readonly failures: boolean }[]): readonly WatchCounter[] {
-    const known = new Map(this.counters.map((counter) => [counter.name, counter]));
-    this.counters = watches.map(({ name, failures }) => {
-      const counter = known.get(name) ?? newCounter(name);
-      counter.reportsFailures = failures;
-      return counter;
-    });
-    return this.counters;
-  }
-
-  counts(): readonly WatchCounts[] {
-    return this.counters;
-  }
+/** The counter of one configured watch. Its totals outlive a reload that keeps the name. */
+export interface WatchCounter {
+  readonly name: string;
+  readonly reportsFailures: boolean;
+  readonly totals: WatchTotals;
 }
 
-function newCounter(name: string): WatchCounter {
-  return {
+/**
+ * The counters of `watches`, in their order. Changes nothing: `previous` stays what it is. A watch whose name stays
+ * keeps its totals, since a counter that falls back to 0 looks like a restart to Prometheus.
+ */
+export function countersFor(
+  watches: readonly { readonly name: string; readonly failures: boolean }[],
+  previous: readonly WatchCounter[] = [],
+): readonly WatchCounter[] {
+  const known = new Map(previous.map(({ name, totals }) => [name, totals]));
+  return watches.map(({ name, failures }) => ({
     name,
+    reportsFailures: failures,
+    totals: known.get(name) ?? newTotals(),
+  }));
+}
+
+/** The counters as a scrape publishes them. */
+export function countsOf(counters: readonly WatchCounter[]): WatchCounts[] {
+  return counters.map(({ name, reportsFailures, totals }) => ({ name, reportsFailures, ...totals }));
+}
+
+function newTotals(): WatchTotals {
+  return {
     deletions: { unlink: 0, rmdir: 0, replace: 0 },
     failures: { unlink: 0, rmdir: 0, replace: 0 },
-    reportsFailures: false,
     freedBytes: 0,
   };
 }

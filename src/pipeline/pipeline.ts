@@ -1,10 +1,10 @@
 import { matchPlaces } from '../deletion/match-places.js';
 import type { ProcessInfo, ProcessTable, WholeArgs } from '../deletion/process-table.js';
-import { PathResolver } from '../deletion/resolved-path.js';
+import { PathResolver, type Place, type ResolvedPath } from '../deletion/resolved-path.js';
 import { EventEncoder } from '../event/event-encoder.js';
 import type { LineBuffer } from '../event/line-buffer.js';
 import type { MountTable } from '../host/mount-table.js';
-import type { WatchCounter } from '../metrics/watch-counters.js';
+import type { WatchCounter, WatchTotals } from '../metrics/watch-counters.js';
 import { OPERATIONS } from '../model/config.js';
 import {
   DELETION_FS_ROOT,
@@ -38,7 +38,7 @@ export interface PipelineParts {
   readonly delay: DelayHistogram;
   /** Writes the offsets of the clocks, see NativeBinding.readClocks. */
   readClocks(out: Float64Array): void;
-  /** The newest mounts of the host, for a device that those of a record's generation do not know. */
+  /** The newest mounts of the host, for a device that those of a record's generation do not know. Puts no filter in force. */
   mountsFor(device: number): MountTable | undefined;
   /** The mounts of the host at this moment; asked at most once for each batch. */
   mountsNow(): MountTable | undefined;
@@ -57,10 +57,25 @@ const GENERATIONS_KEPT = 64;
 /** In all, also while records wait: each holds the host's mounts. They come at most every 50 ms. */
 const GENERATIONS_MAX = 1024;
 
-/** By what the records of one generation are judged. */
-interface FilterGeneration {
+/** By what the records of one generation are judged, and placed on the host. */
+export interface FilterGeneration {
   readonly filter: WatchFilter;
   readonly mounts: MountTable | undefined;
+}
+
+/** What becomes of one record. */
+interface Decision {
+  /** Indexes of the watches that want it; none: it is filtered. */
+  readonly watches: readonly number[];
+  /** JSON of the names of those that want a line; undefined: none does. */
+  readonly ruleJson: string | undefined;
+  /** By index of the watch. */
+  readonly counters: readonly WatchCounter[];
+  readonly outcome: Outcome;
+  readonly mounts: MountTable | undefined;
+  readonly path: ResolvedPath;
+  readonly hostPlace: Place | undefined;
+  readonly process: ProcessInfo | undefined;
 }
 
 /**
@@ -87,7 +102,7 @@ export class Pipeline {
   private sequence = 0;
   /** The newest generation of which no record can wait. */
   private drainedGeneration = 0;
-  /** Of this batch; null while nobody asked. */
+  /** Of this batch; null until a record asks for them. */
   private mountsNow: MountTable | undefined | null = null;
 
   constructor(parts: PipelineParts) {
@@ -99,9 +114,9 @@ export class Pipeline {
     return this.parts.line.host;
   }
 
-  /** From `generation` on, records are judged by `filter` and placed on the host by `mounts`. */
-  use(generation: number, filter: WatchFilter, mounts: MountTable | undefined): void {
-    this.generations.set(generation, { filter, mounts });
+  /** From `generation` on, records are judged by `judgedBy`. */
+  use(generation: number, judgedBy: FilterGeneration): void {
+    this.generations.set(generation, judgedBy);
     if (this.parts.isDrained()) this.drainedGeneration = generation;
     const oldest = Math.max(this.drainedGeneration - GENERATIONS_KEPT, generation - GENERATIONS_MAX);
     for (const known of this.generations.keys()) {
@@ -116,13 +131,10 @@ export class Pipeline {
     this.mountsNow = null;
     for (let i = 0; i < count; i++) {
       record.moveTo(offsets[i]!);
-      const { filtered, handled } = this;
       try {
         this.handleRecord(record);
       } catch (error) {
-        // One bad record costs neither its batch nor the ledger.
-        this.filtered = filtered;
-        this.handled = handled;
+        // One bad record costs neither its batch nor the ledger: nothing of it is counted before its line is written.
         this.parts.lines.cancelLine();
         if (record.kind === RECORD_DELETION && (record.flags & DELETION_SELF) === 0) this.undecodable += 1;
         this.parts.onDefect(error as Error);
@@ -149,47 +161,69 @@ export class Pipeline {
   }
 
   private handleDeletion(record: RecordView): void {
-    const { flags } = record;
-    const outcome = outcomeOf(record);
-    if ((flags & DELETION_SELF) !== 0) {
+    if ((record.flags & DELETION_SELF) !== 0) {
       this.handleOwn(record);
       return;
     }
-    const used = this.generationOf(record.generation);
-    if (used === undefined) {
+    const judgedBy = this.generationOf(record.generation);
+    if (judgedBy === undefined) {
       this.undecodable += 1;
       return;
     }
-    const { filter } = used;
-    const mounts = this.mountsOf(record, used.mounts);
+    const decision = this.decide(record, judgedBy);
+    if (decision.watches.length === 0) {
+      this.filtered += 1;
+      return;
+    }
+    const hasLine = this.write(record, decision);
+    this.commit(record, decision, hasLine);
+  }
+
+  /** What is to be told of the record, and by which watches. */
+  private decide(record: RecordView, { filter, mounts: used }: FilterGeneration): Decision {
+    const outcome = outcomeOf(record);
+    const mounts = this.mountsOf(record, used);
     const path = this.paths.resolve(record, mounts);
     const { watches, hostPlace } = matchPlaces(filter.watchSet, path, filter.hasProcessView);
     const process = this.parts.processes.get(record.processId);
     const verdict = filter.decide(watches, record.operation, outcome, actorOf(record, process));
-    if (verdict.watches.length === 0) {
-      this.filtered += 1;
-      return;
-    }
-    const { operation } = record;
-    for (const index of verdict.watches) count(filter.counters[index]!, operation, outcome, record);
-    this.handled += 1;
-    this.parts.delay.observe(this.clocks[2]! - record.timeSeconds - record.timeNanoseconds / 1e9);
-    if (verdict.ruleJson === undefined) {
-      this.unlogged += 1;
-      return;
-    }
+    const counters = filter.counters;
+    return {
+      counters,
+      outcome,
+      mounts,
+      path,
+      hostPlace,
+      process,
+      watches: verdict.watches,
+      ruleJson: verdict.ruleJson,
+    };
+  }
+
+  /** False: no watch wants a line. */
+  private write(record: RecordView, { ruleJson, mounts, path, hostPlace, outcome, process }: Decision): boolean {
+    if (ruleJson === undefined) return false;
     if (process?.wholeArgs?.written === false) this.writeWholeArgs(record, process.wholeArgs);
-    this.sequence += 1;
     this.parts.line.write(this.parts.lines, record, {
       path,
       hostPlace: mounts !== undefined && this.stillHolds(record.device, mounts) ? hostPlace : undefined,
       outcome,
       process,
-      ruleJson: verdict.ruleJson,
-      sequence: this.sequence,
+      ruleJson,
+      sequence: this.sequence + 1,
       bootOffset: this.clocks,
     });
     this.parts.lines.endLine();
+    return true;
+  }
+
+  /** Counts what was written. Nothing here can fail. */
+  private commit(record: RecordView, { watches, counters, outcome }: Decision, hasLine: boolean): void {
+    for (const index of watches) count(counters[index]!.totals, record, outcome);
+    this.handled += 1;
+    if (hasLine) this.sequence += 1;
+    else this.unlogged += 1;
+    this.parts.delay.observe(this.clocks[2]! - record.timeSeconds - record.timeNanoseconds / 1e9);
   }
 
   private generationOf(generation: number): FilterGeneration | undefined {
@@ -246,11 +280,11 @@ function outcomeOf(record: RecordView): Outcome {
   return record.result === 0 ? 'success' : 'failure';
 }
 
-function count(counter: WatchCounter, operation: number, outcome: Outcome, record: RecordView): void {
-  const name = OPERATIONS[operation]!;
-  if (outcome === 'failure') counter.failures[name] += 1;
+function count(totals: WatchTotals, record: RecordView, outcome: Outcome): void {
+  const name = OPERATIONS[record.operation]!;
+  if (outcome === 'failure') totals.failures[name] += 1;
   else if (outcome === 'success') {
-    counter.deletions[name] += 1;
-    counter.freedBytes += EventEncoder.freedBytes(record, outcome) ?? 0;
+    totals.deletions[name] += 1;
+    totals.freedBytes += EventEncoder.freedBytes(record, outcome) ?? 0;
   }
 }

@@ -4,9 +4,11 @@ import { ProcessTable } from '../deletion/process-table.js';
 import type { Diagnostics } from '../diagnostics/diagnostics.js';
 import { EventEncoder } from '../event/event-encoder.js';
 import { AccountNames } from '../host/account-names.js';
+import { readMountTable } from '../host/mount-table.js';
 import type { Readiness } from '../http/http-routes.js';
 import { type HttpServer, startHttpServer } from '../http/http-server.js';
 import { createMetrics } from '../metrics/registry.js';
+import { countsOf } from '../metrics/watch-counters.js';
 import type { AttachMode, Config } from '../model/config.js';
 import { backpressureOf } from '../pipeline/backpressure.js';
 import { DelayHistogram } from '../pipeline/delay-histogram.js';
@@ -22,8 +24,11 @@ import { type EventOutput, openEventOutput } from './event-output.js';
 import { SelfTest, type SelfTestResult } from './self-test.js';
 import { Systemd } from './systemd.js';
 import { WatchLookups } from './watch-lookups.js';
+import { planWatches, type WatchPlan } from './watch-plan.js';
 import { WatchState } from './watch-state.js';
 
+/** The host's own mounts, also when the service lives in a mount namespace of its own. */
+const HOST_MOUNTS = '/proc/1/mountinfo';
 const HOUSEKEEPING_MS = 1_000;
 /** How often it is looked up what the watches mean on this host; what changes is noticed within a minute. */
 const LOOK_UP_MS = 30_000;
@@ -76,7 +81,14 @@ export class Daemon {
     this.users = new AccountNames('passwd');
     this.systemd = new Systemd((path, message) => options.binding.sendDatagram(path, message));
     this.lookups = new WatchLookups({ users: this.users, diagnostics: options.diagnostics });
-    this.watches = new WatchState(this.lookups, (message) => options.diagnostics.warn(message));
+    this.watches = new WatchState(
+      planWatches([], undefined, () => undefined),
+      {
+        readMounts: () => readMountTable(HOST_MOUNTS),
+        watchMounts: (onChange) => new options.binding.MountWatch(HOST_MOUNTS, onChange),
+        onProblem: (message) => options.diagnostics.warn(message),
+      },
+    );
   }
 
   /** Where metrics are served; undefined when they are not. */
@@ -90,7 +102,7 @@ export class Daemon {
     this.output = openEventOutput(this.config.log, diagnostics);
     await this.lookups.look(this.config.watches);
     if (this.stopping !== undefined) return;
-    this.watches.configure(this.config);
+    this.watches.adopt(this.planFor(this.config, this.watches.plan));
     const { attach, ringBufferBytes } = this.config.probe;
     const opened = openProbe(binding, attach, ringBufferBytes, (probe, mode) => this.prepare(probe, mode));
     this.opened = opened;
@@ -124,7 +136,7 @@ export class Daemon {
     });
     this.drain = drain;
     this.drain.start();
-    this.watches.follow(binding, () => void this.lookUpAgain());
+    this.watches.follow(() => void this.lookUpAgain());
     this.http = await startHttpServer({
       listen: this.config.http.listen,
       metrics: this.createMetrics(),
@@ -188,7 +200,7 @@ export class Daemon {
     if (config === undefined || this.stopping !== undefined) return false;
     await this.lookups.look(config.watches);
     if (this.stopping !== undefined) return false;
-    this.watches.configure(config);
+    this.watches.adopt(this.planFor(config, this.watches.plan));
     this.warnOfFixedChanges(config);
     this.config = { ...config, probe: this.config.probe, http: this.config.http, log: this.config.log };
     this.scheduleSelfTest();
@@ -237,7 +249,15 @@ export class Daemon {
       onOwnDeletion: (deletion) => this.selfTest?.observe(deletion),
       onDefect: (error) => this.reportDefect(error),
     });
-    this.watches.bind(probe, this.pipeline);
+    const { pipeline } = this;
+    this.watches.bind({
+      setFilter: (filter) => probe.setFilter(filter),
+      use: (generation, judgedBy) => pipeline.use(generation, judgedBy),
+    });
+  }
+
+  private planFor({ watches }: Config, previous: WatchPlan | undefined): WatchPlan {
+    return planWatches(this.lookups.watchesFor(watches), previous, (name) => this.lookups.uidOf(name));
   }
 
   private keepLedger(probe: NativeProbe): Ledger {
@@ -260,7 +280,7 @@ export class Daemon {
   private createMetrics() {
     const { binding, version } = this.options;
     return createMetrics({
-      watches: () => this.watches.counters.counts(),
+      watches: () => countsOf(this.watches.plan.counters),
       pipeline: () => this.ledger!.counts(),
       probe: () => this.opened && probeInfoOf(this.opened),
       selfTest: () => this.lastSelfTest?.passed ?? { unlink: false, rmdir: false, replace: false },
@@ -314,7 +334,7 @@ export class Daemon {
     const changed = await this.lookups.look(this.config.watches);
     if (!changed || this.stopping !== undefined) return;
     try {
-      this.watches.configure(this.config);
+      this.watches.adopt(this.planFor(this.config, this.watches.plan));
     } catch (error) {
       this.options.diagnostics.error({ error }, 'cannot take over what changed on this host');
     }

@@ -1,12 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createMetrics, type Metrics } from '../../../src/metrics/registry.js';
-import { WatchCounters } from '../../../src/metrics/watch-counters.js';
+import { countersFor, countsOf, type WatchCounter } from '../../../src/metrics/watch-counters.js';
 import type { Operation } from '../../../src/model/config.js';
 import type { PipelineCounts, ProbeInfo } from '../../../src/model/pipeline-counts.js';
 import { DelayHistogram } from '../../../src/pipeline/delay-histogram.js';
 import { findPromtool, lintMetrics } from '../../support/promtool.js';
 
-let cells: WatchCounters;
+let counters: readonly WatchCounter[];
 let delay: DelayHistogram;
 let pipeline: PipelineCounts;
 let probe: ProbeInfo | undefined;
@@ -15,8 +15,7 @@ let reloadSuccessful: boolean;
 let metrics: Metrics;
 
 beforeEach(() => {
-  cells = new WatchCounters();
-  cells.configure([
+  counters = countersFor([
     { name: 'app', failures: true },
     { name: 'all', failures: false },
   ]);
@@ -36,7 +35,7 @@ beforeEach(() => {
   selfTest = { unlink: false, rmdir: false, replace: false };
   reloadSuccessful = true;
   metrics = createMetrics({
-    watches: () => cells.counts(),
+    watches: () => countsOf(counters),
     pipeline: () => pipeline,
     probe: () => probe,
     selfTest: () => selfTest,
@@ -126,7 +125,8 @@ describe('metrics text', () => {
       lost: { ring_full: 1, state_full: 2, probe_skipped: 5, decode: 3, output: 4 },
       waitingBytes: 512,
     };
-    const app = cells.configure([{ name: 'app', failures: true }])[0]!;
+    counters = countersFor([{ name: 'app', failures: true }], counters);
+    const app = counters[0]!.totals;
     app.deletions.unlink = 4;
     app.failures.rmdir = 5;
     app.freedBytes = 4096;
@@ -151,7 +151,7 @@ describe('metrics text', () => {
 
   it('drops the series of a watch that a reload removed and of failures no longer asked for', async () => {
     await metrics.text();
-    cells.configure([{ name: 'app', failures: false }]);
+    counters = countersFor([{ name: 'app', failures: false }], counters);
     expect((await ownLines()).join('\n')).not.toContain('watch="all"');
     expect(await seriesOf('rmwatch_deletion_failures_total')).toEqual([]);
   });

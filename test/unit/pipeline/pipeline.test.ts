@@ -3,7 +3,7 @@ import { ProcessTable } from '../../../src/deletion/process-table.js';
 import { EventEncoder } from '../../../src/event/event-encoder.js';
 import { LineBuffer } from '../../../src/event/line-buffer.js';
 import { MountTable } from '../../../src/host/mount-table.js';
-import { WatchCounters } from '../../../src/metrics/watch-counters.js';
+import { countersFor, countsOf, type WatchCounter } from '../../../src/metrics/watch-counters.js';
 import { OPERATIONS, type WatchConfig } from '../../../src/model/config.js';
 import { DelayHistogram } from '../../../src/pipeline/delay-histogram.js';
 import { type OwnDeletion, Pipeline } from '../../../src/pipeline/pipeline.js';
@@ -35,6 +35,8 @@ const EFAULT = 14;
 const UPTIME = 900;
 /** A device at which the stand-in of the mount table throws. */
 const UNREADABLE = 99;
+/** A user at whose name the encoder of lines throws. */
+const UNNAMEABLE = 98;
 /** What the kernel says of most files on the host. */
 const FOUND =
   DELETION_HAS_VICTIM |
@@ -83,12 +85,16 @@ class Bench {
   /** Whether the ring is empty when the pipeline asks. */
   drained = true;
   readonly delay = new DelayHistogram();
-  readonly cells = new WatchCounters();
+  counters: readonly WatchCounter[] = [];
   /** What the host's newest mounts are when the pipeline asks. */
   newestMounts: MountTable | undefined;
   readonly pipeline: Pipeline;
 
   constructor() {
+    const userName = (uid: number) => {
+      if (uid === UNNAMEABLE) throw new Error('the user cannot be named');
+      return undefined;
+    };
     const take = (chunk: Buffer, length: number, count: number) => {
       const texts = chunk.toString('utf8', 0, length).split('\n').slice(0, -1);
       expect(texts).toHaveLength(count);
@@ -97,7 +103,7 @@ class Bench {
       this.lines.push(...lines);
     };
     this.pipeline = new Pipeline({
-      line: new EventEncoder({ hostName: 'h', bootId: undefined, attach: 'kprobe', userName: () => undefined }),
+      line: new EventEncoder({ hostName: 'h', bootId: undefined, attach: 'kprobe', userName }),
       lines: new LineBuffer(take),
       notice: (line) => {
         expect(validateEventLine(JSON.parse(line))).toEqual([]);
@@ -127,7 +133,8 @@ class Bench {
   }
 
   use(generation: number, watches: WatchConfig[], mounts?: MountTable): void {
-    this.pipeline.use(generation, new WatchFilter(watches, this.cells.configure(watches), () => undefined), mounts);
+    this.counters = countersFor(watches, this.counters);
+    this.pipeline.use(generation, { filter: new WatchFilter(watches, this.counters, () => undefined), mounts });
   }
 
   handle(...records: Buffer[]): void {
@@ -195,7 +202,7 @@ describe('Pipeline', () => {
     );
     // Each has a line for the sake of the first watch.
     expect([bench.pipeline.handled, bench.pipeline.unlogged, bench.lines.length]).toEqual([7, 0, 7]);
-    expect(bench.cells.counts()).toEqual([
+    expect(countsOf(bench.counters)).toEqual([
       {
         name: 'all',
         deletions: { unlink: 3, rmdir: 1, replace: 1 },
@@ -396,6 +403,22 @@ describe('a record that cannot be handled', () => {
     bench.handle(deletion('/tmp/a'), cannot, deletion('/tmp/c'));
     expect(bench.paths()).toEqual(['/tmp/a', '/tmp/c']);
     expect([bench.ledger(), bench.defects]).toEqual([[0, 2, 1], ['the mounts cannot be read']]);
+  });
+});
+
+describe('a line that cannot be written', () => {
+  it('is counted as lost and as nothing else, and leaves no gap in the numbers', () => {
+    const bench = new Bench();
+    bench.use(1, [watch('all')]);
+    bench.handle(deletion('/a'), deletion('/b', { uid: UNNAMEABLE }), deletion('/c'));
+    expect(bench.lines.map(({ file, event }) => [file.path, event.sequence])).toEqual([
+      ['/a', 1],
+      ['/c', 2],
+    ]);
+    expect([bench.ledger(), bench.defects]).toEqual([[0, 2, 1], ['the user cannot be named']]);
+    expect([countsOf(bench.counters)[0]!.deletions.unlink, bench.delay.count, bench.pipeline.unlogged]).toEqual([
+      2, 2, 0,
+    ]);
   });
 });
 

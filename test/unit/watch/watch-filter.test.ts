@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { WatchCounters } from '../../../src/metrics/watch-counters.js';
+import { countersFor } from '../../../src/metrics/watch-counters.js';
 import { OPERATIONS, type WatchConfig } from '../../../src/model/config.js';
 import { type Actor, type Outcome, WatchFilter } from '../../../src/watch/watch-filter.js';
 
@@ -21,7 +21,7 @@ function watch(name: string, changes: Partial<WatchConfig> = {}): WatchConfig {
 }
 
 function judgeOf(watches: WatchConfig[], users: Record<string, number> = {}): WatchFilter {
-  return new WatchFilter(watches, new WatchCounters().configure(watches), (name) => users[name]);
+  return new WatchFilter(watches, countersFor(watches), (name) => users[name]);
 }
 
 /** The names of the watches that want it, and of those that want a line of it. */

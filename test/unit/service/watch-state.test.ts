@@ -1,0 +1,193 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { MountTable } from '../../../src/host/mount-table.js';
+import { countsOf } from '../../../src/metrics/watch-counters.js';
+import { OPERATIONS, type WatchConfig } from '../../../src/model/config.js';
+import type { FilterGeneration } from '../../../src/pipeline/pipeline.js';
+import type { NativeFilter } from '../../../src/probe/native-probe.js';
+import { planWatches } from '../../../src/service/watch-plan.js';
+import { WatchState, type WatchTarget } from '../../../src/service/watch-state.js';
+
+const SETTLED_MS = 50;
+
+function watch(name: string): WatchConfig {
+  return {
+    name,
+    include: [`/${name}/**`],
+    exclude: [],
+    view: 'host',
+    operations: OPERATIONS,
+    failures: false,
+    ignore: { processes: [], users: [] },
+    log: true,
+  };
+}
+
+/** The kernel and the pipeline, as far as the watches see them. */
+class Target implements WatchTarget {
+  readonly filters: NativeFilter[] = [];
+  readonly used: [number, FilterGeneration][] = [];
+  refuses = false;
+
+  setFilter(filter: NativeFilter): number {
+    if (this.refuses) throw new Error('no room for the filter');
+    return this.filters.push(filter);
+  }
+
+  use(generation: number, judgedBy: FilterGeneration): void {
+    this.used.push([generation, judgedBy]);
+  }
+}
+
+const mountsOn = (...devices: number[]) =>
+  new MountTable(devices.map((device) => ({ id: device, device, root: '', mountPoint: `/mnt/${device}` })));
+
+let mounts: MountTable | Error;
+let reads: number;
+let changed: boolean;
+let notify: () => void;
+let problems: string[];
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  mounts = mountsOn(1);
+  reads = 0;
+  changed = false;
+  problems = [];
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const planOf = (names: string[], state?: WatchState) => planWatches(names.map(watch), state?.plan, () => undefined);
+
+function open(...names: string[]): WatchState {
+  return new WatchState(planOf(names), {
+    readMounts: () => {
+      reads += 1;
+      if (mounts instanceof Error) throw mounts;
+      return mounts;
+    },
+    watchMounts: (onChange) => {
+      notify = onChange;
+      return {
+        changed: () => {
+          const was = changed;
+          changed = false;
+          return was;
+        },
+        close: () => {},
+      };
+    },
+    onProblem: (message) => problems.push(message),
+  });
+}
+
+it('puts a plan in force whole: in the kernel, then in the pipeline', () => {
+  const state = open('a');
+  const target = new Target();
+  state.bind(target);
+  const plan = planOf(['a', 'b'], state);
+  state.adopt(plan);
+  expect(target.used.map(([generation, { filter }]) => [generation, filter === plan.filter])).toEqual([
+    [1, false],
+    [2, true],
+  ]);
+  expect(state.plan).toBe(plan);
+});
+
+it('changes nothing when the kernel refuses: the counters that are published go on counting', () => {
+  const state = open('db', 'tmp');
+  const target = new Target();
+  state.bind(target);
+  const [, judgedBy] = target.used[0]!;
+  judgedBy.filter.counters[0]!.totals.deletions.unlink = 2;
+  const before = state.plan;
+
+  target.refuses = true;
+  for (const names of [['tmp'], ['other'], ['tmp', 'db']]) {
+    expect(() => state.adopt(planOf(names, state))).toThrow('no room for the filter');
+  }
+  expect(state.plan).toBe(before);
+  expect(target.used).toHaveLength(1);
+  judgedBy.filter.counters[0]!.totals.deletions.unlink += 1;
+  expect(countsOf(state.plan.counters).map(({ name, deletions }) => [name, deletions.unlink])).toEqual([
+    ['db', 3],
+    ['tmp', 0],
+  ]);
+
+  target.refuses = false;
+  state.adopt(planOf(['tmp', 'db'], state));
+  expect(countsOf(state.plan.counters).map(({ name, deletions }) => [name, deletions.unlink])).toEqual([
+    ['tmp', 0],
+    ['db', 3],
+  ]);
+});
+
+it('puts nothing in force while a record asks for the mounts of an unknown device, but soon after it', () => {
+  const state = open('a');
+  const target = new Target();
+  state.bind(target);
+  mounts = mountsOn(1, 5);
+  expect(state.mountsFor(5)).toBe(mounts);
+  expect([target.filters.length, target.used.length, reads]).toEqual([1, 1, 2]);
+  expect(state.mountsNow()).toBe(mounts);
+  vi.advanceTimersByTime(SETTLED_MS);
+  expect(target.used.map(([generation, judgedBy]) => [generation, judgedBy.mounts === mounts])).toEqual([
+    [1, false],
+    [2, true],
+  ]);
+});
+
+it('reads the mounts once for each device that the host does not mount, until they change', () => {
+  const state = open('a');
+  const target = new Target();
+  state.bind(target);
+  state.follow(() => {});
+  for (const device of [7, 8, 7, 8, 7]) state.mountsFor(device);
+  vi.advanceTimersByTime(SETTLED_MS);
+  expect([reads, target.filters.length]).toEqual([3, 1]);
+  notify();
+  notify();
+  vi.advanceTimersByTime(SETTLED_MS);
+  expect([reads, target.filters.length]).toEqual([4, 2]);
+  state.mountsFor(7);
+  expect(reads).toBe(5);
+});
+
+it('keeps what is in force when the kernel refuses the renewed filter', () => {
+  const state = open('a');
+  const target = new Target();
+  state.bind(target);
+  state.follow(() => {});
+  target.refuses = true;
+  mounts = mountsOn(2);
+  notify();
+  vi.advanceTimersByTime(SETTLED_MS);
+  expect(problems).toEqual(["cannot renew the kernel's filter: no room for the filter"]);
+  expect(target.used).toHaveLength(1);
+  // What was read is still the newest, and the next renewal puts it in force.
+  expect(state.mountsNow()).toBe(mounts);
+});
+
+it('does without mounts that cannot be read, and reads them again when they change', () => {
+  mounts = new Error('EACCES');
+  const state = open('a');
+  const target = new Target();
+  state.bind(target);
+  state.follow(() => {});
+  expect([state.mountsFor(1), problems.length]).toEqual([undefined, 2]);
+  mounts = mountsOn(1);
+  changed = true;
+  expect(state.mountsNow()).toBe(mounts);
+});
+
+it('puts nothing in force once it is closed', () => {
+  const state = open('a');
+  const target = new Target();
+  state.bind(target);
+  state.follow(() => {});
+  notify();
+  state.close();
+  vi.advanceTimersByTime(10 * SETTLED_MS);
+  expect([target.filters.length, vi.getTimerCount()]).toEqual([1, 0]);
+});
