@@ -8,10 +8,14 @@ import { inheritedStdout } from '../output/inherited-stdout.js';
 import { loadBinding } from '../probe/native-probe.js';
 import { ProbeUnavailableError } from '../probe/open-probe.js';
 import { Daemon } from '../service/daemon.js';
+import { openRuntime } from '../service/runtime.js';
+import { hostParts } from '../service/runtime-parts.js';
+import { ServiceStatus } from '../service/service-status.js';
+import { Systemd } from '../service/systemd.js';
 import type { RunOptions } from './dispatch.js';
 import { EXIT } from './exit-codes.js';
 import type { CommandIo } from './io.js';
-import { onReloadSignal } from './start-signals.js';
+import { onReloadSignal, onStopSignal } from './start-signals.js';
 import { programVersion } from './version.js';
 
 /** The same as Nice= in systemd/rmwatch.service. */
@@ -19,7 +23,9 @@ const PRIORITY = -10;
 
 /** Runs the daemon until it is told to stop. */
 export async function run(options: RunOptions, io: CommandIo): Promise<number> {
-  const loaded = await loadConfig(options.config);
+  const stoppedEarly = new Promise<'stopped'>((resolve) => onStopSignal(() => resolve('stopped')));
+  const loaded = await Promise.race([loadConfig(options.config), stoppedEarly]);
+  if (loaded === 'stopped') return EXIT.ok;
   if ('problems' in loaded) {
     for (const problem of loaded.problems) io.stderr.write(`${formatProblem(problem)}\n`);
     return EXIT.configuration;
@@ -34,19 +40,20 @@ export async function run(options: RunOptions, io: CommandIo): Promise<number> {
   }
   const diagnostics = createDiagnostics({ level: config.log.level, format: config.log.format });
   if (stdout === 'doubtful') diagnostics.warn('standard output is closed, or /dev/null: nobody will see the events');
+  const binding = loadBinding();
+  const parts = hostParts(binding, diagnostics, programVersion());
+  const status = new ServiceStatus(new Systemd((path, message) => binding.sendDatagram(path, message)));
+  raisePriority(diagnostics);
   const daemon = new Daemon({
-    config,
-    binding: loadBinding(),
     diagnostics,
-    version: programVersion(),
+    status,
+    open: (signal, onFailure) => openRuntime(config, parts, signal, { status, onFailure }),
     readConfig: () => readAgain(options, diagnostics),
   });
-  const stopped = stopOnSignals(daemon, diagnostics);
-  raisePriority(diagnostics);
+  const stopped = obeySignals(daemon, diagnostics);
   try {
-    await daemon.start();
+    await daemon.started;
   } catch (error) {
-    await daemon.stop();
     return report(error, diagnostics);
   }
   return stopped;
@@ -88,20 +95,18 @@ function raisePriority(diagnostics: Diagnostics): void {
 }
 
 /** Resolves to the exit code when the daemon has been stopped by a signal. */
-function stopOnSignals(daemon: Daemon, diagnostics: Diagnostics): Promise<number> {
-  onReloadSignal(() => void daemon.reload());
+function obeySignals(daemon: Daemon, diagnostics: Diagnostics): Promise<number> {
   process.on('uncaughtException', (error) => {
     diagnostics.fatal({ error }, 'unexpected error');
     daemon.flushSync();
     process.exit(EXIT.failure);
   });
+  onReloadSignal(() => void daemon.reload());
   return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.on(signal, () => {
-        diagnostics.info({ signal }, 'stopping');
-        void daemon.stop().then(resolve);
-      });
-    }
+    onStopSignal((signal) => {
+      diagnostics.info({ signal }, 'stopping');
+      void daemon.stop().then(resolve);
+    });
   });
 }
 

@@ -9,8 +9,10 @@ import {
 } from './native-probe.js';
 
 /** A probe that can be attached, and why those before it could not. */
-export interface OpenedProbe {
+export interface OpenedProbe<T> {
   readonly probe: NativeProbe;
+  /** What `prepare` returned for it. */
+  readonly prepared: T;
   readonly mode: AttachMode;
   readonly description: ProbeDescription;
   readonly refusals: readonly Refusal[];
@@ -50,16 +52,27 @@ export function openProbe(
   binding: NativeBinding,
   wanted: AttachMode | 'auto',
   ringBytes: number,
-  prepare: (probe: NativeProbe, mode: AttachMode) => void = () => {},
-): OpenedProbe {
+): OpenedProbe<undefined>;
+export function openProbe<T>(
+  binding: NativeBinding,
+  wanted: AttachMode | 'auto',
+  ringBytes: number,
+  prepare: (probe: NativeProbe, mode: AttachMode) => T,
+): OpenedProbe<T>;
+export function openProbe<T>(
+  binding: NativeBinding,
+  wanted: AttachMode | 'auto',
+  ringBytes: number,
+  prepare?: (probe: NativeProbe, mode: AttachMode) => T,
+): OpenedProbe<T | undefined> {
   const refusals: Refusal[] = [];
   for (const mode of wanted === 'auto' ? ATTACH_MODES : [wanted]) {
     let probe: NativeProbe | undefined;
     try {
       probe = new binding.Probe({ mode, ringBytes });
-      prepare(probe, mode);
+      const prepared = prepare?.(probe, mode);
       probe.attach();
-      return { probe, mode, description: probe.describe(), refusals };
+      return { probe, prepared, mode, description: probe.describe(), refusals };
     } catch (error) {
       probe?.close();
       refusals.push(refusalOf(mode, error));
@@ -69,7 +82,7 @@ export function openProbe(
 }
 
 /** How the kernel is hooked, for reports. */
-export function probeInfoOf({ mode, description }: Pick<OpenedProbe, 'mode' | 'description'>): ProbeInfo {
+export function probeInfoOf({ mode, description }: Pick<OpenedProbe<unknown>, 'mode' | 'description'>): ProbeInfo {
   const kindsOf = (role: AttachedProgram['role']) => [
     ...new Set(description.attached.filter((one) => one.role === role).map(({ kind }) => kind)),
   ];

@@ -48,6 +48,7 @@ export class SelfTest {
   private readonly directory: string;
   private awaited: { expectation: Expectation; settle(problem: string | undefined): void }[] = [];
   private running: Promise<SelfTestResult> | undefined;
+  private closed = false;
 
   constructor({ mode, mark, directory }: SelfTestOptions) {
     this.mode = mode;
@@ -72,6 +73,13 @@ export class SelfTest {
     return this.running;
   }
 
+  /** Ends a run that is under way. Resolves when its files are removed. */
+  async close(): Promise<void> {
+    this.closed = true;
+    for (const { settle } of this.awaited.splice(0)) settle('stopped');
+    await this.running;
+  }
+
   private judge(deletion: OwnDeletion, { operation }: Expectation): string | undefined {
     const seen = OPERATIONS[deletion.operation];
     if (seen !== operation) return `${operation}: reported as ${seen}`;
@@ -87,6 +95,7 @@ export class SelfTest {
     try {
       directory = mkdtempSync(join(realpathSync(this.directory), 'rmwatch-self-test-'));
       for (const operation of OPERATIONS) {
+        if (this.closed) break;
         // System calls do not tell what a rename replaces.
         if (operation === 'replace' && this.mode === 'tracepoint') continue;
         const problem = await this.tryOne(operation, directory);

@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import type { Diagnostics } from '../diagnostics/diagnostics.js';
+import { AccountNames } from '../host/account-names.js';
+import { type MountTable, readMountTable } from '../host/mount-table.js';
+import { type HttpServer, type HttpServerOptions, startHttpServer } from '../http/http-server.js';
+import type { BuildInfo } from '../metrics/registry.js';
+import type { AttachMode, Config } from '../model/config.js';
+import type { MountWatch, NativeBinding, NativeProbe } from '../probe/native-probe.js';
+import { type OpenedProbe, openProbe } from '../probe/open-probe.js';
+import { type EventOutput, openEventOutput } from './event-output.js';
+import { SelfTest, type SelfTestOptions } from './self-test.js';
+import { WatchLookups } from './watch-lookups.js';
+
+/** The host's own mounts, also when the service lives in a mount namespace of its own. */
+const HOST_MOUNTS = '/proc/1/mountinfo';
+
+/** What a runtime is made of: all that touches the host, so that tests can pass in something else. */
+export interface RuntimeParts {
+  readonly diagnostics: Diagnostics;
+  readonly users: Pick<AccountNames, 'nameOf' | 'refresh'>;
+  readonly lookups: Pick<WatchLookups, 'look' | 'watchesFor' | 'uidOf'>;
+  readonly host: { readonly name: string; readonly bootId: string | undefined };
+  readonly build: BuildInfo;
+  /** Throws when the output cannot be opened. */
+  openOutput(log: Config['log']): EventOutput;
+  /** See openProbe; throws ProbeUnavailableError. */
+  openProbe<T>(config: Config['probe'], prepare: (probe: NativeProbe, mode: AttachMode) => T): OpenedProbe<T>;
+  newSelfTest(options: SelfTestOptions): Pick<SelfTest, 'run' | 'observe' | 'close'>;
+  /** Rejects when the address cannot be had. */
+  serveHttp(options: HttpServerOptions): Promise<HttpServer>;
+  readMounts(): MountTable;
+  watchMounts(onChange: () => void): MountWatch;
+  /** See NativeBinding.readClocks. */
+  readClocks(out: Float64Array): void;
+}
+
+/** The parts of this host. */
+export function hostParts(binding: NativeBinding, diagnostics: Diagnostics, version: string): RuntimeParts {
+  const users = new AccountNames('passwd');
+  return {
+    diagnostics,
+    users,
+    lookups: new WatchLookups({ users, diagnostics }),
+    host: { name: hostname(), bootId: readBootId() },
+    build: { version, nodeVersion: process.version, libbpfVersion: binding.libbpfVersion },
+    openOutput: (log) => openEventOutput(log, diagnostics),
+    openProbe: ({ attach, ringBufferBytes }, prepare) => openProbe(binding, attach, ringBufferBytes, prepare),
+    newSelfTest: (options) => new SelfTest(options),
+    serveHttp: startHttpServer,
+    readMounts: () => readMountTable(HOST_MOUNTS),
+    watchMounts: (onChange) => new binding.MountWatch(HOST_MOUNTS, onChange),
+    readClocks: (out) => binding.readClocks(out),
+  };
+}
+
+function readBootId(): string | undefined {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+}

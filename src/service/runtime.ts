@@ -1,0 +1,281 @@
+import type { Readiness } from '../http/http-routes.js';
+import { createMetrics, type ReloadState } from '../metrics/registry.js';
+import { countsOf } from '../metrics/watch-counters.js';
+import type { Config } from '../model/config.js';
+import type { PipelineCounts } from '../model/pipeline-counts.js';
+import { DelayHistogram } from '../pipeline/delay-histogram.js';
+import { type OpenedProbe, probeInfoOf } from '../probe/open-probe.js';
+import { Delivery } from './delivery.js';
+import type { EventOutput } from './event-output.js';
+import { type CloseFailure, ResourceStack } from './resource-stack.js';
+import type { RuntimeParts } from './runtime-parts.js';
+import type { SelfTestResult } from './self-test.js';
+import { SelfTestSchedule } from './self-test-schedule.js';
+import type { ServiceStatus } from './service-status.js';
+import { planWatches, type WatchPlan } from './watch-plan.js';
+import { WatchState } from './watch-state.js';
+
+const HOUSEKEEPING_MS = 1_000;
+/** How often it is looked up what the watches mean on this host; what changes is noticed within a minute. */
+const LOOK_UP_MS = 30_000;
+
+/** What of a runtime belongs to the daemon around it. */
+export interface RuntimeSurroundings {
+  readonly status: ServiceStatus;
+  readonly onFailure: CloseFailure;
+}
+
+/** What is open, as openRuntime hands it over. */
+interface Opened {
+  readonly config: Config;
+  readonly parts: RuntimeParts;
+  readonly surroundings: RuntimeSurroundings;
+  readonly stack: ResourceStack;
+  readonly output: EventOutput;
+  readonly watches: WatchState;
+  readonly probe: OpenedProbe<Delivery>;
+  readonly delay: DelayHistogram;
+}
+
+/**
+ * Opens everything that reports deletions, in order, and resolves once the first self-test is over. Rejects with what
+ * stands in the way, or with the signal's reason when that is aborted; what was open is closed then, in reverse order.
+ */
+export async function openRuntime(
+  config: Config,
+  parts: RuntimeParts,
+  signal: AbortSignal,
+  surroundings: RuntimeSurroundings,
+): Promise<Runtime> {
+  const stack = new ResourceStack(surroundings.onFailure);
+  try {
+    signal.throwIfAborted();
+    const { diagnostics } = parts;
+    const output = parts.openOutput(config.log);
+    stack.defer('close the log', () => output.writer.close());
+    await unlessAborted(parts.lookups.look(config.watches), signal);
+    const watches = new WatchState(planFor(config, undefined, parts), {
+      readMounts: () => parts.readMounts(),
+      watchMounts: (onChange) => parts.watchMounts(onChange),
+      onProblem: (message) => diagnostics.warn(message),
+    });
+    const delay = new DelayHistogram();
+    const { onFailure } = surroundings;
+    const probe = parts.openProbe(
+      config.probe,
+      (native, mode) => new Delivery({ probe: native, mode, config, output, watches, delay, parts, onFailure }),
+    );
+    const runtime = new Runtime({ config, parts, surroundings, stack, output, watches, probe, delay });
+    await runtime.begin(signal);
+    return runtime;
+  } catch (error) {
+    await stack.dispose();
+    throw error;
+  }
+}
+
+/** Everything that runs, complete. */
+export class Runtime {
+  private readonly opened: Opened;
+  private readonly selfTests: SelfTestSchedule;
+  private config: Config;
+  private reloadState: ReloadState = { successful: true, lastSuccessSeconds: Date.now() / 1000 };
+  private closing = false;
+
+  /** For openRuntime: takes over a probe that is attached. */
+  constructor(opened: Opened) {
+    const { config, probe, stack, watches } = opened;
+    const { prepared: delivery } = probe;
+    this.opened = opened;
+    this.config = config;
+    this.selfTests = new SelfTestSchedule(delivery.selfTest, config.selfTest.intervalMs, (result, previous) =>
+      this.selfTested(result, previous),
+    );
+    stack.defer('close the probe', () => {
+      delivery.ledger.close();
+      probe.probe.close();
+    });
+    stack.defer('mounts', () => watches.close());
+    stack.defer('records', () => delivery.finish());
+  }
+
+  /** For openRuntime: what there is to wait for. Rejects as openRuntime does. */
+  async begin(signal: AbortSignal): Promise<void> {
+    const { config } = this;
+    const { parts, stack, watches, probe, surroundings } = this.opened;
+    const { diagnostics } = parts;
+    const { prepared: delivery } = probe;
+    reportProbe(probe, config.probe.attach, parts);
+    delivery.start();
+    watches.follow(() => void this.lookUpAgain());
+    const serving = parts.serveHttp({
+      listen: config.http.listen,
+      metrics: this.createMetrics(),
+      readiness: () => this.readiness(),
+      onError: (error) => diagnostics.error({ error }, 'http'),
+    });
+    stack.defer('http', async () => {
+      // The last counts can be read until all is written.
+      await delivery.finish();
+      // What could not be had needs no closing.
+      const server = await serving.catch(() => undefined);
+      await server?.close();
+    });
+    const http = await unlessAborted(serving, signal);
+    if (http.address !== undefined) diagnostics.info({ address: http.address }, 'serving metrics');
+    const housekeeping = setInterval(() => this.houseKeep(), HOUSEKEEPING_MS);
+    stack.defer('housekeeping', () => clearInterval(housekeeping));
+    const lookingUp = setInterval(() => void this.lookUpAgain(), LOOK_UP_MS);
+    stack.defer('look-ups', () => clearInterval(lookingUp));
+    stack.defer('self-test', () => this.selfTests.close());
+    await unlessAborted(this.selfTests.run(), signal);
+    surroundings.status.startWatchdog(() => delivery.alive());
+    diagnostics.info({ watches: config.watches.length }, 'watching for deletions');
+  }
+
+  /** What was counted from the start; also when it is closed. */
+  counts(): PipelineCounts {
+    return this.opened.probe.prepared.ledger.counts();
+  }
+
+  /** For systemd and people. */
+  get statusText(): string {
+    const { mode, description } = this.opened.probe;
+    const state = this.selfTests.last?.ok === false ? 'SELF-TEST FAILING' : 'watching';
+    return `${state}: ${this.config.watches.length} watches, ${mode} on ${description.symbol}`;
+  }
+
+  /** Opens the log file again, as after a rotation. Throws when it cannot be opened; the old one stays in use. */
+  reopenLog(): void {
+    this.opened.output.writer.reopen();
+  }
+
+  /** Puts another configuration in force. Rejects, with nothing changed, when the kernel refuses it or `signal` is aborted. */
+  async adopt(config: Config, signal: AbortSignal): Promise<void> {
+    const { watches, parts } = this.opened;
+    parts.users.refresh();
+    await parts.lookups.look(config.watches);
+    signal.throwIfAborted();
+    watches.adopt(planFor(config, watches.plan, parts));
+    this.warnOfFixedChanges(config);
+    this.config = { ...config, probe: this.config.probe, http: this.config.http, log: this.config.log };
+    this.selfTests.every(config.selfTest.intervalMs);
+  }
+
+  /** For the metrics. */
+  noteReload(successful: boolean): void {
+    const { lastSuccessSeconds } = this.reloadState;
+    this.reloadState = { successful, lastSuccessSeconds: successful ? Date.now() / 1000 : lastSuccessSeconds };
+  }
+
+  /** Takes the hooks away, writes what waits, and closes everything. Never rejects. */
+  async close(): Promise<void> {
+    this.closing = true;
+    await this.opened.stack.dispose();
+  }
+
+  /** What can be saved of the events when the process dies at once. */
+  flushSync(): void {
+    this.opened.output.writer.flushSync();
+  }
+
+  private createMetrics() {
+    const { watches, probe, delay, parts } = this.opened;
+    return createMetrics({
+      watches: () => countsOf(watches.plan.counters),
+      pipeline: () => this.counts(),
+      probe: () => probeInfoOf(probe),
+      selfTest: () => this.selfTests.last?.passed ?? { unlink: false, rmdir: false, replace: false },
+      reload: () => this.reloadState,
+      delay,
+      build: parts.build,
+    });
+  }
+
+  private readiness(): Readiness {
+    if (this.closing) return { ready: false, reason: 'stopping' };
+    const { last } = this.selfTests;
+    if (last === undefined) return { ready: false, reason: 'the first self-test is not over' };
+    if (!last.ok) return { ready: false, reason: `self-test: ${last.problems.join('; ')}` };
+    return { ready: true, reason: 'ready' };
+  }
+
+  private selfTested(result: SelfTestResult, previous: SelfTestResult | undefined): void {
+    const { parts, surroundings } = this.opened;
+    const { diagnostics } = parts;
+    if (!result.ok) {
+      diagnostics.error({ problems: result.problems }, 'self-test failed: deletions may go unseen');
+    } else if (previous?.ok === false) {
+      diagnostics.info('self-test passes again');
+    }
+    const changed = previous !== undefined && previous.ok !== result.ok;
+    surroundings.status.selfTested(result.ok, changed, this.statusText);
+  }
+
+  private houseKeep(): void {
+    this.opened.probe.prepared.houseKeep();
+    this.opened.parts.users.refresh();
+  }
+
+  /** Never rejects. */
+  private async lookUpAgain(): Promise<void> {
+    const { parts, watches } = this.opened;
+    const changed = await parts.lookups.look(this.config.watches);
+    if (!changed || this.closing) return;
+    try {
+      watches.adopt(planFor(this.config, watches.plan, parts));
+    } catch (error) {
+      parts.diagnostics.error({ error }, 'cannot take over what changed on this host');
+    }
+  }
+
+  private warnOfFixedChanges(config: Config): void {
+    for (const key of ['probe', 'http', 'log'] as const) {
+      if (JSON.stringify(config[key]) !== JSON.stringify(this.config[key])) {
+        this.opened.parts.diagnostics.warn(`${key}: changes take effect at the next start`);
+      }
+    }
+  }
+}
+
+function planFor({ watches }: Config, previous: WatchPlan | undefined, { lookups }: RuntimeParts): WatchPlan {
+  return planWatches(lookups.watchesFor(watches), previous, (name) => lookups.uidOf(name));
+}
+
+function reportProbe(
+  probe: OpenedProbe<unknown>,
+  wanted: Config['probe']['attach'],
+  { diagnostics }: RuntimeParts,
+): void {
+  const { description } = probe;
+  for (const { mode, reason, hint, details } of probe.refusals) {
+    diagnostics.info({ mode, reason, ...(hint && { hint }) }, 'attach mode not usable');
+    diagnostics.debug({ mode, details }, 'what libbpf said');
+  }
+  diagnostics.info(probeInfoOf(probe), 'probe attached');
+  if (description.leftOut !== '') {
+    diagnostics.info({ reason: description.leftOut }, 'hooks carry one program instead of two');
+  }
+  if (wanted === 'auto' && probe.mode === 'tracepoint') {
+    diagnostics.warn('only system calls can be hooked: no replaced files, no io_uring and no file details are told');
+  }
+  if (description.hostMountNamespace === 0) {
+    diagnostics.warn("cannot tell this host's mount namespace: every process counts as the host's");
+  }
+}
+
+/** As `promise`, but rejects with the signal's reason as soon as that is aborted. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  let stopWaiting = () => {};
+  const abortion = new Promise<void>((resolve) => {
+    stopWaiting = resolve;
+    signal.addEventListener('abort', stopWaiting, { once: true });
+  });
+  try {
+    const first = await Promise.race([promise, abortion]);
+    signal.throwIfAborted();
+    return first as T;
+  } finally {
+    signal.removeEventListener('abort', stopWaiting);
+  }
+}
