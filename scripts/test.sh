@@ -1,11 +1,16 @@
 #!/bin/sh
-# npm test: set-up, checks, then all tests. Arguments go to vitest.
+# test.sh test: npm test, an answer in ten minutes. test.sh matrix ...: npm run test:matrix, everything else.
+# Both set the machine up first.
 set -eu
 cd "$(dirname -- "$0")/.."
+command=$1
+shift
 if [ "$(id -u)" != 0 ]; then
-  echo "rmwatch: the tests need root. Run this: $(scripts/as-root.sh npm test)" >&2
+  case $command in test) line='npm test' ;; *) line="npm run test:$command" ;; esac
+  echo "rmwatch: the tests need root. Run this: $(scripts/as-root.sh "$line")" >&2
   exit 4
 fi
+began=$(date +%s)
 scripts/setup.sh --tests
-scripts/check.sh
-exec node_modules/.bin/vitest run "$@"
+[ "$command" != test ] || set -- "$(($(date +%s) - began))"
+exec node --import ./test/lib/typescript.mjs "test/run/$command.ts" "$@"

@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { makePackage } from '../support/packages.js';
+import { makePackage, sharedPackage } from '../support/packages.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const { version: VERSION } = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
@@ -33,7 +33,7 @@ describe.each(FLAVOURS)('the package $name', ({ flavour, name }) => {
   let control: string;
 
   beforeAll(() => {
-    file = makePackage(path.join(scratch, 'one'), { flavour });
+    file = sharedPackage({ flavour });
     tree = path.join(scratch, name);
     control = path.join(tree, 'DEBIAN');
     execFileSync('dpkg-deb', ['--raw-extract', file, tree]);

@@ -13,7 +13,7 @@ const INDEX_FRESH_HOURS = 12;
 const MIRROR_VARIABLES = { debian: 'RMWATCH_DEBIAN_MIRROR', 'debian-security': 'RMWATCH_DEBIAN_SECURITY_MIRROR' };
 
 /** The mirror that the machine itself uses is the one known to be reachable, so ask apt for it. */
-function mirrorOf(archive) {
+export function mirrorOf(archive) {
   const fromEnvironment = process.env[MIRROR_VARIABLES[archive]];
   if (fromEnvironment) return fromEnvironment;
   const uris = execFileSync('apt-get', ['indextargets', '--format', '$(REPO_URI)'], { encoding: 'utf8' }).split('\n');
@@ -212,6 +212,7 @@ function parseStanza(stanza) {
       .map((relation) => relation.replace(/[\s(:].*$/, ''))
       .filter(Boolean),
     file: `${name}_${version}_${field('Architecture')}.deb`,
+    path: field('Filename'),
     sha256: field('SHA256'),
     bytes: Number(field('Size')),
   };

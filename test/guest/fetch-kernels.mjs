@@ -8,9 +8,12 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { say, walk, withLock } from './cache.mjs';
 import { DebianArchive } from './debian-archive.mjs';
-import { ensurePackageTree } from './package-tree.mjs';
+import { fetchLockedPackages } from './locked-packages.mjs';
+import { ensureLockedTree, ensurePackageTree } from './package-tree.mjs';
 
 const data = JSON.parse(fs.readFileSync(new URL('./kernels.json', import.meta.url), 'utf8'));
+
+const lock = JSON.parse(fs.readFileSync(new URL('./kernels.lock.json', import.meta.url), 'utf8'));
 
 export const kernelNames = data.kernels.map((kernel) => kernel.name);
 
@@ -38,17 +41,52 @@ function locateKernel(name, dir) {
   return { name, release, vmlinuz: path.join(dir, vmlinuz), modulesDir: path.join(dir, modulesParent, release) };
 }
 
-/** @returns {Promise<{name: string, release: string, vmlinuz: string, modulesDir: string}>} */
-export function ensureKernel(name) {
+/** The entry of kernels.json. */
+export function kernelEntry(name) {
   const kernel = data.kernels.find((candidate) => candidate.name === name);
   if (kernel === undefined) throw new Error(`unknown kernel ${name}; known: ${kernelNames.join(', ')}`);
-  return once(`kernel-${name}`, () => {
-    const archive = new DebianArchive(`linux-${name}`, [kernel]);
-    const tree = ensurePackageTree(`linux-${name}`, archive, () =>
-      archive.followDependencies(data.metaPackage, new RegExp(data.packagePattern)),
-    );
-    return locateKernel(name, tree.dir);
-  });
+  return kernel;
+}
+
+export const kernelArchive = (kernel) => new DebianArchive(`linux-${kernel.name}`, [kernel]);
+
+/** The packages of the kernel that the suite has today. */
+export function resolveKernel(archive, kernel) {
+  const pattern = new RegExp(data.packagePattern);
+  return archive.followDependencies(kernel.metaPackage ?? data.metaPackage, pattern);
+}
+
+/** What was not as kernels.lock.json says, for the summary of a run. */
+export const kernelNotes = [];
+
+function presentKernel(kernel) {
+  return ensurePackageTree(`linux-${kernel.name}`, kernelArchive(kernel), (archive) => resolveKernel(archive, kernel));
+}
+
+function kernelTree(name) {
+  const kernel = kernelEntry(name);
+  const locked = lock[name];
+  if (kernel.moves || locked === undefined) return presentKernel(kernel).dir;
+  const tree = `linux-${name}-locked`;
+  try {
+    return ensureLockedTree(tree, locked.packages, () => {
+      const bytes = locked.packages.reduce((sum, each) => sum + each.bytes, 0);
+      say(`downloading Linux ${locked.packages[0].version}, ${(bytes / 1e6).toFixed(1)} MB`);
+      return fetchLockedPackages(locked);
+    });
+  } catch (error) {
+    const { dir, packages } = presentKernel(kernel);
+    const note = `Linux ${name}: the locked ${locked.packages[0].version} is nowhere any more, ${packages[0].version} of ${kernel.suite} was taken (npm run kernels:raise locks that one)`;
+    say(`${note}: ${error.message}`);
+    kernelNotes.push(note);
+    return dir;
+  }
+}
+
+/** @returns {Promise<{name: string, release: string, vmlinuz: string, modulesDir: string}>} */
+export function ensureKernel(name) {
+  kernelEntry(name);
+  return once(`kernel-${name}`, () => locateKernel(name, kernelTree(name)));
 }
 
 function majorVersionOf(command, args = [], env = process.env) {

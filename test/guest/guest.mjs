@@ -1,11 +1,12 @@
 /**
- * Boots a kernel in QEMU's plain emulation, runs one command in it and says how that went. Nothing counts as success
+ * Boots a kernel in QEMU, runs one command in it and says how that went. Nothing counts as success
  * unless the guest itself reported its exit code.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { acceleratorArguments, chooseAccelerator } from './accelerator.mjs';
 import { readJson, say, writeFileAtomically } from './cache.mjs';
 import { ensureBusybox, ensureKernel, ensureQemu } from './fetch-kernels.mjs';
 import { findSplats, parseResultsChannel } from './guest-console.mjs';
@@ -13,7 +14,6 @@ import { createDisk, qemuDiskArguments } from './guest-disks.mjs';
 import { buildInitramfs, commandScript } from './initramfs.mjs';
 
 const BOOT_TIMEOUT_SECONDS = 120;
-const OUTPUT_DISK_MIB = 256;
 const LARGE_FILES_KEPT_RUNS = 3;
 const POLL_MILLISECONDS = 50;
 
@@ -53,11 +53,14 @@ function readText(file) {
 
 const shellQuote = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
-function qemuInvocation(qemu, { kernel, initramfs, disks, memoryMiB, cpus, append, consoleFile, resultsFile }) {
+function qemuInvocation(
+  qemu,
+  { kernel, accelerator, initramfs, disks, memoryMiB, cpus, append, consoleFile, resultsFile },
+) {
   const commandLine = `console=ttyS0 quiet loglevel=5 panic=-1 mitigations=off ${append}`.trim();
   const args = [
     ...qemu.args,
-    ...['-nodefaults', '-no-user-config', '-machine', 'pc', '-accel', 'tcg,thread=multi', '-cpu', 'max'],
+    ...['-nodefaults', '-no-user-config', '-machine', 'pc', ...acceleratorArguments(accelerator)],
     ...['-smp', String(cpus), '-m', String(memoryMiB), '-display', 'none', '-no-reboot'],
     ...['-chardev', `file,id=console,path=${consoleFile}`, '-serial', 'chardev:console'],
     ...['-chardev', `file,id=results,path=${resultsFile}`, '-serial', 'chardev:results'],
@@ -105,7 +108,7 @@ function runQemu(invocation, { timeoutSeconds, resultsFile }) {
 }
 
 /** The disks of one run, in the order of their namespace ids, and how the guest is told about them. */
-function prepareDisks(runDir, { disks, root, outputs }) {
+function prepareDisks(runDir, { disks, root, outputs, outputsMiB }) {
   const attached = [];
   if (root) attached.push({ name: 'root', file: root.image, snapshot: true });
   for (const [index, disk] of disks.entries()) {
@@ -116,7 +119,7 @@ function prepareDisks(runDir, { disks, root, outputs }) {
   }
   if (outputs.length > 0) {
     const file = path.join(runDir, 'outputs.disk');
-    createDisk(file, { sizeMiB: OUTPUT_DISK_MIB });
+    createDisk(file, { sizeMiB: outputsMiB });
     attached.push({ name: 'outputs', file });
   }
   const mounts = attached.filter(({ mountAt }) => mountAt).map((disk) => `${disk.name}:${disk.fs}:${disk.mountAt}`);
@@ -147,8 +150,12 @@ async function attemptGuest(options, runDir) {
   const initramfs = path.join(runDir, 'initramfs.cpio');
   const { attached, variables } = prepareDisks(runDir, options);
   const root = options.root;
+  // Built into cloud kernels, modules of others.
+  const forDisks =
+    attached.length > 0 ? ['nvme', ...attached.flatMap(({ fs: type }) => type ?? (root ? ['ext4'] : []))] : [];
   buildInitramfs({
     ...options,
+    modules: [...new Set([...forDisks, ...(options.modules ?? [])])],
     file: initramfs,
     busybox: await ensureBusybox(),
     files: options.initrdFiles,
@@ -199,6 +206,7 @@ async function attemptGuest(options, runDir) {
  * @param {Record<string, string>} [options.env] environment of the command
  * @param {{sizeMiB: number, fs?: string, name?: string, mountAt?: string}[]} [options.disks] /dev/rmwatch/diskN
  * @param {string[]} [options.outputs] guest paths to bring back, found below result.outputDir
+ * @param {number} [options.outputsMiB] room for them
  * @param {{image: string, mode: string}} [options.root] root file system of a disk, see systemd-root.mjs
  * @param {number} [options.timeoutSeconds] from the command's start; booting has a limit of its own
  * @param {string} [options.append] more for the kernel's command line
@@ -210,6 +218,7 @@ export async function runGuest({ kernel: kernelName, ...given }) {
     initrdFiles: {},
     disks: [],
     outputs: [],
+    outputsMiB: 256,
     timeoutSeconds: 120,
     memoryMiB: 2048,
     cpus: 2,
@@ -217,6 +226,7 @@ export async function runGuest({ kernel: kernelName, ...given }) {
     label: 'guest',
   };
   const options = { ...defaults, ...given, kernel: await ensureKernel(kernelName) };
+  let accelerator = await acceleratorOf(options.kernel);
   let retries = 0;
   for (;;) {
     const runDir = createRunDir(`${kernelName}-${options.label}`);
@@ -224,7 +234,8 @@ export async function runGuest({ kernel: kernelName, ...given }) {
       kernel: kernelName,
       release: options.kernel.release,
       retries,
-      ...(await attemptGuest(options, runDir)),
+      accelerator,
+      ...(await attemptGuest({ ...options, accelerator }, runDir)),
     };
     const failed = result.exitCode !== 0 || result.splats.length > 0;
     if (!failed && process.env.RMWATCH_GUEST_KEEP !== '1') removeLargeFiles(runDir);
@@ -235,12 +246,25 @@ export async function runGuest({ kernel: kernelName, ...given }) {
         say(`kernel ${kernelName}: exit ${result.exitCode}; console ${result.consoleFile}; again: ${result.reproduce}`);
       return result;
     }
-    // Emulation now and then breaks a boot. One more try, counted and with its console kept.
+    // Now and then a boot breaks. One more try, in emulation, counted and with its console kept.
     retries += 1;
+    accelerator = 'tcg';
     say(
       `kernel ${kernelName} did not reach its command (${result.timedOut ?? 'ended early'}), console ${result.consoleFile}`,
     );
   }
+}
+
+/** Kernels of which was said how they run. */
+const told = new Set();
+
+async function acceleratorOf(kernel) {
+  const choice = { qemu: await ensureQemu(), kernel, busybox: await ensureBusybox() };
+  const { name, reason } = await chooseAccelerator(choice);
+  if (!told.has(kernel.release))
+    say(`Linux ${kernel.release} runs under ${name === 'kvm' ? 'KVM' : 'emulation'}: ${reason}`);
+  told.add(kernel.release);
+  return name;
 }
 
 function summaryOf(result) {

@@ -17,8 +17,7 @@ function isIntact(dir, manifest) {
   return fs.existsSync(dir) && sha256OfTree(dir) === manifest.treeSha256;
 }
 
-function unpack(dir, archive, entries) {
-  const files = archive.download(entries);
+function unpack(dir, files) {
   const staging = `${dir}.${process.pid}.tmp`;
   fs.rmSync(staging, { recursive: true, force: true });
   fs.mkdirSync(staging, { recursive: true });
@@ -35,6 +34,27 @@ function removeOldTrees(parent, keep) {
     .map((name) => ({ name, mtime: fs.statSync(path.join(parent, name)).mtimeMs }))
     .sort((a, b) => b.mtime - a.mtime);
   for (const { name } of old.slice(1)) fs.rmSync(path.join(parent, name), { recursive: true, force: true });
+}
+
+/**
+ * The tree of packages whose sums are given: it needs no index, and no network when it is there.
+ * @param {{sha256: string, file: string}[]} packages
+ * @param {() => string[]} fetch gets their files
+ */
+export function ensureLockedTree(name, packages, fetch) {
+  const parent = path.join(cacheDir(), 'trees', name);
+  const key = keyOf(packages);
+  const dir = path.join(parent, key);
+  const manifestFile = path.join(parent, `${key}.json`);
+  fs.mkdirSync(parent, { recursive: true });
+  const manifest = readJson(manifestFile);
+  if (manifest !== undefined && isIntact(dir, manifest)) return dir;
+  if (manifest !== undefined) say(`cached tree of ${name} is damaged, unpacking it again`);
+  unpack(dir, fetch());
+  writeFileAtomically(manifestFile, `${JSON.stringify({ treeSha256: sha256OfTree(dir) })}\n`);
+  say(`${name}: unpacked ${packages.length} packages`);
+  removeOldTrees(parent, key);
+  return dir;
 }
 
 /**
@@ -60,7 +80,7 @@ export function ensurePackageTree(name, archive, resolve) {
       const key = keyOf(entries);
       const dir = path.join(parent, key);
       if (!intact || manifest.key !== key) {
-        unpack(dir, archive, entries);
+        unpack(dir, archive.download(entries));
         manifest = { key, treeSha256: sha256OfTree(dir) };
         say(`${name}: unpacked ${entries.length} packages`);
       }

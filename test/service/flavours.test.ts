@@ -1,8 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, test } from 'vitest';
-import { makePackage } from '../support/packages.js';
+import { beforeAll, test } from 'vitest';
+import { sharedPackage } from '../support/packages.js';
 import { ServiceGuest } from './service-guest.js';
 
 /** Debian 13 with its own kernel; all else is tried on Debian 12, see service.test.ts. */
@@ -19,14 +16,12 @@ const CHECKS = [
 
 const PLAIN = '/opt/packages/plain.deb';
 const BUNDLED = '/opt/packages/bundled.deb';
-let scratch: string;
 let guest: ServiceGuest;
 
 /** A host that has the Node.js that the plain package asks for. */
 beforeAll(async () => {
-  scratch = mkdtempSync(join(tmpdir(), 'rmwatch-flavours-'));
-  const plain = makePackage(scratch, { flavour: 'plain' });
-  const bundled = makePackage(scratch, { flavour: 'bundled' });
+  const plain = sharedPackage({ flavour: 'plain' });
+  const bundled = sharedPackage({ flavour: 'bundled' });
   guest = await ServiceGuest.run({
     kernel: KERNEL,
     release: RELEASE,
@@ -34,8 +29,6 @@ beforeAll(async () => {
     command: `apt-get install -qq -y ${PLAIN} && node /opt/guest/flavours.mjs ${PLAIN} ${BUNDLED}`,
   });
 }, 2_400_000);
-
-afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 test.each(CHECKS)('%s', (check) => guest.expectOk(check));
 

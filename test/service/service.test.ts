@@ -1,8 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, test } from 'vitest';
-import { makePackage } from '../support/packages.js';
+import { beforeAll, test } from 'vitest';
+import { sharedPackage } from '../support/packages.js';
 import { findPrometheus } from '../support/prometheus.js';
 import { ServiceGuest } from './service-guest.js';
 
@@ -28,16 +25,14 @@ const CHECKS = [
 ];
 
 const PACKAGES = '/opt/packages';
-let scratch: string;
 let guest: ServiceGuest;
 
 /** The package that brings its own Node.js, under a real systemd: the Debian root has none. */
 beforeAll(async () => {
   const prometheus = findPrometheus();
   if ('missing' in prometheus) throw new Error(prometheus.missing);
-  scratch = mkdtempSync(join(tmpdir(), 'rmwatch-service-'));
-  const first = makePackage(scratch, { flavour: 'bundled' });
-  const second = makePackage(scratch, { flavour: 'bundled', revision: 2 });
+  const first = sharedPackage({ flavour: 'bundled' });
+  const second = sharedPackage({ flavour: 'bundled', revision: 2 });
   guest = await ServiceGuest.run({
     kernel: KERNEL,
     release: '12',
@@ -50,8 +45,6 @@ beforeAll(async () => {
       /usr/lib/rmwatch/node /opt/guest/service.mjs ${PACKAGES}/second.deb`,
   });
 }, 2_400_000);
-
-afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 test.each(CHECKS)('%s', (check) => guest.expectOk(check));
 

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -21,6 +22,27 @@ export function makePackage(directory: string, options: PackageOptions): string 
   const { status, stdout, stderr } = spawnSync('sh', ['-c', shell, process.execPath, ...args], {
     encoding: 'utf8',
     env: { ...process.env, ...environment },
+  });
+  if (status !== 0) throw new Error(`scripts/package.mjs ended with ${status}: ${stderr}`);
+  return stdout.trim();
+}
+
+/** Makes a package unless it is there already; flock keeps two that want the same one apart. */
+const MAKE_ONCE = `set -- "$1"/*.deb "$@"
+[ -e "$1" ] && { printf '%s\\n' "$1"; exit; }
+shift
+umask 022
+exec "$NODE" "$SCRIPT" "$@"`;
+
+/** One package of this run, which all its tests share: it is made when the first of them asks. Returns its file. */
+export function sharedPackage({ flavour, revision = 1 }: Pick<PackageOptions, 'flavour' | 'revision'>): string {
+  const packages = process.env['RMWATCH_TEST_PACKAGES'] ?? mkdtempSync(path.join(tmpdir(), 'rmwatch-packages-'));
+  const directory = path.join(packages, `${flavour}-${revision}`);
+  mkdirSync(directory, { recursive: true });
+  const args = [directory, '--flavour', flavour, '--revision', String(revision)];
+  const { status, stdout, stderr } = spawnSync('flock', [directory, 'sh', '-c', MAKE_ONCE, 'sh', ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, NODE: process.execPath, SCRIPT },
   });
   if (status !== 0) throw new Error(`scripts/package.mjs ended with ${status}: ${stderr}`);
   return stdout.trim();

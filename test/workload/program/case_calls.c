@@ -266,7 +266,7 @@ const struct step call_cases[] = {
 	{ "unlinkat", run_unlinkat },
 	{ "unlinkat-removedir", run_unlinkat_removedir },
 	{ "rmdir", run_rmdir },
-	{ "replace", run_replace },
+	{ "rename-over", run_replace },
 	{ "replace-directory", run_replace_directory },
 	{ "replace-types", run_replace_types },
 	{ "replace-whiteout", run_replace_whiteout },

@@ -115,7 +115,7 @@ static void run(const struct container *container)
 		if (mount("workload", "root", "overlay", 0, "lowerdir=lower,upperdir=upper,workdir=workdir"))
 			skip("overlay: %s", strerror(errno));
 		mount_remember("root");
-		mounts_settle();
+		mounts_followed();
 	}
 	if (container->own_users) {
 		MUST(chown("root", MAPPED_IDS, MAPPED_IDS) == 0);
@@ -193,7 +193,7 @@ static void run_reused_device(void)
 	make_directory("own");
 	MUST(mount("workload", "host", "tmpfs", 0, "mode=755") == 0);
 	MUST(stat("host", &status) == 0);
-	mounts_settle();
+	mounts_followed();
 	MUST(umount2("host", 0) == 0);
 	in_child(remove_on_reused_device, &status.st_dev);
 }

@@ -11,7 +11,10 @@
 
 #define MOUNTS_MOST 32
 /* Long enough for an observer to notice that the mounts have changed. */
-#define SETTLE_MICROSECONDS 300000
+/* Between two cases: an observer asks for a device that it does not know. */
+#define SETTLE_MICROSECONDS 100
+/* Longer than an observer waits for a burst of mounts to end. */
+#define FOLLOWED_MICROSECONDS 300000
 
 static char *mounted[MOUNTS_MOST];
 static int mounted_count;
@@ -110,6 +113,11 @@ void mount_bind(const char *from, const char *path)
 void mounts_settle(void)
 {
 	usleep(SETTLE_MICROSECONDS);
+}
+
+void mounts_followed(void)
+{
+	usleep(FOLLOWED_MICROSECONDS);
 }
 
 void mounts_undo(void)

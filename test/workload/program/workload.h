@@ -179,6 +179,8 @@ void mount_remember(const char *path);
 void mounts_undo(void);
 /* Lets observers of the mount table catch up: device numbers are used again. */
 void mounts_settle(void);
+/* Waits until an observer has the mounts of this moment, for cases that are about what it knows of them. */
+void mounts_followed(void);
 void become(uid_t uid);
 void write_text(const char *path, const char *text);
 char *read_text(int dfd, const char *path, size_t *length);

@@ -1,0 +1,166 @@
+/** Judges the sessions `deletions`. */
+import { ledgerGap, lostEvents, parseMetrics, sampleOf } from '../../lib/metrics.js';
+import type { Check } from './checks.js';
+import { type DeletionsRecording, type DeletionsSession, type Mode, WORK } from './plan.js';
+import { type Event, growth, type SessionRecord } from './record-files.js';
+
+/** The verifier gives up at a million. */
+const SIMULATED_MOST = 500_000;
+/** More would drown the first. */
+const SHOWN = 5;
+const MISSED = 'rmwatch_probe_missed_total';
+
+export const DELETIONS_CHECKS = [
+  'the verifier simulates little of each program, and the fastest build is taken',
+  'single deletions are told right',
+  'a burst is told without gap',
+  'calls that sleep in the kernel are told',
+  'SIGTERM under load delivers all that was seen',
+  'every line is of the schema',
+] as const;
+
+type Record_ = SessionRecord<DeletionsRecording>;
+
+/** A judge's answer: what is wrong, and figures. */
+interface Verdict {
+  readonly problems: string[];
+  readonly facts?: string;
+}
+
+export function judgeDeletions(session: DeletionsSession, record: Record_): Check[] {
+  const { error } = record.recording;
+  const judges = [judgeVerifier, judgeBasic, judgeBurst, judgeAsleep, judgeStop];
+  const checks: Check[] = judges.map((judge, index) => {
+    const verdict = judge(session, record) ?? { problems: [error ?? 'the guest recorded nothing of it'] };
+    return { name: DELETIONS_CHECKS[index]!, ...verdict };
+  });
+  return [...checks, record.schemaCheck(DELETIONS_CHECKS[5])];
+}
+
+/** Which build of the programs the kernel can take at best. */
+function fastestBuild(release: string): string {
+  const [major = 0, minor = 0] = release.split('.').map(Number);
+  const since = (...[a, b]: [number, number]) => major > a || (major === a && minor >= b);
+  return since(6, 2) ? 'direct' : since(5, 17) ? 'loop' : 'plain';
+}
+
+function judgeVerifier(_: DeletionsSession, { recording }: Record_): Verdict | undefined {
+  if (recording.verifier === undefined) return undefined;
+  const { programs, variant } = recording.verifier;
+  const problems = programs
+    .filter(({ verifiedInstructions: count }) => count === 0 || count > SIMULATED_MOST)
+    .map(({ name, verifiedInstructions }) => `${name}: ${verifiedInstructions} instructions simulated`);
+  if (programs.length === 0) problems.push('no program was loaded');
+  const fastest = fastestBuild(recording.release);
+  if (variant !== fastest) problems.push(`the ${variant} build instead of the ${fastest} one`);
+  const most = Math.max(0, ...programs.map(({ verifiedInstructions }) => verifiedInstructions));
+  return { problems, facts: `the ${variant} build, ${most.toLocaleString('en')} instructions at most` };
+}
+
+const ofPid = (events: readonly Event[], pid: number) => events.filter((event) => event?.process?.pid === pid);
+
+/** Why an event does not say what was done, or undefined. */
+function wrong(
+  event: Event | undefined,
+  { path, requested, pid }: { path: string; requested?: string | undefined; pid: number },
+  mode: Mode,
+): string | undefined {
+  if (event === undefined) return 'no event';
+  const expected = {
+    'file.path': [event.file?.path, path],
+    'event.action': [event.event.action, 'unlink'],
+    'event.outcome': [event.event.outcome, 'success'],
+    'process.pid': [event.process.pid, pid],
+    'process.thread.id': [event.process.thread.id, pid],
+    'process.name': [event.process.name, 'deleter'],
+    'rule.name': [event.rule.name.join(), 'work'],
+    'rmwatch.attach': [event.rmwatch.attach, mode],
+    'rmwatch.requested_path': [event.rmwatch.requested_path, requested ?? event.rmwatch.requested_path],
+  };
+  for (const [field, [actual, wanted]] of Object.entries(expected)) {
+    if (actual !== wanted) return `${field}: ${JSON.stringify(actual)} instead of ${JSON.stringify(wanted)}`;
+  }
+  return undefined;
+}
+
+function judgeBasic({ mode }: DeletionsSession, record: Record_): Verdict | undefined {
+  const { basic } = record.recording;
+  if (basic === undefined) return undefined;
+  const { did, lines } = basic;
+  const events = ofPid(record.eventsIn(lines), did[0]!.pid);
+  const problems = did.flatMap((one, index) => wrong(events[index], one, mode) ?? []);
+  if (events.length !== did.length) problems.push(`${events.length} events for ${did.length} deletions`);
+  return { problems, facts: `${did.length} deletions` };
+}
+
+/** How many hooks the kernel says that it left out: in tracepoint mode it may, from Linux 7.0 on. */
+const leftOut = (mode: Mode, missed: number) => (mode === 'tracepoint' ? missed : 0);
+
+function judgeBurst({ mode, burst: count }: DeletionsSession, record: Record_): Verdict | undefined {
+  const { burst } = record.recording;
+  if (burst === undefined) return undefined;
+  const before = parseMetrics(burst.before);
+  const metrics = parseMetrics(burst.after);
+  const all = record.eventsIn({ from: 0, to: burst.lines.to });
+  const events = ofPid(all, burst.pid);
+  const problems: string[] = [];
+  let expected = 0;
+  for (const event of events) {
+    // Those that are missing are counted below.
+    while (mode === 'tracepoint' && expected < count && event.file.name !== `f${expected}`) expected += 1;
+    const name = `f${expected}`;
+    const problem = wrong(event, { path: `${WORK}/${name}`, requested: name, pid: burst.pid }, mode);
+    if (problem !== undefined && problems.length < SHOWN) problems.push(`${expected}: ${problem}`);
+    expected += 1;
+  }
+  const counted = growth(before, metrics, 'rmwatch_deletions_total{watch="work",operation="unlink"}');
+  const missed = leftOut(mode, sampleOf(metrics, MISSED));
+  if (events.length > count || events.length < count - missed) problems.push(`${events.length} lines`);
+  if (counted !== events.length) problems.push(`counter ${counted}, ${events.length} lines`);
+  if (lostEvents(metrics) > missed) problems.push(`lost ${lostEvents(metrics)}`);
+  if (ledgerGap(metrics) !== 0) problems.push(`ledger gap ${ledgerGap(metrics)}`);
+  if (!all.every((event, index) => event?.event.sequence === index + 1)) problems.push('event.sequence has gaps');
+  return { problems, facts: `${events.length} of ${count} deletions, ${missed} left out by the kernel` };
+}
+
+/**
+ * Every deletion is told, with its outcome. In tracepoint mode the kernel may leave out hooks of tasks that it preempts half
+ * way (Linux 7.0 on): not more than it says itself may be missing, and the ledger closes all the same.
+ */
+function judgeAsleep({ mode }: DeletionsSession, record: Record_): Verdict | undefined {
+  const { asleep } = record.recording;
+  if (asleep === undefined) return undefined;
+  const metrics = parseMetrics(asleep.after);
+  const missed = growth(parseMetrics(asleep.before), metrics, MISSED);
+  const problems: string[] = [];
+  const all = record.eventsIn({ from: 0, to: asleep.lines.to });
+  let unknown = 0;
+  let unseen = 0;
+  for (const { path, pid } of asleep.did) {
+    const [event, ...more] = ofPid(all, pid);
+    if (more.length > 0) problems.push(`${path}: ${1 + more.length} events`);
+    if (event === undefined) unseen += 1;
+    else if (event.event.outcome === undefined) unknown += 1;
+    else if (event.event.outcome !== 'success') problems.push(`${path}: ${event.event.outcome}`);
+    if (event !== undefined && event.file.path !== path) problems.push(`${path}: reported as ${event.file.path}`);
+  }
+  if (unseen + unknown > leftOut(mode, missed)) problems.push(`${unseen} not told, ${unknown} without outcome`);
+  if (ledgerGap(metrics) !== 0) problems.push(`ledger gap ${ledgerGap(metrics)}`);
+  return { problems, facts: `${unseen} not told, ${unknown} without outcome, ${missed} missed by the kernel` };
+}
+
+function judgeStop({ mode }: DeletionsSession, record: Record_): Verdict | undefined {
+  const { stop } = record.recording;
+  if (stop === undefined) return undefined;
+  const stopped = record
+    .lines('diagnostics.json')
+    .map((line) => JSON.parse(line))
+    .find(({ message }) => message === 'stopped');
+  const lines = record.events.filter((event) => event?.event.kind === 'event').length;
+  const problems: string[] = [];
+  if (stop.exit !== 0) problems.push(`exit ${stop.exit}`);
+  if (stopped?.delivered !== lines) problems.push(`${stopped?.delivered} delivered, ${lines} lines`);
+  const lost = Object.values<number>(stopped?.lost ?? {}).reduce((sum, count) => sum + count, 0);
+  if (lost > leftOut(mode, stopped?.missed ?? 0)) problems.push(`lost ${lost}`);
+  return { problems, facts: `${lines} lines, ${lost} lost, ${stopped?.missed} missed by the kernel` };
+}

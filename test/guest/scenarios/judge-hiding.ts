@@ -1,0 +1,32 @@
+/** Judges the sessions `hiding`. */
+import { ledgerGap, parseMetrics } from '../../lib/metrics.js';
+import type { Check } from './checks.js';
+import type { HiddenDeletion, HidingRecording, HidingSession } from './plan.js';
+import type { Event, SessionRecord } from './record-files.js';
+
+export const HIDING_CHECKS = ['what tries to hide is told', 'every line is of the schema'] as const;
+
+/** Why the events are not the one that is wanted. */
+function wrong(events: readonly Event[], { name, complete, path, hostPath }: HiddenDeletion): string | undefined {
+  const found = events.filter((event) => event?.file?.name === name);
+  if (found.length !== 1) return `${found.length} events`;
+  const { file, rmwatch } = found[0];
+  if (rmwatch.path_complete !== complete) return `path_complete: ${rmwatch.path_complete}`;
+  if (path !== undefined && file.path !== path) return `file.path: ${file.path}`;
+  if (rmwatch.host_path !== hostPath) return `host_path: ${rmwatch.host_path}`;
+  return undefined;
+}
+
+export function judgeHiding(_: HidingSession, record: SessionRecord<HidingRecording>): Check[] {
+  const { did, metrics, error } = record.recording;
+  const problems: string[] = [];
+  for (const one of did) {
+    const problem = wrong(record.events, one);
+    if (problem !== undefined) problems.push(`${one.way}: ${problem}`);
+  }
+  if (record.events.some((event) => event?.file?.name === 'beside')) problems.push('a file beside was told, too');
+  if (metrics === undefined) problems.push(error ?? 'the guest recorded no metrics');
+  else if (ledgerGap(parseMetrics(metrics)) !== 0) problems.push(`ledger gap ${ledgerGap(parseMetrics(metrics))}`);
+  if (did.length === 0) problems.push('nothing tried to hide');
+  return [{ name: HIDING_CHECKS[0], problems, facts: `${did.length} ways` }, record.schemaCheck(HIDING_CHECKS[1])];
+}

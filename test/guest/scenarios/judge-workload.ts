@@ -1,0 +1,102 @@
+/** Judges the sessions `workload`: every attempt of every case, compared with its event field by field. */
+
+import { ledgerGap, lostEvents, parseMetrics, sampleOf } from '../../lib/metrics.js';
+import { compareRun } from '../../workload/compare.mjs';
+import type { Check } from './checks.js';
+import type { WorkloadRecording, WorkloadRun, WorkloadSession } from './plan.js';
+import { growth, type SessionRecord } from './record-files.js';
+
+/** More would drown the first. */
+const SHOWN = 12;
+const MISSED = 'rmwatch_probe_missed_total';
+
+/** What is left out, and why. Two hundred tasks at once: from Linux 7.0 on the kernel preempts tracepoints. */
+const LEFT_OUT_BY_TRACEPOINT = { crowd: 'the kernel may leave out the tracepoint of tasks that it preempts half way' };
+
+/** What a line lacks when a hook before its success hook was left out. */
+const DETAILS = [
+  'rmwatch.requested_path',
+  'rmwatch.requested_path_bytes',
+  'rmwatch.path_complete',
+  'rmwatch.host_path',
+];
+
+function isLeftOut({ case: name, field, actual }: { case: string; field: string; actual: unknown }): boolean {
+  return name === 'crowd' && DETAILS.includes(field) && (actual === undefined || actual === false);
+}
+
+/** Cases that the workload does not run in this mode, with the reason. */
+export function casesLeftOut(mode: string): Readonly<Record<string, string>> {
+  return mode === 'tracepoint' ? LEFT_OUT_BY_TRACEPOINT : {};
+}
+
+export const casesCheck = (filesystem: string) => `every case is told right on ${filesystem}`;
+export const WORKLOAD_CHECKS = ['SIGKILL leaves nothing attached', 'every line of the cases is of the schema'] as const;
+
+export function judgeWorkload(session: WorkloadSession, record: SessionRecord<WorkloadRecording>): Check[] {
+  const { runs, hooks, error } = record.recording;
+  const checks = session.filesystems.map((filesystem) => {
+    const run = runs.find((each) => each.filesystem === filesystem);
+    if (run !== undefined) return judgeRun(session, run, record);
+    return { name: casesCheck(filesystem), problems: [error ?? 'the guest recorded nothing of it'] };
+  });
+  return [...checks, judgeHooks(session, hooks, error), record.schemaCheck(WORKLOAD_CHECKS[1])];
+}
+
+function judgeRun({ mode, skip }: WorkloadSession, run: WorkloadRun, record: SessionRecord<WorkloadRecording>): Check {
+  const metrics = parseMetrics(run.after);
+  // From Linux 7.0 on the kernel may leave out tracepoints of tasks that it preempts; it says how often.
+  const missed = growth(parseMetrics(run.before), metrics, MISSED);
+  const left = mode === 'tracepoint' ? missed : 0;
+  const compared = compareRun({
+    expected: record.lines(run.account),
+    events: record.eventsIn(run.lines) as object[],
+    mode,
+    rules: ['all'],
+    users: { 0: 'root' },
+  });
+  // Of trampolines it may leave out those that find the typed name and the mount: never the deletion itself.
+  const lacking = mode === 'fentry' ? compared.mismatches.filter((one) => isLeftOut(one)) : [];
+  const mismatches = compared.mismatches.filter((one) => !lacking.includes(one));
+  if (lacking.length > missed * DETAILS.length) mismatches.push(...lacking);
+  const { missing, unexpected } = compared;
+  const problems = compared.problems.map((problem) => JSON.stringify(problem));
+  if (missing.length > left || mismatches.length > 0 || unexpected.length > 0) {
+    const untold = missing as { case: string; call: string; path: string }[];
+    const shown: unknown[] = [
+      ...mismatches.slice(0, SHOWN),
+      ...untold.slice(0, SHOWN).map((line) => ({ missing: line.case, call: line.call, path: line.path })),
+      ...(unexpected as { message: string; rmwatch: unknown }[])
+        .slice(0, SHOWN)
+        .map(({ message, rmwatch }) => ({ unexpected: message, rmwatch })),
+    ];
+    problems.push(`${mismatches.length} wrong fields, ${missing.length} missing, ${unexpected.length} unexpected`);
+    problems.push(...shown.map((one) => JSON.stringify(one)));
+  }
+  if (compared.attempts === 0) problems.push('no attempt was made');
+  if (run.status !== 0) problems.push(`the workload: ${run.status} ${run.stderr.slice(-500)}`);
+  if (lostEvents(metrics) > left) problems.push(`lost ${lostEvents(metrics)}`);
+  if (ledgerGap(metrics) !== 0) problems.push(`ledger gap ${ledgerGap(metrics)}`);
+  const skips = [
+    ...compared.skips,
+    ...Object.entries(casesLeftOut(mode)).map(([name, reason]) => ({ case: name, reason })),
+  ]
+    .filter((one) => skip.includes(one.case) || compared.skips.includes(one))
+    .map(({ case: name, reason }) => `${name} (${reason})`);
+  const facts = [
+    `${compared.cases} cases, ${compared.attempts} attempts`,
+    `${missing.length} left out by the kernel, ${lacking.length} fields lacking`,
+  ];
+  if (skips.length > 0) facts.push(`skipped: ${skips.join('; ')}`);
+  return { name: casesCheck(run.filesystem), problems, facts: facts.join(', ') };
+}
+
+function judgeHooks({ mode }: WorkloadSession, hooks: WorkloadRecording['hooks'], error: string | undefined): Check {
+  const name = WORKLOAD_CHECKS[0];
+  if (hooks === undefined) return { name, problems: [error ?? 'the guest recorded nothing of it'] };
+  const { before, during, after } = hooks;
+  const problems: string[] = [];
+  if (after !== before) problems.push(`still attached: ${after}`);
+  if (mode !== 'tracepoint' && during === before) problems.push('the hooks were not listed while attached');
+  return { name, problems };
+}

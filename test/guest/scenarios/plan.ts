@@ -1,0 +1,131 @@
+/** What a guest is asked to record, and what it leaves behind: shared by the recorder in the guest and the judges here. */
+
+export const MODES = ['kprobe', 'fentry', 'tracepoint'] as const;
+export type Mode = (typeof MODES)[number];
+
+/** One daemon, started once, and what is done under it. */
+export type Session = DeletionsSession | WorkloadSession | HidingSession;
+
+/** Single deletions, a burst, sleeping calls and an end under load. */
+export interface DeletionsSession {
+  readonly kind: 'deletions';
+  readonly name: string;
+  readonly mode: Mode;
+  /** Files that the burst deletes, and again the one that SIGTERM ends. */
+  readonly burst: number;
+}
+
+/** Every case of test/workload, or some, on each filesystem. */
+export interface WorkloadSession {
+  readonly kind: 'workload';
+  readonly name: string;
+  readonly mode: Mode;
+  readonly filesystems: readonly string[];
+  /** All cases when it is empty. */
+  readonly only: readonly string[];
+  readonly skip: readonly string[];
+}
+
+/** Ways around a watched directory that lead to its files all the same. */
+export interface HidingSession {
+  readonly kind: 'hiding';
+  readonly name: string;
+  readonly mode: Mode;
+}
+
+/** Where a guest has each filesystem. An overlayfs is as containers have it: the upper layer on another filesystem. */
+export const DIRECTORIES: Readonly<Record<string, string>> = {
+  tmpfs: '/tmp/tmpfs',
+  ext4: '/mnt/ext4',
+  btrfs: '/mnt/btrfs',
+  xfs: '/mnt/xfs',
+  overlayfs: '/tmp/overlay',
+};
+
+export const STAGE = '/stage';
+export const PLAN_FILE = '/opt/recorder/plan.json';
+/** In here each session has a directory of its own: events.json, diagnostics.json, recording.json and more. */
+export const RECORDS = '/tmp/record';
+/** The one directory that the sessions `deletions` watch, beside the disk. */
+export const WORK = '/tmp/work';
+export const DISK = '/mnt/ext4';
+/** The one directory that the sessions `hiding` watch. */
+export const WATCHED = `${DISK}/watched`;
+/** Calls that are asleep in the kernel at once: more than it tracks returns for. */
+export const SLEEPERS = 60;
+
+/** What deleter.c says of a deletion. */
+export interface Deletion {
+  readonly path: string;
+  readonly requested?: string;
+  readonly pid: number;
+}
+
+/** Event lines of the log, counted from 0: from `from` on, up to but not including `to`. */
+export interface LineRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface VerifiedProgram {
+  readonly name: string;
+  readonly instructions: number;
+  readonly verifiedInstructions: number;
+}
+
+/** Each part is absent when the recorder did not come that far; `error` says why then. */
+export interface DeletionsRecording {
+  readonly release: string;
+  verifier?: { readonly programs: readonly VerifiedProgram[]; readonly variant: string };
+  basic?: { readonly did: readonly Deletion[]; readonly lines: LineRange };
+  burst?: { readonly pid: number; readonly before: string; readonly after: string; readonly lines: LineRange };
+  asleep?: {
+    readonly did: readonly Deletion[];
+    readonly before: string;
+    readonly after: string;
+    readonly lines: LineRange;
+  };
+  stop?: { readonly exit: number | string };
+  error?: string;
+}
+
+export interface WorkloadRun {
+  readonly filesystem: string;
+  readonly status: number | null;
+  readonly stderr: string;
+  /** The workload's own account, a file beside the recording. */
+  readonly account: string;
+  readonly before: string;
+  readonly after: string;
+  readonly lines: LineRange;
+}
+
+export interface WorkloadRecording {
+  readonly runs: WorkloadRun[];
+  /** What the kernel listed as attached, before the daemon's start, while it ran, and after SIGKILL. */
+  hooks?: { readonly before: string; readonly during: string; readonly after: string };
+  error?: string;
+}
+
+/** What must be told of one way to hide. */
+export interface HiddenDeletion {
+  readonly way: string;
+  readonly name: string;
+  readonly complete: boolean;
+  readonly path?: string;
+  readonly hostPath?: string;
+}
+
+export interface HidingRecording {
+  did: readonly HiddenDeletion[];
+  metrics?: string;
+  error?: string;
+}
+
+/** What the recorder says of each session over the results channel, when it is over. */
+export interface SessionReport {
+  readonly session: string;
+  readonly seconds: number;
+  /** Of each part, in the order in which they were recorded. */
+  readonly parts: Readonly<Record<string, number>>;
+}

@@ -1,0 +1,96 @@
+/** Records the sessions `deletions`: what deleter.c did, and what the daemon's counters said before and after. */
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import os from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Daemon } from '../../lib/daemon.js';
+import { type Deletion, type DeletionsRecording, type DeletionsSession, DISK, SLEEPERS, STAGE, WORK } from './plan.js';
+
+const DELETER = '/opt/deleter';
+/** The daemon looks every second for attempts whose end the kernel left out. */
+const LEFT_OUT_MS = 2_500;
+
+export const deletionsConfig = {
+  watches: [{ name: 'work', include: [`${WORK}/**`, `${DISK}/**`] }],
+  self_test: { interval: 'off' },
+};
+
+function deleter(...args: string[]): Deletion[] {
+  const text = execFileSync(DELETER, args, { encoding: 'utf8', maxBuffer: 1 << 28 });
+  return text
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
+}
+
+/** What the verifier simulated for each program, and which build of them was taken. */
+function describePrograms(mode: string): NonNullable<DeletionsRecording['verifier']> {
+  const { Probe } = createRequire(import.meta.url)(`${STAGE}/usr/lib/rmwatch/build/Release/rmwatch.node`);
+  const probe = new Probe({ mode, ringBytes: 65_536, askVerifier: true });
+  const { programs, variant } = probe.describe();
+  probe.close();
+  return { programs, variant };
+}
+
+export async function recordDeletions(
+  { mode, burst }: DeletionsSession,
+  daemon: Daemon,
+  part: (name: string) => void,
+): Promise<DeletionsRecording> {
+  const recording: DeletionsRecording = { release: os.release() };
+  try {
+    fs.mkdirSync(WORK, { recursive: true });
+    recording.verifier = describePrograms(mode);
+    part('verifier');
+    await daemon.start();
+    part('start');
+    const basic = deleter('basic', WORK);
+    await daemon.settle();
+    recording.basic = { did: basic, lines: { from: 0, to: daemon.eventLines() } };
+    part('basic');
+    recording.burst = await recordBurst(daemon, burst);
+    part('burst');
+    recording.asleep = await recordAsleep(daemon);
+    part('asleep');
+    recording.stop = await recordStop(daemon, burst);
+    part('stop');
+  } catch (error) {
+    recording.error = String((error as Error).stack);
+    daemon.kill();
+  }
+  return recording;
+}
+
+async function recordBurst(daemon: Daemon, count: number): Promise<NonNullable<DeletionsRecording['burst']>> {
+  const from = daemon.eventLines();
+  const before = await daemon.metricsText();
+  const [did] = deleter('burst', WORK, String(count));
+  const after = await daemon.settle();
+  return { pid: did!.pid, before, after, lines: { from, to: daemon.eventLines() } };
+}
+
+async function recordAsleep(daemon: Daemon): Promise<NonNullable<DeletionsRecording['asleep']>> {
+  const from = daemon.eventLines();
+  const before = await daemon.metricsText();
+  const did = deleter('frozen', DISK, String(SLEEPERS));
+  const deadline = performance.now() + LEFT_OUT_MS;
+  let after = await daemon.settle();
+  while (daemon.eventLines() - from < did.length && performance.now() < deadline) {
+    await sleep(100);
+    after = await daemon.settle();
+  }
+  return { did, before, after, lines: { from, to: daemon.eventLines() } };
+}
+
+/** SIGTERM in the middle of a burst. */
+async function recordStop(daemon: Daemon, count: number): Promise<NonNullable<DeletionsRecording['stop']>> {
+  const before = daemon.eventBytes();
+  const load = spawn(DELETER, ['burst', WORK, String(count)], { stdio: 'ignore' });
+  const loadEnded = once(load, 'exit');
+  while (daemon.eventBytes() === before) await sleep(5);
+  const exit = await daemon.stop();
+  await loadEnded;
+  return { exit };
+}

@@ -1,0 +1,56 @@
+/** Reads what a session left behind, and holds its event lines against the schema. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { lineProblems, newLineCheck } from '../../event-lines/event-lines.mjs';
+import { type Metrics, parseMetrics, sampleOf } from '../../lib/metrics.js';
+import type { Check } from './checks.js';
+import { type LineRange, RECORDS } from './plan.js';
+
+// biome-ignore lint/suspicious/noExplicitAny: what the daemon writes is what is tested
+export type Event = any;
+
+export class SessionRecord<Recording> {
+  readonly recording: Recording;
+  /** Every finished line of the log, parsed. A line that is no JSON is undefined, and told by `schemaCheck`. */
+  readonly events: readonly Event[];
+  private readonly directory: string;
+  private readonly account: { lines: number; invalid: number; problems: string[] };
+
+  /** `outputDir`: where the outputs of the guest were unpacked. */
+  constructor(outputDir: string, session: string) {
+    this.directory = path.join(outputDir, RECORDS, session);
+    this.recording = JSON.parse(this.text('recording.json'));
+    const check = newLineCheck();
+    const bytes = fs.existsSync(this.file('events.json')) ? fs.readFileSync(this.file('events.json')) : Buffer.alloc(0);
+    this.events = check.add(bytes.subarray(0, bytes.lastIndexOf(0x0a) + 1));
+    this.account = check.toJSON();
+  }
+
+  private file(name: string): string {
+    return path.join(this.directory, name);
+  }
+
+  text(name: string): string {
+    return fs.readFileSync(this.file(name), 'utf8');
+  }
+
+  lines(name: string): string[] {
+    return this.text(name).split('\n').filter(Boolean);
+  }
+
+  eventsIn({ from, to }: LineRange): readonly Event[] {
+    return this.events.slice(from, to);
+  }
+
+  schemaCheck(name: string): Check {
+    const { lines, invalid } = this.account;
+    return { name, problems: lineProblems(this.account), facts: `${lines} lines, ${invalid} invalid` };
+  }
+}
+
+/** By how much a counter grew between two scrapes. */
+export function growth(before: Metrics, after: Metrics, name: string): number {
+  return sampleOf(after, name) - sampleOf(before, name);
+}
+
+export { parseMetrics };

@@ -1,0 +1,74 @@
+/** Records the sessions `workload`: the workload's account of every case, and how SIGKILL leaves the kernel. */
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Daemon } from '../../lib/daemon.js';
+import { attachedHooks } from './attached-hooks.js';
+import { DIRECTORIES, RECORDS, type WorkloadRecording, type WorkloadRun, type WorkloadSession } from './plan.js';
+
+const CASES = '/opt/cases';
+/** The kernel frees trampolines after a grace period. */
+const DETACHED_MS = 10_000;
+
+/** Everything, so that what a case deletes elsewhere, or from another namespace, is compared too. */
+export const workloadConfig = {
+  watches: [{ name: 'all', include: ['/**'], failures: true }],
+  log: { process_args: 'full', command_line: true, redact: [] },
+  self_test: { interval: 'off' },
+};
+
+export async function recordWorkload(
+  session: WorkloadSession,
+  daemon: Daemon,
+  part: (name: string) => void,
+): Promise<WorkloadRecording> {
+  const recording: WorkloadRecording = { runs: [] };
+  try {
+    const before = attachedHooks();
+    await daemon.start();
+    part('start');
+    for (const filesystem of session.filesystems) {
+      recording.runs.push(await runCases(session, filesystem, daemon));
+      part(filesystem);
+    }
+    recording.hooks = await killed(daemon, before);
+    part('SIGKILL');
+  } catch (error) {
+    recording.error = String((error as Error).stack);
+    daemon.kill();
+  }
+  return recording;
+}
+
+async function runCases(session: WorkloadSession, filesystem: string, daemon: Daemon): Promise<WorkloadRun> {
+  const base = `${DIRECTORIES[filesystem]}/${session.mode}`;
+  fs.mkdirSync(base, { recursive: true });
+  const from = daemon.eventLines();
+  const before = await daemon.metricsText();
+  const account = `${filesystem}.account.jsonl`;
+  const chosen = [
+    ...session.only.flatMap((name) => ['--only', name]),
+    ...session.skip.flatMap((name) => ['--skip', name]),
+  ];
+  const output = path.join(RECORDS, session.name, account);
+  const { status, stderr } = spawnSync(CASES, [...chosen, '--output', output, base], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+  });
+  const after = await daemon.settle();
+  return { filesystem, status, stderr, account, before, after, lines: { from, to: daemon.eventLines() } };
+}
+
+/** Kills the daemon, and waits until the kernel lists what it did before the daemon's start, or does not. */
+async function killed(daemon: Daemon, before: string): Promise<NonNullable<WorkloadRecording['hooks']>> {
+  const during = attachedHooks();
+  await daemon.stop('SIGKILL');
+  const deadline = performance.now() + DETACHED_MS;
+  let after = attachedHooks();
+  while (after !== before && performance.now() < deadline) {
+    await sleep(50);
+    after = attachedHooks();
+  }
+  return { before, during, after };
+}

@@ -1,0 +1,49 @@
+/**
+ * Runs in a guest: does what the plan says under a daemon for each session, and records. Nothing is judged here: the
+ * records leave the guest on a disk, and the judges on the host compare. One result line for each session says how long
+ * its parts took.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import { Daemon } from '../../lib/daemon.js';
+import { PLAN_FILE, RECORDS, type Session, type SessionReport, STAGE } from './plan.js';
+import { deletionsConfig, recordDeletions } from './record-deletions.js';
+import { hidingConfig, recordHiding } from './record-hiding.js';
+import { recordWorkload, workloadConfig } from './record-workload.js';
+
+const CONFIGS = { deletions: deletionsConfig, workload: workloadConfig, hiding: hidingConfig };
+
+async function record(session: Session): Promise<SessionReport> {
+  const began = performance.now();
+  let partBegan = began;
+  const parts: Record<string, number> = {};
+  const part = (name: string) => {
+    parts[name] = Math.round((performance.now() - partBegan) / 10) / 100;
+    partBegan = performance.now();
+  };
+  const directory = path.join(RECORDS, session.name);
+  const daemon = new Daemon({
+    program: [`${STAGE}/usr/bin/rmwatch`],
+    attach: session.mode,
+    config: CONFIGS[session.kind],
+    directory,
+  });
+  const recording = await recordSession(session, daemon, part);
+  fs.writeFileSync(path.join(directory, 'recording.json'), JSON.stringify(recording));
+  return { session: session.name, seconds: Math.round((performance.now() - began) / 10) / 100, parts };
+}
+
+function recordSession(session: Session, daemon: Daemon, part: (name: string) => void): Promise<unknown> {
+  switch (session.kind) {
+    case 'deletions':
+      return recordDeletions(session, daemon, part);
+    case 'workload':
+      return recordWorkload(session, daemon, part);
+    case 'hiding':
+      return recordHiding(session, daemon, part);
+  }
+}
+
+const results = fs.openSync(process.env['RMWATCH_RESULTS'] ?? '/dev/stdout', 'a');
+const sessions: readonly Session[] = JSON.parse(fs.readFileSync(PLAN_FILE, 'utf8'));
+for (const session of sessions) fs.writeSync(results, `${JSON.stringify(await record(session))}\n`);

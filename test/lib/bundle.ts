@@ -1,0 +1,21 @@
+/** Makes one file of a program for guests, which have no packages: it needs nothing but Node.js. */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { rolldown } from 'rolldown';
+
+/** `input`: a TypeScript file. Returns the bundle, in a new directory. */
+export async function bundleProgram(input: string): Promise<string> {
+  const name = path.basename(input).replace(/\.ts$/, '.mjs');
+  const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'rmwatch-bundle-')), name);
+  const build = await rolldown({
+    input,
+    platform: 'node',
+    onLog(level, log) {
+      if (level === 'warn') throw new Error(`bundling ${input}: ${log.message}`);
+    },
+  });
+  await build.write({ file, format: 'esm', codeSplitting: false });
+  await build.close();
+  return file;
+}

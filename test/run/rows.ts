@@ -1,0 +1,418 @@
+/**
+ * The one table of what is tested. `npm test` runs the rows that are marked `quick`; `npm run test:matrix` runs all that
+ * `npm test` has not just passed. Every row has a budget, its seconds on two processors with room for a busy machine, and
+ * a reason; a row that takes longer fails. What later work adds goes to the matrix, not into `npm test`.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { MODES, type Mode } from '../guest/scenarios/plan.js';
+
+/** A guest's kernel is booted as it comes, or set up in one of these ways. */
+export interface Variant {
+  readonly name: string;
+  /** More for the kernel's command line. */
+  readonly append?: string;
+  /** Shell text that runs before everything else. */
+  readonly prepare?: string;
+}
+
+export const PLAIN: Variant = { name: 'plain' };
+const JIT_HARDEN: Variant = { name: 'bpf_jit_harden', prepare: 'echo 2 >/proc/sys/net/core/bpf_jit_harden' };
+const LOCKDOWN: Variant = { name: 'lockdown', append: 'lockdown=integrity' };
+
+export type Scenario = 'workload' | 'deletions' | 'hiding';
+
+/** One cell of kernel x mode x file system x scenario, in a guest that it may share with others. */
+export interface GuestRow {
+  readonly kind: 'guest';
+  readonly kernel: string;
+  readonly variant: Variant;
+  readonly mode: Mode;
+  readonly filesystem: string;
+  readonly scenario: Scenario;
+  /** Of `deletions`: how many files the burst deletes. */
+  readonly burst: number;
+  /** Of `workload`: names of cases; all of them when there is none. */
+  readonly only: readonly string[];
+  readonly budgetSeconds: number;
+  readonly reason: string;
+  readonly quick: boolean;
+}
+
+/** Tests of vitest, in a process of their own. */
+export interface SuiteRow {
+  readonly kind: 'suite';
+  readonly name: string;
+  /** A project of vitest.config.ts. */
+  readonly project: string;
+  /** Parts of paths; all files of the project when there is none. */
+  readonly files: readonly string[];
+  /** A regular expression that the names of the tests must match. */
+  readonly pattern?: string;
+  /** Whether it needs both processors: what is measured or flooded is disturbed by a neighbour. */
+  readonly alone: boolean;
+  /** More arguments of vitest. */
+  readonly options?: readonly string[];
+  readonly budgetSeconds: number;
+  readonly reason: string;
+  readonly quick: boolean;
+}
+
+export type Row = GuestRow | SuiteRow;
+
+interface KernelEntry {
+  readonly name: string;
+  /** Of a kernel that is built in another way than the others; it has few rows. */
+  readonly flavour?: string;
+}
+
+function kernelEntries(): KernelEntry[] {
+  return JSON.parse(fs.readFileSync(new URL('../guest/kernels.json', import.meta.url), 'utf8')).kernels;
+}
+
+/** Names of test/guest/kernels.json, oldest first; flavours at the end. */
+export function kernelNames(): string[] {
+  return kernelEntries().map(({ name }) => name);
+}
+
+const KERNELS = kernelEntries().flatMap(({ name, flavour }) => (flavour === undefined ? [name] : []));
+const REALTIME = kernelEntries().flatMap(({ name, flavour }) => (flavour === 'rt' ? [name] : []));
+const OLDEST = KERNELS[0]!;
+const NEWEST = KERNELS.at(-1)!;
+
+/** What a burst of this size shows is that nothing is lost between two scrapes; a larger one fills the ring of a slow guest. */
+const QUICK_BURST = 5_000;
+const BURST = 20_000;
+
+interface Block {
+  readonly kernels: readonly string[];
+  readonly modes: readonly Mode[];
+  readonly filesystems: readonly string[];
+  readonly scenario: Scenario;
+  readonly budgetSeconds: number;
+  readonly reason: string;
+  readonly variant?: Variant;
+  readonly burst?: number;
+  readonly quick?: boolean;
+}
+
+const BLOCKS: readonly Block[] = [
+  {
+    kernels: [OLDEST, NEWEST],
+    modes: ['kprobe'],
+    filesystems: ['tmpfs'],
+    scenario: 'workload',
+    budgetSeconds: 100,
+    reason: 'every case on the two kernels that differ most',
+    quick: true,
+  },
+  {
+    kernels: [OLDEST, NEWEST],
+    modes: ['kprobe'],
+    filesystems: ['ext4'],
+    scenario: 'hiding',
+    budgetSeconds: 60,
+    reason: 'ways around a watched directory, on the two kernels that differ most',
+    quick: true,
+  },
+  {
+    kernels: [OLDEST, NEWEST],
+    modes: ['kprobe'],
+    filesystems: ['tmpfs'],
+    scenario: 'deletions',
+    burst: QUICK_BURST,
+    budgetSeconds: 90,
+    reason: 'a burst, sleeping calls and an end under load, on the two kernels that differ most',
+    quick: true,
+  },
+  {
+    kernels: KERNELS.filter((name) => name !== OLDEST && name !== NEWEST),
+    modes: ['kprobe'],
+    filesystems: ['tmpfs'],
+    scenario: 'workload',
+    budgetSeconds: 100,
+    reason: 'every case on the kernels of Debian 12 and 13',
+  },
+  {
+    kernels: KERNELS,
+    modes: ['kprobe'],
+    filesystems: ['btrfs', 'overlayfs'],
+    scenario: 'workload',
+    budgetSeconds: 100,
+    reason: 'subvolumes with devices of their own; two layers on two file systems, as containers have them',
+  },
+  {
+    kernels: KERNELS,
+    modes: ['fentry'],
+    filesystems: ['ext4', 'xfs', 'overlayfs'],
+    scenario: 'workload',
+    budgetSeconds: 100,
+    reason: 'the other file systems in the other mode that knows where a file lies',
+  },
+  {
+    kernels: KERNELS,
+    modes: ['tracepoint'],
+    filesystems: ['tmpfs'],
+    scenario: 'workload',
+    budgetSeconds: 100,
+    reason: 'what system calls tell is the same on every file system',
+  },
+  {
+    kernels: KERNELS,
+    modes: MODES,
+    filesystems: ['tmpfs'],
+    scenario: 'deletions',
+    burst: BURST,
+    budgetSeconds: 180,
+    reason:
+      'the verifier of each kernel, a burst that fills the ring of a slow guest, sleeping calls, an end under load',
+  },
+  {
+    kernels: KERNELS.filter((name) => name !== OLDEST && name !== NEWEST),
+    modes: ['kprobe'],
+    filesystems: ['ext4'],
+    scenario: 'hiding',
+    budgetSeconds: 60,
+    reason: 'ways around a watched directory, in one of the modes that know where a file lies',
+  },
+  {
+    kernels: KERNELS,
+    modes: ['fentry'],
+    filesystems: ['ext4'],
+    scenario: 'hiding',
+    budgetSeconds: 60,
+    reason: 'ways around a watched directory, in the other mode that knows where a file lies',
+  },
+  {
+    kernels: REALTIME,
+    modes: ['kprobe', 'fentry'],
+    filesystems: ['tmpfs'],
+    scenario: 'workload',
+    budgetSeconds: 150,
+    reason: 'PREEMPT_RT preempts nearly everything; kprobe and fentry are right there, and stay so',
+  },
+  {
+    kernels: ['6.12'],
+    modes: ['kprobe', 'fentry'],
+    filesystems: ['tmpfs'],
+    scenario: 'workload',
+    variant: JIT_HARDEN,
+    budgetSeconds: 120,
+    reason: 'net.core.bpf_jit_harden=2 blinds the constants of every program',
+  },
+  {
+    kernels: ['6.12'],
+    modes: ['kprobe', 'fentry'],
+    filesystems: ['tmpfs'],
+    scenario: 'workload',
+    variant: LOCKDOWN,
+    budgetSeconds: 120,
+    reason: 'lockdown=integrity is what Secure Boot brings',
+  },
+];
+
+function rowsOf(block: Block): GuestRow[] {
+  const { kernels, modes, filesystems, variant = PLAIN, burst = 0, quick = false, ...rest } = block;
+  return kernels.flatMap((kernel) =>
+    modes.flatMap((mode) =>
+      filesystems.map((filesystem) => ({
+        kind: 'guest' as const,
+        kernel,
+        variant,
+        mode,
+        filesystem,
+        burst,
+        only: [],
+        quick,
+        ...rest,
+      })),
+    ),
+  );
+}
+
+/** The one flood that `npm test` has. The row without it takes all others. */
+const STOPPED_FLOOD = 'SIGTERM while far more waits';
+
+const NAMED_SUITES: readonly SuiteRow[] = [
+  {
+    kind: 'suite',
+    name: 'unit tests',
+    project: 'unit',
+    files: [],
+    alone: true,
+    budgetSeconds: 110,
+    reason: 'every room of src/ for itself, and the tools of the tests',
+    quick: true,
+  },
+  {
+    kind: 'suite',
+    name: 'addon and daemon on this kernel',
+    project: 'addon',
+    files: ['probe', 'daemon', 'notify', 'kernel-filter', 'filesystems'].map((name) => `test/addon/${name}.test.ts`),
+    alone: true,
+    budgetSeconds: 90,
+    reason: 'the addon, and the whole daemon in whatever mode this machine allows',
+    quick: true,
+  },
+  {
+    kind: 'suite',
+    name: 'one flood, ended by SIGTERM',
+    project: 'flood',
+    files: ['test/flood/flood.test.ts'],
+    pattern: STOPPED_FLOOD,
+    alone: true,
+    budgetSeconds: 40,
+    reason: 'the ledger closes when the daemon is ended with a backlog',
+    quick: true,
+  },
+  {
+    kind: 'suite',
+    name: 'floods',
+    project: 'flood',
+    files: ['flood', 'processes', 'tree'].map((name) => `test/flood/${name}.test.ts`),
+    pattern: `^(?!.*${STOPPED_FLOOD})`,
+    alone: true,
+    budgetSeconds: 360,
+    reason: 'millions of deletions, eight deleters, short-lived processes, readers that stand still, signals',
+    quick: false,
+  },
+  {
+    kind: 'suite',
+    name: 'soak',
+    project: 'flood',
+    files: ['test/flood/soak.test.ts'],
+    alone: true,
+    budgetSeconds: 150,
+    reason: 'a minute at 20,000 deletions a second: memory, descriptors and delay stay where they are',
+    quick: false,
+  },
+  {
+    kind: 'suite',
+    name: 'log faults',
+    project: 'addon',
+    files: ['test/addon/log-faults.test.ts'],
+    alone: true,
+    budgetSeconds: 60,
+    reason: 'a full disk, readers that are gone, and pipes that nobody reads',
+    quick: false,
+  },
+  {
+    kind: 'suite',
+    name: 'Prometheus',
+    project: 'addon',
+    files: ['test/addon/prometheus.test.ts'],
+    alone: false,
+    budgetSeconds: 60,
+    reason: 'a real Prometheus takes the configuration, rules and dashboard that are shipped',
+    quick: false,
+  },
+  {
+    kind: 'suite',
+    name: 'packages',
+    project: 'addon',
+    files: ['test/addon/stage.test.ts', 'test/addon/package.test.ts'],
+    alone: false,
+    budgetSeconds: 180,
+    reason: 'the staged tree and both packages: contents, licences, lintian, the same bytes every time',
+    quick: false,
+  },
+  {
+    kind: 'suite',
+    name: 'bench',
+    project: 'addon',
+    files: ['test/addon/bench.test.ts'],
+    alone: true,
+    budgetSeconds: 40,
+    reason: 'the bench works; nothing is measured',
+    quick: false,
+  },
+  {
+    kind: 'suite',
+    name: 'faults',
+    project: 'kernel',
+    files: ['test/kernel/faults.test.ts'],
+    alone: false,
+    budgetSeconds: 300,
+    reason: 'a probe that is disarmed, a clock that jumps, too little memory: in a guest, for they harm the machine',
+    quick: false,
+  },
+  {
+    kind: 'suite',
+    name: 'differential',
+    project: 'kernel',
+    files: ['test/kernel/differential.test.ts'],
+    alone: false,
+    budgetSeconds: 400,
+    reason: 'every deletion that strace sees in git, rsync, perl, node and rm is one event',
+    quick: false,
+  },
+  {
+    kind: 'suite',
+    name: 'service',
+    project: 'service',
+    files: ['test/service/service.test.ts'],
+    alone: false,
+    budgetSeconds: 600,
+    reason: 'the bundled package under the systemd of Debian 12, from installation to purge',
+    quick: false,
+  },
+  {
+    kind: 'suite',
+    name: 'flavours',
+    project: 'service',
+    files: ['test/service/flavours.test.ts'],
+    alone: false,
+    budgetSeconds: 500,
+    reason: 'from the plain package to the bundled one and back, on Debian 13',
+    quick: false,
+  },
+];
+
+const TESTS = fileURLToPath(new URL('..', import.meta.url));
+
+/** Files that no row names, so that a new one is run, too: all of a project in one row of the matrix. */
+function otherSuites(): SuiteRow[] {
+  const named = new Set(NAMED_SUITES.flatMap(({ files }) => files));
+  return ['addon', 'flood', 'kernel', 'service'].flatMap((project) => {
+    const files = fs
+      .readdirSync(path.join(TESTS, project))
+      .filter((name) => name.endsWith('.test.ts'))
+      .map((name) => `test/${project}/${name}`)
+      .filter((file) => !named.has(file));
+    if (files.length === 0) return [];
+    return {
+      kind: 'suite' as const,
+      name: `other tests of ${project}`,
+      project,
+      files,
+      alone: true,
+      budgetSeconds: 120 * files.length,
+      reason: 'no other row names these files',
+      quick: false,
+    };
+  });
+}
+
+export const SUITES: readonly SuiteRow[] = [...NAMED_SUITES, ...otherSuites()];
+export const GUEST_ROWS: readonly GuestRow[] = BLOCKS.flatMap(rowsOf);
+export const ROWS: readonly Row[] = [...SUITES, ...GUEST_ROWS];
+
+/** The name of a row in progress lines and in the list of passed rows. */
+export function rowName(row: Row): string {
+  if (row.kind === 'suite') return row.name;
+  const { kernel, variant, mode, filesystem, scenario, burst, only } = row;
+  const set = variant === PLAIN ? '' : `, ${variant.name}`;
+  const details = [scenario === 'deletions' ? ` of ${burst.toLocaleString('en')}` : '', only.map((name) => ` ${name}`)];
+  return `Linux ${kernel}${set}, ${mode}, ${filesystem}: ${scenario}${details.flat().join('')}`;
+}
+
+/** The command that runs this row alone. */
+export function commandOf(row: Row): string {
+  const command = 'npm run test:matrix --';
+  if (row.kind === 'suite') return `${command} --row '${row.name}'`;
+  const { kernel, variant, mode, filesystem, scenario, only } = row;
+  const set = variant === PLAIN ? '' : ` --variant ${variant.name}`;
+  const what = only.length > 0 ? only[0] : scenario;
+  return `${command} --kernel ${kernel}${set} --mode ${mode} --filesystem ${filesystem} --case ${what}`;
+}

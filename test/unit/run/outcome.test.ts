@@ -1,0 +1,75 @@
+import { expect, test } from 'vitest';
+import { runTasks } from '../../run/lanes.js';
+import { countsLine, type Outcome, outcomeLines, timeTable, withinBudget } from '../../run/outcome.js';
+import { SUITES } from '../../run/rows.js';
+
+const row = { ...SUITES[0]!, name: 'a row', budgetSeconds: 10 };
+const outcome: Outcome = { row, seconds: 5, passed: 3, failed: [], skipped: 1, notes: [] };
+
+test('a row within its budget stays as it is', () => {
+  expect(withinBudget(outcome)).toBe(outcome);
+});
+
+test('a row over its budget fails, and says by how much', () => {
+  const { failed } = withinBudget({ ...outcome, seconds: 11 });
+  expect(failed).toEqual([{ name: 'within its budget', problems: ['took 11 s, its budget is 10 s'] }]);
+});
+
+test('the lines of a row that failed name the check, what is wrong and the command that repeats it', () => {
+  const failed = [{ name: 'a promise', problems: ['one thing', 'two\nlines'] }];
+  expect(outcomeLines({ ...outcome, failed })).toEqual([
+    'FAIL    5.0 s  a row: 3 passed, 1 skipped, 1 FAILED',
+    '       FAILED a promise',
+    '         one thing',
+    '         two',
+    '         lines',
+    "       again: npm run test:matrix -- --row 'a row'",
+  ]);
+});
+
+test('the counts of all rows are one line', () => {
+  const failed = [{ name: 'a promise', problems: ['x'] }];
+  expect(countsLine([outcome, { ...outcome, failed }])).toBe('6 passed, 1 failed, 2 skipped');
+  expect(countsLine([{ ...outcome, skipped: 0 }])).toBe('3 passed, 0 failed');
+});
+
+test('the table of time begins with what took longest', () => {
+  const parts = [
+    { name: 'short', seconds: 1 },
+    { name: 'long', seconds: 9, budget: 10 },
+  ];
+  expect(timeTable(parts)).toEqual(['     9.0 s of 10 s   long', '     1.0 s           short']);
+});
+
+test('two tasks run at once, one that needs the whole machine runs alone', async () => {
+  let running = 0;
+  const seen: string[] = [];
+  const task = (name: string, alone: boolean, expectedSeconds: number) => ({
+    alone,
+    expectedSeconds,
+    async run() {
+      running += 1;
+      await new Promise((resolve) => setImmediate(resolve));
+      seen.push(`${name} ${running}`);
+      await new Promise((resolve) => setImmediate(resolve));
+      running -= 1;
+    },
+  });
+  await runTasks([task('flood', true, 5), task('b', false, 1), task('a', false, 2)]);
+  expect(seen).toEqual(['a 2', 'b 2', 'flood 1']);
+});
+
+test('a task that throws does not keep the others from running', async () => {
+  const ran: string[] = [];
+  const task = (name: string, error?: Error) => ({
+    alone: false,
+    expectedSeconds: 1,
+    async run() {
+      ran.push(name);
+      if (error) throw error;
+    },
+  });
+  const tasks = [task('a', new Error('broken')), task('b'), task('c')];
+  await expect(runTasks(tasks)).rejects.toThrow('broken');
+  expect(ran.sort()).toEqual(['a', 'b', 'c']);
+});
