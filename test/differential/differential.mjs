@@ -1,13 +1,13 @@
 /**
  * The differential test: real programs (rm, git, rsync, perl, python3, node, npm) delete under strace in a guest with a
  * Debian root, and the daemon's events must match what strace saw, one to one.
- * Alone: node test/differential/differential.mjs KERNEL MODE STAGE [PROGRAM,...]
+ * Alone: node --import ./test/lib/typescript.mjs test/differential/differential.mjs KERNEL MODE STAGE [PROGRAM,...]
  */
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bundleEventLines } from '../event-lines/bundle.mjs';
-import { checkFile, lineProblems } from '../event-lines/event-lines.mjs';
+import { bundleEventLines } from '../event-lines/bundle.ts';
+import { checkFile, lineProblems } from '../event-lines/event-lines.ts';
 import { runGuest } from '../guest/guest.mjs';
 import { hostNode } from '../guest/host-node.mjs';
 import { findProgram } from '../guest/initramfs.mjs';

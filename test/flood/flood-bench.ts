@@ -1,8 +1,9 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { LineAccount } from '../event-lines/event-lines.js';
 import { root, staticProgram } from '../kernel/kernels.js';
-import { checkedLines, type LineAccount } from '../support/checked-lines.js';
+import { checkedLines } from '../support/checked-lines.js';
 import { DaemonProcess } from '../support/daemon-process.js';
 import { makeFifo } from '../support/fifo.js';
 
@@ -44,13 +45,14 @@ export function unmount(directory: string): void {
   execFileSync('umount', ['--lazy', directory]);
 }
 
-const READER = join(root, 'test/event-lines/read-log.mjs');
+const READER = join(root, 'test/event-lines/read-log.ts');
+const TYPESCRIPT = join(root, 'test/lib/typescript.mjs');
 /** More than 300,000 lines. To check one takes longer than to write it. */
 const KEPT_MIB = 320;
 /** Every few seconds: less than a second's work. */
 const ROTATED_KEPT_MIB = 16;
 
-/** What test/event-lines/read-log.mjs found. */
+/** What test/event-lines/read-log.ts found. */
 export interface LogAccount extends LineAccount {
   /** Lines in the log, of which `lines` were held against the schema. */
   readonly read: number;
@@ -95,8 +97,9 @@ export class CountedLog {
 
 /** Reads a FIFO or a file, at another priority than that of the daemon or at the same. */
 function spawnReader(path: string, keptMiB: number, niceness: number): ChildProcess {
-  const script = 'exec "$1" "$2" "$3" < "$4"';
-  const args = ['-n', String(niceness), 'sh', '-c', script, 'sh', process.execPath, READER, String(keptMiB), path];
+  const script = 'exec "$1" --import "$2" "$3" "$4" < "$5"';
+  const reader = [process.execPath, TYPESCRIPT, READER, String(keptMiB), path];
+  const args = ['-n', String(niceness), 'sh', '-c', script, 'sh', ...reader];
   return spawn('nice', args, { stdio: ['ignore', 'pipe', 'inherit'] });
 }
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
-import { bundleEventLines } from '../event-lines/bundle.mjs';
+import { bundleEventLines } from '../event-lines/bundle.js';
 import { runGuest } from '../guest/guest.mjs';
 import { root, stagedProduct, staticProgram } from './kernels.js';
 

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { kernelNotes } from '../guest/fetch-kernels.mjs';
 import { DIRECTORIES, MODES, type Mode } from '../guest/scenarios/plan.js';
-import { buildWorkload } from '../workload/build.mjs';
+import { buildWorkload } from '../workload/build.js';
 import { budgetOf, countsLine, timeTable } from './outcome.js';
 import { readPassedRows } from './passed-rows.js';
 import { Products } from './products.js';
@@ -69,9 +69,7 @@ function known<Value extends string>(
 }
 
 function workloadCases(): string[] {
-  return execFileSync(buildWorkload() as string, ['--list'], { encoding: 'utf8' })
-    .split('\n')
-    .filter(Boolean);
+  return execFileSync(buildWorkload(), ['--list'], { encoding: 'utf8' }).split('\n').filter(Boolean);
 }
 
 /** A cell that the table may not have: what is not given is taken from its likest row. */

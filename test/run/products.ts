@@ -6,7 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { staticProgram } from '../kernel/kernels.js';
 import { bundleProgram } from '../lib/bundle.js';
-import { buildWorkload } from '../workload/build.mjs';
+import { buildWorkload } from '../workload/build.js';
 import type { GuestFiles } from './guest-run.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -42,7 +42,7 @@ export class Products {
     return {
       stage: this.stage(),
       deleter: staticProgram(path.join(ROOT, 'test/kernel/guest/deleter.c')),
-      cases: buildWorkload() as string,
+      cases: buildWorkload(),
       recorder: await bundleProgram(path.join(ROOT, 'test/guest/scenarios/recorder.ts')),
     };
   }

@@ -240,6 +240,7 @@ const NAMED_SUITES: readonly SuiteRow[] = [
     name: 'unit tests',
     project: 'unit',
     files: [],
+    options: ['--coverage'],
     alone: true,
     budgetSeconds: 110,
     reason: 'every room of src/ for itself, and the tools of the tests',

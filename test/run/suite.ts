@@ -29,7 +29,15 @@ interface Report {
 /** What vitest prints for a test's console.log begins with a line of its own that names the test. */
 function printed(log: string): string[] {
   const lines = log.split('\n');
-  return lines.filter((line, index) => line !== '' && /^stdout \| /.test(lines[index - 1] ?? ''));
+  return lines.filter((line, index) => line !== '' && (/^stdout \| /.test(lines[index - 1] ?? '') || isCoverage(line)));
+}
+
+const isCoverage = (line: string) => /^(Statements|Branches|Functions|Lines) +: /.test(line);
+
+/** Why vitest fails although every test passed: the floor of the coverage, or something that its output tells. */
+function complaints(log: string): string[] {
+  const told = log.split('\n').filter((line) => /^(ERROR: Coverage|Error: |⎯+ Unhandled)/.test(line));
+  return told.length > 0 ? told : ['its output tells'];
 }
 
 /** @param directory of this run: for the report and the output, which stay there */
@@ -83,7 +91,9 @@ function countsOf(
     if (file.status === 'failed' && file.message !== '') failed.push({ name: file.name, problems: [file.message] });
   }
   if (passed + failed.length === 0) failed.push({ name: 'a test was run', problems: [`none, see ${logFile}`] });
-  if (code !== 0 && failed.length === 0)
-    failed.push({ name: `vitest ended with ${code}`, problems: [`see ${logFile}`] });
+  if (code !== 0 && failed.length === 0) {
+    const problems = [...complaints(fs.readFileSync(logFile, 'utf8')), `see ${logFile}`];
+    failed.push({ name: `vitest ended with ${code}`, problems });
+  }
   return { passed, failed, skipped };
 }

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
-import { bundleEventLines } from '../event-lines/bundle.mjs';
+import { bundleEventLines } from '../event-lines/bundle.js';
 import { runGuest } from '../guest/guest.mjs';
 import { ensureDebianRoot } from '../guest/systemd-root.mjs';
 

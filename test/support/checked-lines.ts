@@ -1,13 +1,5 @@
 import { expect } from 'vitest';
-import { checkFile, lineProblems, newLineCheck } from '../event-lines/event-lines.mjs';
-
-/** What a check of lines found, here or in another process. */
-export interface LineAccount {
-  readonly lines: number;
-  readonly invalid: number;
-  /** What is wrong with the first invalid lines. */
-  readonly problems: readonly string[];
-}
+import { checkFile, type LineAccount, lineProblems, newLineCheck } from '../event-lines/event-lines.js';
 
 /** Every event line that daemons wrote in the test file that runs, held against config/event.schema.json. */
 class CheckedLines {

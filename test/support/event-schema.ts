@@ -1,4 +1,4 @@
-import { validateEvent } from '../event-lines/validate.mjs';
+import { validateEvent } from '../event-lines/validate.js';
 
 /** What is wrong with a parsed line of the event log; nothing when all is well. */
 export function validateEventLine(line: unknown): string[] {

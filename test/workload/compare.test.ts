@@ -3,9 +3,9 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { buildWorkload } from './build.mjs';
-import { compareRun, describeComparison } from './compare.mjs';
-import { joinLexically } from './expected-path.mjs';
+import { buildWorkload } from './build.js';
+import { compareRun, describeComparison } from './compare.js';
+import { joinLexically } from './expected-path.js';
 
 type Line = Record<string, unknown>;
 // biome-ignore lint/suspicious/noExplicitAny: events are changed in every possible way here

@@ -1,7 +1,7 @@
 /** Judges the sessions `workload`: every attempt of every case, compared with its event field by field. */
 
-import { ledgerGap, lostEvents, parseMetrics, sampleOf } from '../../lib/metrics.js';
-import { compareRun } from '../../workload/compare.mjs';
+import { ledgerGap, lostEvents, parseMetrics } from '../../lib/metrics.js';
+import { compareRun } from '../../workload/compare.js';
 import type { Check } from './checks.js';
 import type { WorkloadRecording, WorkloadRun, WorkloadSession } from './plan.js';
 import { growth, type SessionRecord } from './record-files.js';

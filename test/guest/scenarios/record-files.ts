@@ -1,7 +1,7 @@
 /** Reads what a session left behind, and holds its event lines against the schema. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { lineProblems, newLineCheck } from '../../event-lines/event-lines.mjs';
+import { type LineAccount, lineProblems, newLineCheck } from '../../event-lines/event-lines.js';
 import { type Metrics, parseMetrics, sampleOf } from '../../lib/metrics.js';
 import type { Check } from './checks.js';
 import { type LineRange, RECORDS } from './plan.js';
@@ -14,7 +14,7 @@ export class SessionRecord<Recording> {
   /** Every finished line of the log, parsed. A line that is no JSON is undefined, and told by `schemaCheck`. */
   readonly events: readonly Event[];
   private readonly directory: string;
-  private readonly account: { lines: number; invalid: number; problems: string[] };
+  private readonly account: LineAccount;
 
   /** `outputDir`: where the outputs of the guest were unpacked. */
   constructor(outputDir: string, session: string) {

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { bundleEventLines } from '../../event-lines/bundle.mjs';
-import { checkFile, lineProblems, newLineCheck } from '../../event-lines/event-lines.mjs';
+import { bundleEventLines } from '../../event-lines/bundle.js';
+import { checkFile, lineProblems, newLineCheck } from '../../event-lines/event-lines.js';
 import { EVENTS_LOST, FULL_DELETION } from '../../support/sample-events.js';
 
 const GOOD = JSON.stringify(FULL_DELETION);

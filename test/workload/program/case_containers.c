@@ -136,6 +136,8 @@ static void run(const struct container *container)
 	}
 	MUST(write(go[1], "", 1) == 1);
 	wait_child(child);
+	/* What it removed is looked up among the mounts that go now. */
+	mounts_followed();
 }
 
 static void run_tmpfs(void)
@@ -189,6 +191,8 @@ static void run_reused_device(void)
 {
 	struct stat status;
 
+	/* What was told of other cases must not meet the device number of this one. */
+	mounts_followed();
 	make_directory("host");
 	make_directory("own");
 	MUST(mount("workload", "host", "tmpfs", 0, "mode=755") == 0);

@@ -10,9 +10,8 @@
 #include <unistd.h>
 
 #define MOUNTS_MOST 32
-/* Long enough for an observer to notice that the mounts have changed. */
-/* Between two cases: an observer asks for a device that it does not know. */
-#define SETTLE_MICROSECONDS 100
+/* Between two cases: device numbers are used again, and an observer is a little behind. */
+#define SETTLE_MICROSECONDS 50000
 /* Longer than an observer waits for a burst of mounts to end. */
 #define FOLLOWED_MICROSECONDS 300000
 

@@ -1,4 +1,4 @@
-/** Builds the workload's program, statically linked so that it runs in any guest. `node build.mjs [OUTPUT]` prints its path. */
+/** Builds the workload's program, statically linked so that it runs in any guest. `node --import ./test/lib/typescript.mjs test/workload/build.ts [OUTPUT]` prints its path. */
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -13,7 +13,7 @@ const FLAGS = [
 ];
 
 /** Compiles unless the program is newer than its sources. Returns its path. */
-export function buildWorkload(output = defaultOutput) {
+export function buildWorkload(output: string = defaultOutput): string {
   const sources = fs.readdirSync(sourceDir).map((name) => path.join(sourceDir, name));
   const inputs = [...sources, fileURLToPath(import.meta.url)];
   const newest = Math.max(...inputs.map((file) => fs.statSync(file).mtimeMs));
@@ -21,7 +21,7 @@ export function buildWorkload(output = defaultOutput) {
   fs.mkdirSync(path.dirname(output), { recursive: true });
   const unfinished = `${output}.${process.pid}`;
   const modules = sources.filter((file) => file.endsWith('.c'));
-  execFileSync(process.env.CC ?? 'gcc', [...FLAGS, '-o', unfinished, ...modules], { stdio: 'inherit' });
+  execFileSync(process.env['CC'] ?? 'gcc', [...FLAGS, '-o', unfinished, ...modules], { stdio: 'inherit' });
   fs.renameSync(unfinished, output);
   return output;
 }

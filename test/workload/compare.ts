@@ -3,9 +3,10 @@
  * Names are compared as bytes; inside this module they are strings with one character per byte (latin1 view).
  */
 import { isUtf8 } from 'node:buffer';
-import { alignAttempts } from './align.mjs';
-import { expectedPath, judgePath } from './expected-path.mjs';
-import { checkMembers, isText } from './fields.mjs';
+import { alignAttempts } from './align.js';
+import { type Attempt, type AttemptLine, type Event, NAME_MEMBERS, type ReportMismatch } from './attempt.js';
+import { expectedPath, judgePath } from './expected-path.js';
+import { checkMembers, isText, type MemberJudge, type Members } from './fields.js';
 
 /** More bytes of arguments than this need not be kept. */
 const ARGUMENT_BYTES = 4096;
@@ -15,41 +16,82 @@ const START_SLACK_MS = 30;
 const TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$/;
 const DETAILS = ['type', 'inode', 'device', 'uid', 'gid', 'mode', 'size', 'mtime'];
 
-/**
- * @typedef {object} Comparison
- * @property {number} cases that were run
- * @property {number} attempts of which an event was expected
- * @property {{case: string, call?: string, requested?: string, field: string, expected: unknown, actual: unknown}[]} mismatches
- * @property {object[]} unexpected events that no attempt explains
- * @property {object[]} missing attempts without an event
- * @property {number} missedReturns events without an outcome (see `missedReturns` below)
- * @property {{case: string, reason: string}[]} skips
- * @property {{case: string, reason: string}[]} problems of the workload itself
- * @property {boolean} ok nothing of the above is wrong, and the workload ran to its end
- */
+export type Mode = 'kprobe' | 'fentry' | 'tracepoint';
 
-/**
- * @param {object} run
- * @param {(string | object)[]} run.expected lines of the workload
- * @param {object[]} run.events lines of the daemon, parsed, from before the workload's start; all of them, in order
- * @param {'kprobe' | 'fentry' | 'tracepoint'} run.mode
- * @param {string} [run.watched] directory that the daemon watches, with `failures: true`; '/' for everything
- * @param {string[]} [run.rules] names that `rule.name` must give
- * @param {boolean} [run.processArgs] the daemon's log.process_args
- * @param {Record<string, string>} [run.users] names of user ids, for user.name
- * @param {boolean} [run.hostNamespace] the workload ran in the host's mount namespace
- * @param {boolean} [run.missedReturns] events may lack their outcome, and what follows from it: the kernel can miss the
- * return of a failed call under load. How many did is for the caller to judge.
- * @param {number} [run.clockSlackMs] how far a timestamp may lie outside of the call
- * @returns {Comparison}
- */
-export function compareRun({ expected, events, mode, ...given }) {
-  const lines = expected
+export interface Mismatch {
+  readonly case: string;
+  readonly call?: string;
+  readonly requested?: string;
+  readonly field: string;
+  readonly expected: unknown;
+  readonly actual: unknown;
+}
+
+export interface Note {
+  readonly case: string;
+  readonly reason: string;
+}
+
+export interface Comparison {
+  /** Cases that were run. */
+  cases: number;
+  /** Attempts of which an event was expected. */
+  attempts: number;
+  mismatches: Mismatch[];
+  /** Events that no attempt explains. */
+  unexpected: Event[];
+  /** Attempts without an event. */
+  missing: AttemptLine[];
+  /** Events without an outcome (see `missedReturns` below). */
+  missedReturns: number;
+  skips: Note[];
+  /** Of the workload itself. */
+  problems: Note[];
+  /** Nothing of the above is wrong, and the workload ran to its end. */
+  ok: boolean;
+}
+
+export interface Run {
+  /** Lines of the workload, as text or parsed. */
+  readonly expected: readonly (string | object)[];
+  /** Lines of the daemon, parsed, from before the workload's start; all of them, in order. */
+  readonly events: readonly Event[];
+  readonly mode: Mode;
+  /** Directory that the daemon watches, with `failures: true`; '/' for everything. */
+  readonly watched?: string;
+  /** Names that `rule.name` must give. */
+  readonly rules?: readonly string[];
+  /** The daemon's log.process_args. */
+  readonly processArgs?: boolean;
+  /** Names of user ids, for user.name. */
+  readonly users?: Readonly<Record<string, string>>;
+  /** The workload ran in the host's mount namespace. */
+  readonly hostNamespace?: boolean;
+  /**
+   * Events may lack their outcome, and what follows from it: the kernel can miss the return of a failed call under load. How
+   * many did is for the caller to judge.
+   */
+  readonly missedReturns?: boolean;
+  /** How far a timestamp may lie outside of the call. */
+  readonly clockSlackMs?: number;
+}
+
+type Context = Required<
+  Pick<Run, 'mode' | 'watched' | 'processArgs' | 'clockSlackMs' | 'missedReturns' | 'hostNamespace'>
+> &
+  Pick<Run, 'rules' | 'users'>;
+
+// biome-ignore lint/suspicious/noExplicitAny: a line of the workload is told apart by its members
+type Line = any;
+
+/** Compares a run of the workload with the events of the daemon. */
+export function compareRun({ expected, events, mode, ...given }: Run): Comparison {
+  const lines: Line[] = expected
     .filter((line) => line !== '')
     .map((line) => (typeof line === 'string' ? JSON.parse(line) : line));
   const start = lines.find((line) => line.start !== undefined);
   const end = lines.find((line) => line.end !== undefined);
-  const context = {
+  const context: Context = {
     mode,
     watched: '/',
     processArgs: true,
@@ -60,7 +102,7 @@ export function compareRun({ expected, events, mode, ...given }) {
   };
   const attempts = lines.filter((line) => line.case !== undefined).map((line) => attemptOf(line, context));
   const deletions = events.filter((event) => event.event?.kind === 'event');
-  const result = {
+  const result: Comparison = {
     cases: new Set(attempts.map((attempt) => attempt.case)).size,
     attempts: attempts.filter((attempt) => attempt.expectation === 'event').length,
     mismatches: runMismatches(events, deletions),
@@ -86,7 +128,7 @@ export function compareRun({ expected, events, mode, ...given }) {
 }
 
 /** One line for people. */
-export function describeComparison(result) {
+export function describeComparison(result: Comparison): string {
   const { cases, attempts, mismatches, unexpected, missing, missedReturns, skips, problems } = result;
   return (
     `${cases} cases, ${attempts} attempts: ${mismatches.length} wrong fields, ${missing.length} missing, ` +
@@ -94,27 +136,33 @@ export function describeComparison(result) {
   );
 }
 
-function notes(lines, key) {
+function notes(lines: readonly Line[], key: 'skip' | 'problem'): Note[] {
   return lines.filter((line) => line[key] !== undefined).map((line) => ({ case: line[key], reason: line.reason }));
 }
 
-const bytesOf = (base64) => (base64 === null ? null : Buffer.from(base64, 'base64').toString('latin1'));
+const bytesOf = (base64: string | null): string | null =>
+  base64 === null ? null : Buffer.from(base64, 'base64').toString('latin1');
 
 /** The line with its names decoded, and what must be reported of it in this mode. */
-function attemptOf(line, context) {
-  const names = ['path', 'base', 'requested', 'host_path', 'exe', 'cwd', 'name', 'parent_name', 'cgroup'];
-  const attempt = { ...line, ...Object.fromEntries(names.map((name) => [name, bytesOf(line[name])])), line };
-  attempt.args = line.args.map(bytesOf);
-  attempt.unjudged = new Set(line.unjudged.split(','));
-  attempt.failed = line.result !== 0;
-  /** Whether the kernel's own view of the file is known, not only what the system call tells. */
-  attempt.exact = line.resolved && context.mode !== 'tracepoint';
-  attempt.target = expectedPath(attempt);
-  attempt.expectation = expectationOf(attempt, context);
-  return attempt;
+function attemptOf(line: AttemptLine, context: Context): Attempt {
+  const names = Object.fromEntries(NAME_MEMBERS.map((name) => [name, bytesOf(line[name])])) as Pick<
+    Attempt,
+    (typeof NAME_MEMBERS)[number]
+  >;
+  const decoded = {
+    ...line,
+    ...names,
+    line,
+    args: line.args.map((argument) => bytesOf(argument)!),
+    unjudged: new Set(line.unjudged.split(',')),
+    failed: line.result !== 0,
+    exact: line.resolved && context.mode !== 'tracepoint',
+  };
+  const withTarget = { ...decoded, target: expectedPath(decoded) };
+  return { ...withTarget, expectation: expectationOf(withTarget, context) };
 }
 
-function expectationOf(attempt, { mode, watched }) {
+function expectationOf(attempt: Omit<Attempt, 'expectation'>, { mode, watched }: Context): Attempt['expectation'] {
   if (attempt.expect === 'nothing') return 'nothing';
   if (mode === 'tracepoint' && (attempt.operation === 'replace' || attempt.via === 'io_uring')) return 'nothing';
   if (watched === '/') return 'event';
@@ -128,9 +176,9 @@ function expectationOf(attempt, { mode, watched }) {
   return seen === root || seen.startsWith(`${root}/`) ? 'event' : 'nothing';
 }
 
-function runMismatches(events, deletions) {
-  const mismatches = [];
-  const add = (field, expected, actual) => mismatches.push({ case: '(run)', field, expected, actual });
+function runMismatches(events: readonly Event[], deletions: readonly Event[]): Mismatch[] {
+  const mismatches: Mismatch[] = [];
+  const add: ReportMismatch = (field, expected, actual) => mismatches.push({ case: '(run)', field, expected, actual });
   for (const event of events) {
     if (event.event?.kind !== 'event') add('event.kind', 'event', event);
   }
@@ -143,7 +191,7 @@ function runMismatches(events, deletions) {
 }
 
 /** Events during the run, about files of the workload, by processes that are not of the workload. */
-function foreignEvents(attempts, deletions, start, end) {
+function foreignEvents(attempts: readonly Attempt[], deletions: readonly Event[], start: Line, end: Line): Event[] {
   const pids = new Set(attempts.map(({ pid }) => pid));
   const base = start === undefined ? undefined : Buffer.from(start.base, 'base64').toString();
   return deletions.filter((event) => {
@@ -155,28 +203,28 @@ function foreignEvents(attempts, deletions, start, end) {
   });
 }
 
-const textOf = (bytes) => Buffer.from(bytes, 'latin1').toString();
-const base64IfLossy = (bytes) =>
+const textOf = (bytes: string) => Buffer.from(bytes, 'latin1').toString();
+const base64IfLossy = (bytes: string) =>
   isUtf8(Buffer.from(bytes, 'latin1')) ? undefined : Buffer.from(bytes, 'latin1').toString('base64');
 
-const lacksOutcome = ({ event }) => event.outcome === undefined;
+const lacksOutcome = ({ event }: Event): boolean => event.outcome === undefined;
 
 /** Told when the thread does something else or exits, perhaps without its memory: later, and with less. */
 const LATER_OR_LESS = ['event.type', 'event.outcome', 'error.code', 'rmwatch.freed_bytes', 'rmwatch.last_link'];
 const NEED_MEMORY = ['executable', 'args', 'args_count', 'command_line'];
 
-function forgiveMissedReturn(members, event) {
+function forgiveMissedReturn(members: Members, event: Event): void {
   for (const field of LATER_OR_LESS) delete members[field];
   for (const name of NEED_MEMORY) if (event.process[name] === undefined) delete members[`process.${name}`];
   // What a call released, nobody knows before its result.
   members['rmwatch.freed_bytes'] = undefined;
 }
 
-function compareAttempt(attempt, event, context) {
-  const mismatches = [];
-  const where = { case: attempt.case, call: attempt.call };
-  if (attempt.requested !== null) where.requested = textOf(attempt.requested);
-  const members = {
+function compareAttempt(attempt: Attempt, event: Event, context: Context): Mismatch[] {
+  const mismatches: Mismatch[] = [];
+  const requested = attempt.requested === null ? {} : { requested: textOf(attempt.requested) };
+  const where = { case: attempt.case, call: attempt.call, ...requested };
+  const members: Members = {
     ...eventMembers(attempt),
     ...fileMembers(attempt),
     ...processMembers(attempt, context),
@@ -189,7 +237,7 @@ function compareAttempt(attempt, event, context) {
       if (field.split('.').pop() === name || (name === 'user_id' && field.startsWith('user.'))) delete members[field];
     }
   }
-  const report = (field, expected, actual) => mismatches.push({ ...where, field, expected, actual });
+  const report: ReportMismatch = (field, expected, actual) => mismatches.push({ ...where, field, expected, actual });
   checkMembers(event, members, report);
   judgePath(attempt, event, report);
   checkStart(attempt, event, report);
@@ -197,8 +245,8 @@ function compareAttempt(attempt, event, context) {
   return mismatches;
 }
 
-function eventMembers(attempt) {
-  const says = (text) => isText(text) && text.includes(attempt.operation);
+function eventMembers(attempt: Attempt): Members {
+  const says = (text: unknown) => isText(text) && text.includes(attempt.operation);
   return {
     'ecs.version': '9.0.0',
     'log.level': 'info',
@@ -214,10 +262,10 @@ function eventMembers(attempt) {
   };
 }
 
-function fileMembers(attempt) {
+function fileMembers(attempt: Attempt): Members {
   // Nothing but its name is known of a file that the kernel did not find.
   if (!attempt.exact) return Object.fromEntries(DETAILS.map((name) => [`file.${name}`, undefined]));
-  const members = {
+  const members: Members = {
     'file.type': attempt.type,
     'file.device': attempt.device,
     'file.uid': String(attempt.uid),
@@ -230,17 +278,17 @@ function fileMembers(attempt) {
   return members;
 }
 
-function isoTime([seconds, nanoseconds]) {
+function isoTime([seconds, nanoseconds]: readonly [number, number]): string {
   const text = new Date(seconds * 1000).toISOString().slice(0, -5);
   return `${text}.${String(nanoseconds).padStart(9, '0')}Z`;
 }
 
-function processMembers(attempt, context) {
-  const members = {
+function processMembers(attempt: Attempt, context: Context): Members {
+  const members: Members = {
     'process.pid': attempt.pid,
-    'process.name': textOf(attempt.name),
+    'process.name': textOf(attempt.name!),
     'process.parent.pid': attempt.ppid,
-    'process.parent.name': textOf(attempt.parent_name),
+    'process.parent.name': textOf(attempt.parent_name!),
     'user.id': String(attempt.user_id),
     'group.id': String(attempt.group_id),
   };
@@ -250,18 +298,18 @@ function processMembers(attempt, context) {
     // Where the path may be cut, so may that of the directory.
     members['process.working_directory'] = attempt.path_state === 'either' ? optional(directory) : directory;
   }
-  const executable = textOf(attempt.exe);
+  const executable = textOf(attempt.exe!);
   members['process.executable'] = attempt.exe_optional ? optional(executable) : executable;
   if (context.rules) members['rule.name'] = context.rules;
   if (context.users) members['user.name'] = context.users[attempt.user_id];
   return { ...members, ...argumentMembers(attempt, context) };
 }
 
-function optional(value) {
-  return Object.assign((actual) => actual === undefined || actual === value, { says: `nothing or ${value}` });
+function optional(value: unknown): MemberJudge {
+  return Object.assign((actual: unknown) => actual === undefined || actual === value, { says: `nothing or ${value}` });
 }
 
-function argumentMembers({ args }, { processArgs }) {
+function argumentMembers({ args }: Attempt, { processArgs }: Context): Members {
   const names = ['process.args', 'process.args_count', 'process.command_line', 'rmwatch.args_bytes'];
   if (!processArgs) return Object.fromEntries(names.map((name) => [name, undefined]));
   const bytes = args.reduce((sum, argument) => sum + argument.length + 1, 0);
@@ -278,16 +326,17 @@ function argumentMembers({ args }, { processArgs }) {
 }
 
 /** What is there must be right, and as much of it as there is room for. */
-function cutArgumentMembers(args) {
+function cutArgumentMembers(args: readonly string[]): Members {
   const whole = args.map(textOf);
   const line = whole.join(' ');
-  const startsRight = (actual) =>
+  const startsRight = (actual: unknown) =>
     Array.isArray(actual) &&
     actual.join(' ').length >= ARGUMENT_BYTES - 256 &&
     actual.every((argument, index) =>
       index < actual.length - 1 ? argument === whole[index] : whole[index]?.startsWith(argument),
     );
-  const lineStartsRight = (actual) => isText(actual) && line.startsWith(actual.replace(/…$/, '')) && actual.length > 1;
+  const lineStartsRight = (actual: unknown) =>
+    isText(actual) && line.startsWith(actual.replace(/…$/, '')) && actual.length > 1;
   return {
     'process.args': Object.assign(startsRight, { says: 'the first arguments' }),
     'process.args_count': optional(args.length),
@@ -295,9 +344,9 @@ function cutArgumentMembers(args) {
   };
 }
 
-function detailMembers(attempt, context) {
+function detailMembers(attempt: Attempt, context: Context): Members {
   const { requested } = attempt;
-  const members = {
+  const members: Members = {
     'rmwatch.requested_path': requested === null ? undefined : textOf(requested),
     'rmwatch.requested_path_bytes': requested === null ? undefined : base64IfLossy(requested),
     'rmwatch.login_uid': attempt.login_uid === null ? undefined : String(attempt.login_uid),
@@ -312,12 +361,12 @@ function detailMembers(attempt, context) {
   return { ...members, ...releaseMembers(attempt), ...cgroupMembers(attempt), ...hostMembers(attempt, context) };
 }
 
-function releaseMembers(attempt) {
+function releaseMembers(attempt: Attempt): Members {
   if (!attempt.exact || attempt.failed) {
     return { 'rmwatch.last_link': undefined, 'rmwatch.still_open': undefined, 'rmwatch.freed_bytes': undefined };
   }
-  const members = { 'rmwatch.last_link': attempt.last_link };
-  const told = (value) => (attempt.open_uncertain ? optional(value) : value);
+  const members: Members = { 'rmwatch.last_link': attempt.last_link };
+  const told = (value: unknown) => (attempt.open_uncertain ? optional(value) : value);
   if (attempt.still_open !== null) members['rmwatch.still_open'] = told(attempt.still_open);
   const freed = attempt.freed_bytes;
   // -1: none was released. Of a file without any storage both are true.
@@ -326,7 +375,7 @@ function releaseMembers(attempt) {
   return members;
 }
 
-function cgroupMembers({ cgroup }) {
+function cgroupMembers({ cgroup }: Attempt): Members {
   if (cgroup === null) return {};
   return {
     'rmwatch.cgroup': cgroup === '/' ? optional('/') : textOf(cgroup),
@@ -334,7 +383,7 @@ function cgroupMembers({ cgroup }) {
   };
 }
 
-function hostMembers(attempt, { hostNamespace }) {
+function hostMembers(attempt: Attempt, { hostNamespace }: Context): Members {
   if (!hostNamespace || !attempt.exact) return {};
   const host = attempt.host_path;
   return {
@@ -343,7 +392,7 @@ function hostMembers(attempt, { hostNamespace }) {
   };
 }
 
-function checkTimestamp(attempt, event, slackMs, report) {
+function checkTimestamp(attempt: Attempt, event: Event, slackMs: number, report: ReportMismatch): void {
   const stamp = event['@timestamp'];
   const atMs = Date.parse(stamp);
   const [first, last] = [attempt.began_us / 1000 - 1, attempt.ended_us / 1000 + 1];
@@ -352,7 +401,7 @@ function checkTimestamp(attempt, event, slackMs, report) {
   report('@timestamp', `${new Date(first).toISOString()} to ${new Date(last).toISOString()}`, stamp);
 }
 
-function checkStart(attempt, event, report) {
+function checkStart(attempt: Attempt, event: Event, report: ReportMismatch): void {
   const startedMs = Date.parse(event.process?.start);
   const off = startedMs - attempt.started_ms;
   if (off >= -START_SLACK_MS && off <= 10 + START_SLACK_MS) return;

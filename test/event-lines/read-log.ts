@@ -5,14 +5,14 @@
  * line is missing. Argument: how many MiB to keep.
  */
 import fs from 'node:fs';
-import { newLineCheck } from './event-lines.mjs';
-import { LineCheck } from './line-check.mjs';
+import { newLineCheck } from './event-lines.js';
+import { LineCheck } from './line-check.js';
 
 const CHUNK_BYTES = 1 << 20;
 const NEWLINE = 0x0a;
 const keepBytes = Number(process.argv[2]) * (1 << 20);
 
-function newlinesIn(bytes) {
+function newlinesIn(bytes: Buffer): number {
   let count = 0;
   for (let at = bytes.indexOf(NEWLINE); at !== -1; at = bytes.indexOf(NEWLINE, at + 1)) count += 1;
   return count;
@@ -20,12 +20,12 @@ function newlinesIn(bytes) {
 
 /** Pieces of whole lines: every `stride`th one. */
 class Sample {
-  pieces = [];
+  pieces: Buffer[] = [];
   bytes = 0;
   stride = 1;
   seen = 0;
 
-  offer(piece) {
+  offer(piece: Buffer): void {
     if (this.seen++ % this.stride !== 0) return;
     this.pieces.push(Buffer.from(piece));
     this.bytes += piece.length;

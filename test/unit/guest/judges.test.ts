@@ -1,0 +1,196 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { missingChecks } from '../../guest/scenarios/checks.js';
+import { DELETIONS_CHECKS, judgeDeletions } from '../../guest/scenarios/judge-deletions.js';
+import { HIDING_CHECKS, judgeHiding } from '../../guest/scenarios/judge-hiding.js';
+import { judgeWorkload, WORKLOAD_CHECKS } from '../../guest/scenarios/judge-workload.js';
+import type { DeletionsRecording, HidingRecording, Mode, WorkloadRecording } from '../../guest/scenarios/plan.js';
+import { RECORDS } from '../../guest/scenarios/plan.js';
+import { type Event, SessionRecord } from '../../guest/scenarios/record-files.js';
+
+/** Judges are given records that are wrong in one way each: every promise must be able to fail. */
+let directory: string;
+
+beforeEach(() => {
+  directory = fs.mkdtempSync(path.join(os.tmpdir(), 'rmwatch-judges-'));
+});
+
+afterEach(() => fs.rmSync(directory, { recursive: true, force: true }));
+
+function recordOf<Recording>(
+  recording: Recording,
+  events: readonly Event[] = [],
+  diagnostics = '',
+): SessionRecord<Recording> {
+  const session = path.join(directory, RECORDS, 'session');
+  fs.mkdirSync(session, { recursive: true });
+  fs.writeFileSync(path.join(session, 'recording.json'), JSON.stringify(recording));
+  fs.writeFileSync(path.join(session, 'events.json'), events.map((event) => `${JSON.stringify(event)}\n`).join(''));
+  fs.writeFileSync(path.join(session, 'diagnostics.json'), diagnostics);
+  return new SessionRecord<Recording>(directory, 'session');
+}
+
+const metrics = (changes: Record<string, number> = {}) =>
+  Object.entries({
+    rmwatch_events_seen_total: 0,
+    rmwatch_events_delivered_total: 0,
+    'rmwatch_events_lost_total{reason="ring_full"}': 0,
+    rmwatch_probe_missed_total: 0,
+    'rmwatch_deletions_total{watch="work",operation="unlink"}': 0,
+    ...changes,
+  })
+    .map(([name, value]) => `${name} ${value}\n`)
+    .join('');
+
+const UNLINKED = 'rmwatch_deletions_total{watch="work",operation="unlink"}';
+
+function deletion(file: string, pid: number, sequence: number, mode: Mode): Event {
+  return {
+    event: { kind: 'event', action: 'unlink', outcome: 'success', sequence },
+    file: { path: `/tmp/work/${file}`, name: file },
+    process: { pid, name: 'deleter', thread: { id: pid } },
+    rule: { name: ['work'] },
+    rmwatch: { attach: mode, requested_path: file },
+  };
+}
+
+describe('deletions', () => {
+  const session = { kind: 'deletions', name: 'session', mode: 'kprobe', burst: 3 } as const;
+  const events = ['f0', 'f1', 'f2'].map((file, index) => deletion(file, 7, index + 1, 'kprobe'));
+  const after = metrics({ [UNLINKED]: 3, rmwatch_events_seen_total: 3, rmwatch_events_delivered_total: 3 });
+  const burst = { pid: 7, before: metrics(), after, lines: { from: 0, to: 3 } };
+
+  function problemsOf(check: number, recording: Partial<DeletionsRecording>, told = events, diagnostics = '') {
+    const record = recordOf<DeletionsRecording>({ release: '6.12.1', ...recording }, told, diagnostics);
+    return judgeDeletions(session, record).find(({ name }) => name === DELETIONS_CHECKS[check])!.problems;
+  }
+
+  test('what was not recorded is a problem of every promise', () => {
+    for (const check of [0, 1, 2, 3, 4]) expect(problemsOf(check, { error: 'it broke' })).toEqual(['it broke']);
+    expect(problemsOf(5, {}, [])).toEqual(['there was no event line to hold against the schema']);
+  });
+
+  test('a program that the verifier simulates for long, and a slow build', () => {
+    const program = { name: 'p', instructions: 10, verifiedInstructions: 20 };
+    expect(problemsOf(0, { verifier: { programs: [program], variant: 'direct' } })).toEqual([]);
+    const long = { ...program, verifiedInstructions: 500_001 };
+    expect(problemsOf(0, { verifier: { programs: [long], variant: 'direct' } })).toHaveLength(1);
+    expect(problemsOf(0, { verifier: { programs: [program], variant: 'loop' } })).toHaveLength(1);
+    expect(problemsOf(0, { verifier: { programs: [], variant: 'direct' } })).toEqual(['no program was loaded']);
+  });
+
+  test('a single deletion with another path, and one without event', () => {
+    const did = ['f0', 'f1', 'f2'].map((file) => ({ path: `/tmp/work/${file}`, requested: file, pid: 7 }));
+    const lines = { from: 0, to: 3 };
+    expect(problemsOf(1, { basic: { did, lines } })).toEqual([]);
+    const moved = [{ ...did[0]!, path: '/elsewhere' }, ...did.slice(1)];
+    expect(problemsOf(1, { basic: { did: moved, lines } })).toHaveLength(1);
+    expect(problemsOf(1, { basic: { did, lines: { from: 0, to: 2 } } })).toHaveLength(2);
+  });
+
+  test('a burst with a gap, a wrong counter, a loss, or a ledger that does not close', () => {
+    expect(problemsOf(2, { burst })).toEqual([]);
+    expect(problemsOf(2, { burst }, events.slice(1))).not.toEqual([]);
+    const gap = events.map((event, index) => (index === 2 ? deletion('f2', 7, 4, 'kprobe') : event));
+    expect(problemsOf(2, { burst }, gap)).toEqual(['event.sequence has gaps']);
+    const counted = { ...burst, before: metrics({ [UNLINKED]: 1 }) };
+    expect(problemsOf(2, { burst: counted })).toEqual(['counter 2, 3 lines']);
+    const lost = { ...burst, after: `${after}rmwatch_events_lost_total{reason="decode"} 1\n` };
+    expect(problemsOf(2, { burst: lost })).toEqual(['lost 1', 'ledger gap -1']);
+  });
+
+  test('a sleeping call that is not told, is told twice, or without outcome', () => {
+    const did = ['f0', 'f1', 'f2'].map((file, index) => ({ path: `/tmp/work/${file}`, pid: 7 + index }));
+    const told = did.map(({ pid }, index) => deletion(`f${index}`, pid, index + 1, 'kprobe'));
+    const asleep = { did, before: metrics(), after: metrics(), lines: { from: 0, to: 3 } };
+    expect(problemsOf(3, { asleep }, told)).toEqual([]);
+    const short = { ...asleep, lines: { from: 0, to: 2 } };
+    expect(problemsOf(3, { asleep: short }, told)).toEqual(['1 not told, 0 without outcome']);
+    expect(problemsOf(3, { asleep: { ...asleep, lines: { from: 0, to: 4 } } }, [...told, told[1]])).toHaveLength(1);
+    told[0].event.outcome = undefined;
+    expect(problemsOf(3, { asleep }, told)).toEqual(['0 not told, 1 without outcome']);
+  });
+
+  test('an end under load that delivers less than it says', () => {
+    const stopped = (delivered: number, lost = 0) =>
+      `${JSON.stringify({ message: 'stopped', delivered, lost: { ring_full: lost }, missed: 0 })}\n`;
+    expect(problemsOf(4, { stop: { exit: 0 } }, events, stopped(3))).toEqual([]);
+    expect(problemsOf(4, { stop: { exit: 0 } }, events, stopped(4))).toEqual(['4 delivered, 3 lines']);
+    expect(problemsOf(4, { stop: { exit: 0 } }, events, stopped(3, 1))).toEqual(['lost 1']);
+    expect(problemsOf(4, { stop: { exit: 'SIGKILL' } }, events, stopped(3))).toEqual(['exit SIGKILL']);
+  });
+
+  test('a line that is not of the schema', () => {
+    expect(problemsOf(5, {})[0]).toBe('3 of 3 event lines are not of the schema');
+  });
+});
+
+describe('hiding', () => {
+  const session = { kind: 'hiding', name: 'session', mode: 'kprobe' } as const;
+  const did = [{ way: 'a bind mount', name: 'file-0', complete: true, path: '/a/file-0', hostPath: '/b/file-0' }];
+  const event = (changes: object = {}) => ({
+    file: { name: 'file-0', path: '/a/file-0' },
+    rmwatch: { path_complete: true, host_path: '/b/file-0', ...changes },
+  });
+
+  function problemsOf(recording: HidingRecording, events: readonly Event[]) {
+    const checks = judgeHiding(session, recordOf<HidingRecording>(recording, events));
+    return checks.find(({ name }) => name === HIDING_CHECKS[0])!.problems;
+  }
+
+  test('a way that is not told, or told wrong', () => {
+    const recording = { did, metrics: metrics() };
+    expect(problemsOf(recording, [event()])).toEqual([]);
+    expect(problemsOf(recording, [])).toEqual(['a bind mount: 0 events']);
+    expect(problemsOf(recording, [event({ host_path: '/c' })])).toEqual(['a bind mount: host_path: /c']);
+    expect(problemsOf(recording, [event({ path_complete: false })])).toEqual(['a bind mount: path_complete: false']);
+    expect(problemsOf(recording, [event(), { file: { name: 'beside' } }])).toEqual(['a file beside was told, too']);
+    expect(problemsOf({ did: [], metrics: metrics() }, [])).toEqual(['nothing tried to hide']);
+    expect(problemsOf({ did, error: 'it broke' }, [event()])).toEqual(['it broke']);
+  });
+});
+
+describe('the workload', () => {
+  const session = {
+    kind: 'workload',
+    name: 'session',
+    mode: 'kprobe',
+    filesystems: ['tmpfs'],
+    only: [],
+    skip: [],
+  } as const;
+  const hooks = (before: string, during: string, after: string) => ({ before, during, after });
+
+  function problemsOf(check: string, recording: WorkloadRecording) {
+    const checks = judgeWorkload(session, recordOf<WorkloadRecording>(recording));
+    return checks.find(({ name }) => name === check)!.problems;
+  }
+
+  test('hooks that stay after SIGKILL, and hooks that were never seen', () => {
+    const problems = (given: WorkloadRecording['hooks']) =>
+      problemsOf(WORKLOAD_CHECKS[0], { runs: [], ...(given === undefined ? {} : { hooks: given }) });
+    expect(problems(hooks('', 'do_unlinkat', ''))).toEqual([]);
+    expect(problems(hooks('', 'do_unlinkat', 'do_unlinkat'))).toEqual(['still attached: do_unlinkat']);
+    expect(problems(hooks('', '', ''))).toEqual(['the hooks were not listed while attached']);
+    expect(problems(undefined)).toEqual(['the guest recorded nothing of it']);
+  });
+
+  test('a file system that was not run, and a workload that failed', () => {
+    const name = 'every case is told right on tmpfs';
+    expect(problemsOf(name, { runs: [], error: 'it broke' })).toEqual(['it broke']);
+    const session_ = path.join(directory, RECORDS, 'session');
+    fs.mkdirSync(session_, { recursive: true });
+    fs.writeFileSync(path.join(session_, 'account'), '');
+    const run = { filesystem: 'tmpfs', status: 1, stderr: 'no', account: 'account', lines: { from: 0, to: 0 } };
+    const problems = problemsOf(name, { runs: [{ ...run, before: metrics(), after: metrics() }] });
+    expect(problems).toEqual(['no attempt was made', 'the workload: 1 no']);
+  });
+});
+
+test('a check that was never made counts as failed', () => {
+  expect(missingChecks(['one', 'two'], [{ name: 'one', problems: [] }])).toEqual([
+    { name: 'two', problems: ['the guest recorded nothing of it'] },
+  ]);
+});
