@@ -330,6 +330,16 @@ const NAMED_SUITES: readonly SuiteRow[] = [
   },
   {
     kind: 'suite',
+    name: 'contention',
+    project: 'kernel',
+    files: ['test/kernel/contention.test.ts'],
+    alone: true,
+    budgetSeconds: 600,
+    reason: 'crowds of threads and attacks by local users: every deletion is told, or counted as lost',
+    quick: false,
+  },
+  {
+    kind: 'suite',
     name: 'faults',
     project: 'kernel',
     files: ['test/kernel/faults.test.ts'],
