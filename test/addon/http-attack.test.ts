@@ -1,0 +1,95 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, readFileSync } from 'node:fs';
+import http from 'node:http';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
+import { expectCheckedLines } from '../support/checked-lines.js';
+import { ledgerGap } from '../support/daemon-process.js';
+import { TcpDaemon } from '../support/tcp-daemon.js';
+
+let daemon: TcpDaemon;
+
+beforeEach(() => {
+  daemon = new TcpDaemon();
+});
+
+afterEach(() => daemon.dispose());
+afterAll(expectCheckedLines);
+
+const FILES = 50_000;
+/** Kilobytes that the attack may cost. */
+const MEMORY_KB = 50 * 1024;
+
+/** Any local user's: 32 connections that pipeline requests, never read an answer, and come again when they are closed. */
+const PIPELINE_WITHOUT_READING = `
+  const net = require('node:net');
+  const [host, port] = process.argv[1].split(':');
+  const requests = Buffer.from('GET /metrics HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n'.repeat(2_000));
+  let opened = 0;
+  const open = () => {
+    const connection = net.connect(Number(port), host, () => {
+      connection.pause();
+      const send = () => { while (connection.write(requests)); };
+      connection.on('drain', send);
+      send();
+      if (++opened === 32) console.log('all open');
+    });
+    connection.on('error', () => {});
+    connection.on('close', () => setImmediate(open));
+  };
+  for (let i = 0; i < 32; i++) open();`;
+
+/** On a connection of its own: one that is kept may be closed in favour of newer ones while it waits. */
+function scrapeStatus(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const request = http.get(`http://${daemon.address}/metrics`, { agent: false, timeout: 10_000 }, (response) => {
+      response.resume().on('end', () => resolve(response.statusCode!));
+    });
+    request.on('error', reject).on('timeout', () => request.destroy(new Error('no answer')));
+  });
+}
+
+function residentKilobytes(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s*(\d+)/m.exec(status)![1]);
+}
+
+test('clients that pipeline and never read delay neither a scrape nor a line nor the stop', async () => {
+  daemon.configure({ watches: [{ name: 'work', include: [`${daemon.work}/**`] }] });
+  await daemon.start();
+  await daemon.metrics();
+  const attacker = spawn(process.execPath, ['-e', PIPELINE_WITHOUT_READING, daemon.address], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    uid: 65534,
+    gid: 65534,
+  });
+  try {
+    await new Promise((resolve) => attacker.stdout.once('data', resolve));
+    const idle = residentKilobytes(daemon.pid);
+    let slowestMs = 0;
+    let mostKilobytes = 0;
+    for (let i = 0; i < 20; i++) {
+      const beginMs = performance.now();
+      expect(await scrapeStatus()).toBe(200);
+      slowestMs = Math.max(slowestMs, performance.now() - beginMs);
+      mostKilobytes = Math.max(mostKilobytes, residentKilobytes(daemon.pid));
+    }
+    console.log(`slowest scrape ${slowestMs.toFixed(0)} ms, ${mostKilobytes - idle} KB more memory`);
+    expect(slowestMs).toBeLessThan(1_000);
+    expect(mostKilobytes - idle).toBeLessThan(MEMORY_KB);
+
+    const tree = join(daemon.work, 'tree');
+    mkdirSync(tree);
+    execFileSync('sh', ['-c', `seq ${FILES} | xargs touch; rm -r "$1"`, 'sh', tree], { cwd: tree });
+    const metrics = await daemon.settle();
+    expect(ledgerGap(metrics)).toBe(0);
+    expect(metrics.get('rmwatch_deletions_total{watch="work",operation="unlink"}')).toBe(FILES);
+    expect(await daemon.writtenEvents(metrics)).toHaveLength(FILES + 1);
+
+    const beginMs = performance.now();
+    expect(await daemon.stop()).toBe(0);
+    expect(performance.now() - beginMs).toBeLessThan(5_000);
+  } finally {
+    attacker.kill('SIGKILL');
+  }
+}, 120_000);
