@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { firstNotBefore } from '../watch/sorted-strings.js';
 
 /** One mounted filesystem, or part of one; names in latin1 view. */
 export interface Mount {
@@ -18,8 +17,6 @@ export class MountTable {
   readonly mounts: readonly Mount[];
   /** By device, then by root; mounts of one root in the order of their age. */
   private readonly byPlace = new Map<number, Map<string, Mount[]>>();
-  /** The roots of each device, rising. */
-  private readonly roots = new Map<number, string[]>();
 
   constructor(mounts: readonly Mount[]) {
     this.mounts = mounts;
@@ -30,7 +27,6 @@ export class MountTable {
       if (others) others.push(mount);
       else roots.set(mount.root, [mount]);
     }
-    for (const [device, roots] of this.byPlace) this.roots.set(device, [...roots.keys()].sort());
   }
 
   knows(device: number): boolean {
@@ -62,19 +58,9 @@ export class MountTable {
     return paths;
   }
 
-  /** Where else on this host something of what `mount` shows can be seen: paths of directories, '' for '/'. */
-  otherPlaces({ device, root, mountPoint }: Mount): string[] {
-    const places = this.hostPaths(device, root)
-      .map((path) => (path === '/' ? '' : path))
-      .filter((place) => place !== mountPoint);
-    const roots = this.roots.get(device) ?? [];
-    for (let at = firstNotBefore(roots, `${root}/`); roots[at]?.startsWith(`${root}/`); at++) {
-      const inside = roots[at]!;
-      for (const other of this.byPlace.get(device)?.get(inside) ?? []) {
-        if (other.mountPoint !== mountPoint + inside.slice(root.length)) places.push(other.mountPoint);
-      }
-    }
-    return places;
+  /** The mounts of each filesystem, by the root that they show. */
+  filesystems(): Iterable<ReadonlyMap<string, readonly Mount[]>> {
+    return this.byPlace.values();
   }
 
   private mountsOf(device: number): Mount[] {
@@ -83,7 +69,7 @@ export class MountTable {
 }
 
 /** Lengths of '' and of every directory on the way down to `path`, itself included. */
-function* prefixLengths(path: string): Generator<number> {
+export function* prefixLengths(path: string): Generator<number> {
   yield 0;
   for (let slash = path.indexOf('/', 1); slash > 0; slash = path.indexOf('/', slash + 1)) yield slash;
   if (path.length > 0) yield path.length;
@@ -113,6 +99,7 @@ export function parseMountInfo(text: string): Mount[] {
 
 /** Space, tab, newline and backslash are written as \NNN. */
 function unescapeOctal(text: string): string {
+  if (!text.includes('\\')) return text;
   return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }
 

@@ -2,13 +2,14 @@ import type { MountTable } from '../host/mount-table.js';
 import type { WatchConfig } from '../model/config.js';
 import type { NativeFilter } from '../probe/native-probe.js';
 import { type KernelFilterEntry, kernelFilter, WantedBelow } from './kernel-filter.js';
+import { wantsElsewhere } from './mount-wants.js';
 
 /** Where the failure bits of a mask begin; WANT_FAILURE_SHIFT of bpf/record.h. */
 const FAILURE_SHIFT = 8;
 
 /** What the kernel needs to drop early what no watch can want. */
 export function nativeFilterOf(watches: readonly WatchConfig[], mounts: MountTable | undefined): NativeFilter {
-  const entries = kernelFilter(watches);
+  const { entries, onHost } = compile(watches);
   let successOperations = 0;
   let failureOperations = 0;
   for (const { successMask, failureMask } of entries) {
@@ -17,7 +18,7 @@ export function nativeFilterOf(watches: readonly WatchConfig[], mounts: MountTab
   }
   return {
     prefixes: entries.map((entry) => [Buffer.from(entry.prefix, 'latin1'), maskOf(entry)] as const),
-    ...placesOf(watches, mounts),
+    ...placesOf(onHost, mounts),
     successOperations,
     failureOperations,
   };
@@ -31,17 +32,31 @@ function maskOf({ successMask, failureMask }: Omit<KernelFilterEntry, 'prefix'>)
  * What watches that speak of host paths want on each device, wherever it is mounted, and of the files of each mount at
  * the other places of this host where they can be seen, as bind mounts make them.
  */
-function placesOf(
-  watches: readonly WatchConfig[],
-  mounts: MountTable | undefined,
-): Pick<NativeFilter, 'devices' | 'mounts'> {
-  const wanted = new WantedBelow(kernelFilter(watches.filter((watch) => watch.view === 'host')));
+function placesOf(wanted: WantedBelow, mounts: MountTable | undefined): Pick<NativeFilter, 'devices' | 'mounts'> {
+  if (mounts === undefined) return { devices: [], mounts: [] };
+  const wantsBelow = (directory: string) => maskOf(wanted.inDirectory(directory));
   const devices = new Map<number, number>();
-  const elsewhere: [number, number][] = [];
-  for (const mount of mounts?.mounts ?? []) {
-    devices.set(mount.device, (devices.get(mount.device) ?? 0) | maskOf(wanted.inDirectory(mount.mountPoint)));
-    const places = mounts?.otherPlaces(mount) ?? [];
-    elsewhere.push([mount.id, places.reduce((mask, place) => mask | maskOf(wanted.inDirectory(place)), 0)]);
+  for (const { device, mountPoint } of mounts.mounts) {
+    devices.set(device, (devices.get(device) ?? 0) | wantsBelow(mountPoint));
   }
-  return { devices: [...devices], mounts: elsewhere };
+  return { devices: [...devices], mounts: wantsElsewhere(mounts, wantsBelow) };
+}
+
+interface CompiledWatches {
+  readonly entries: readonly KernelFilterEntry[];
+  /** Of watches that speak of host paths. */
+  readonly onHost: WantedBelow;
+}
+
+/** What the mounts do not change: they change more often than the watches. */
+const compiled = new WeakMap<readonly WatchConfig[], CompiledWatches>();
+
+function compile(watches: readonly WatchConfig[]): CompiledWatches {
+  let known = compiled.get(watches);
+  if (known === undefined) {
+    const onHost = new WantedBelow(kernelFilter(watches.filter((watch) => watch.view === 'host')));
+    known = { entries: kernelFilter(watches), onHost };
+    compiled.set(watches, known);
+  }
+  return known;
 }

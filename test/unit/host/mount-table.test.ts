@@ -67,18 +67,6 @@ describe('parseMountInfo', () => {
 });
 
 describe('MountTable', () => {
-  it('knows where else the files of a mount are seen', () => {
-    const lines = [
-      line('8:1', '/', '/'),
-      line('8:1', '/srv/data', '/mnt'),
-      line('8:1', '/srv/data/x', '/x'),
-      line('8:2', '/', '/mnt'),
-    ];
-    const mounts = table(...lines);
-    const places = mounts.mounts.map((mount) => mounts.otherPlaces(mount));
-    expect(places).toEqual([['/mnt', '/x'], ['/srv/data', '/x'], ['/srv/data/x', '/mnt/x'], []]);
-  });
-
   it('finds the path of a file on a mounted filesystem', () => {
     const mounts = table(line('8:1', '/', '/'), line('8:2', '/', '/srv/data'));
     expect(mounts.hostPaths(SDA1, '/etc/a')).toEqual(['/etc/a']);
