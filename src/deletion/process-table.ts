@@ -1,4 +1,4 @@
-import { containerIdOf } from '../host/container-id.js';
+import { applicationOf, containerIdOf } from '../host/container-id.js';
 import {
   PROCESS_ARGS_CUT,
   PROCESS_HAS_ARGS,
@@ -23,7 +23,7 @@ export interface ProcessInfo {
   readonly processJson: string;
   /** `,"container":{…}` or ''. */
   readonly containerJson: string;
-  /** `,"login_uid":…,"cgroup":…` inside "rmwatch". */
+  /** `,"login_uid":…,"cgroup":…,"application":…` inside "rmwatch". */
   readonly rmwatchJson: string;
   /** The whole arguments where each line has only the first of them; they have a line of their own. */
   readonly wholeArgs: WholeArgs | undefined;
@@ -162,6 +162,7 @@ export class ProcessTable {
     const startSeconds = Number(start / 1_000_000_000n);
     const startText = this.timestamps.sinceBoot(startSeconds, Number(start % 1_000_000_000n), bootOffset);
     const container = cgroup === undefined ? undefined : containerIdOf(cgroup);
+    const application = cgroup === undefined || container !== undefined ? undefined : applicationOf(cgroup);
     const login = (flags & PROCESS_HAS_LOGIN_UID) !== 0 && record.loginUid !== NO_LOGIN;
     return {
       executableName: executableTail.slice(executableTail.lastIndexOf('/') + 1),
@@ -178,7 +179,10 @@ export class ProcessTable {
       rmwatchJson:
         (args?.rmwatch ?? '') +
         (login ? `,"login_uid":"${record.loginUid}"` : '') +
-        (cgroup === undefined ? '' : `,"cgroup":${jsonOf(cgroup || '/')}`),
+        (cgroup === undefined ? '' : `,"cgroup":${jsonOf(cgroup || '/')}`) +
+        (application === undefined
+          ? ''
+          : `,"application":{"type":"${application.type}","id":${jsonOf(application.id)}}`),
       wholeArgs: args?.whole && {
         processJson: `{"pid":${record.processTgid}${entity}${image}${args.whole.process},"start":"${startText}"}`,
         rmwatchJson: `{${args.whole.rmwatch.slice(1)}}`,

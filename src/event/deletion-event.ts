@@ -108,6 +108,8 @@ export interface DeletionDetails {
   /** Who logged in, whatever user id the process has now. */
   readonly login_uid?: string;
   readonly cgroup?: string;
+  /** A Flatpak or Snap application, which runs on the host and not in a container. */
+  readonly application?: { readonly type: 'flatpak' | 'snap'; readonly id: string };
   readonly mount_namespace: number;
   readonly via: 'syscall' | 'io_uring';
   readonly attach: AttachMode;

@@ -77,6 +77,17 @@ describe('ProcessTable', () => {
     expect(table.get(2)).toBeUndefined();
   });
 
+  it('names a Flatpak or Snap application, but none inside a container', () => {
+    const table = newTable();
+    addText(table, 1, PROCESS_TEXT_CGROUP, '/user.slice/snap.firefox.firefox-2b8f.scope');
+    add(table, 1);
+    expect(told(table, 1)).toMatchObject({ application: { type: 'snap', id: 'firefox' } });
+    addText(table, 2, PROCESS_TEXT_CGROUP, '/lxc.payload.web/system.slice/snap.lxd.daemon.service');
+    add(table, 2);
+    expect(told(table, 2)).toMatchObject({ container: { id: 'web' } });
+    expect(told(table, 2)).not.toHaveProperty('application');
+  });
+
   it('shows the root as a slash', () => {
     const table = newTable();
     addText(table, 1, PROCESS_TEXT_DIRECTORY, '');

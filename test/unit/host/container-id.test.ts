@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { containerIdOf } from '../../../src/host/container-id.js';
+import { applicationOf, containerIdOf } from '../../../src/host/container-id.js';
 
 const ID = '0123456789abcdef'.repeat(4);
 const OTHER = 'fedcba9876543210'.repeat(4);
@@ -24,6 +24,13 @@ describe('containerIdOf', () => {
     ['Podman with a cgroup inside', `/machine.slice/libpod-${ID}.scope/container`],
     ['Podman without root', `/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-${ID}.scope`],
     ['Podman with cgroupfs', `/libpod_parent/libpod-${ID}`],
+    ['Podman in a unit of its own', `/system.slice/web.service/libpod-payload-${ID}`],
+    ['Podman on a host of version 1', `/machine.slice/libpod-${ID}.scope`],
+    ['nerdctl with systemd', `/system.slice/nerdctl-${ID}.scope`],
+    ['nerdctl with cgroupfs', `/default/${ID}`],
+    ['Docker below another cgroup', `/ecs/0123456789/${ID}`],
+    ['Docker in Kubernetes', `${POD}/docker-${ID}.scope`],
+    ['Docker in LXC', `/lxc.payload.web/system.slice/docker-${ID}.scope`],
     ['a container in a container', `/docker/${OTHER}/docker/${ID}`],
     ['a container in a container, of other runtimes', `/system.slice/docker-${OTHER}.scope${POD}/crio-${ID}.scope`],
     ['a container in an nspawn container', `/machine.slice/machine-box.scope/payload/system.slice/docker-${ID}.scope`],
@@ -45,6 +52,25 @@ describe('containerIdOf', () => {
   });
 
   it.each([
+    ['LXC, LXD and Incus', '/lxc.payload.web', 'web'],
+    ['a service inside', '/lxc.payload.web/system.slice/nginx.service', 'web'],
+    ['a project of LXD', '/lxc.payload.shop_web/init.scope', 'shop_web'],
+    ['LXC without root', '/user.slice/user-1000.slice/user@1000.service/lxc.payload.web/init.scope', 'web'],
+    ['LXC before 4.0', '/lxc/web', 'web'],
+    ['Proxmox', '/lxc/101/ns/system.slice/nginx.service', '101'],
+    ['one in another', '/lxc.payload.outer/lxc.payload.inner', 'inner'],
+    ['the LXC driver of libvirt', '/machine.slice/machine-lxc\\x2d1234\\x2dweb.scope', 'lxc-1234-web'],
+  ])('knows %s', (_what, cgroup, id) => {
+    expect(containerIdOf(cgroup)).toBe(id);
+  });
+
+  it.each([
+    ['the supervisor of systemd-nspawn', '/machine.slice/machine-box.scope/supervisor'],
+    ['the monitor of LXC', '/lxc.monitor.web'],
+    ['the monitor of LXC in Proxmox', '/lxc.monitor/101'],
+    ['what LXC itself runs in', '/lxc'],
+    ['Flatpak', '/user.slice/user-1000.slice/user@1000.service/app.slice/app-flatpak-org.gnome.Maps-4242.scope'],
+    ['Snap', '/system.slice/snap.lxd.daemon.service'],
     ['the root', ''],
     ['a session', '/user.slice/user-1000.slice/session-3.scope'],
     ['a service', '/system.slice/cron.service'],
@@ -61,4 +87,26 @@ describe('containerIdOf', () => {
   ])('sees no container in %s', (_what, cgroup) => {
     expect(containerIdOf(cgroup)).toBeUndefined();
   });
+});
+
+describe('applicationOf', () => {
+  const USER = '/user.slice/user-1000.slice/user@1000.service/app.slice';
+
+  it.each([
+    [`${USER}/app-flatpak-org.gnome.Maps-4242.scope`, 'flatpak', 'org.gnome.Maps'],
+    [`${USER}/flatpak-org.gnome.Maps-4242.scope`, 'flatpak', 'org.gnome.Maps'],
+    [`${USER}/app-flatpak-org.a\\x2db.C-4242.scope`, 'flatpak', 'org.a-b.C'],
+    [`${USER}/snap.firefox.firefox-2b8f8d6a-2c3e-4b8e-9d0c-1f2e3d4c5b6a.scope`, 'snap', 'firefox'],
+    [`${USER}/snap.code_two.code.2b8f8d6a-2c3e-4b8e-9d0c-1f2e3d4c5b6a.scope`, 'snap', 'code_two'],
+    ['/system.slice/snap.lxd.daemon.service', 'snap', 'lxd'],
+  ])('knows %s', (cgroup, type, id) => {
+    expect(applicationOf(cgroup)).toEqual({ type, id });
+  });
+
+  it.each(['', '/system.slice/cron.service', '/system.slice/snapd.service', `${USER}/app-gnome-x-1.scope`])(
+    'sees none in %j',
+    (cgroup) => {
+      expect(applicationOf(cgroup)).toBeUndefined();
+    },
+  );
 });
