@@ -44,17 +44,34 @@ const MISNAMED_DEFAULT_METRICS = [
   'nodejs_active_requests_total',
 ];
 
-const EVENT_LOOP_SAMPLING_MS = 500;
+/**
+ * What the library calls the lag of the event loop holds the interval by which it is sampled: half a second at idle with one
+ * that leaves an idle host asleep. `rmwatch_event_delay_seconds` tells the delay that matters.
+ */
+const EVENT_LOOP_LAG = 'nodejs_eventloop_lag_';
+/** So rarely that it is never sampled: 31 bits of milliseconds. */
+const EVENT_LOOP_SAMPLING_MS = 2 ** 31 - 1;
 
 export function createMetrics(sources: MetricsSources): Metrics {
   const registry = new Registry();
   registerWatchMetrics(registry, sources);
   registerPipelineMetrics(registry, sources);
   registerStateMetrics(registry, sources);
-  // The library samples the event loop's lag by a timer, by default a hundred times a second, which would keep an idle host awake.
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: EVENT_LOOP_SAMPLING_MS });
   for (const name of MISNAMED_DEFAULT_METRICS) registry.removeSingleMetric(name);
+  for (const { name } of registry.getMetricsAsArray()) {
+    if (name.startsWith(EVENT_LOOP_LAG)) registry.removeSingleMetric(name);
+  }
   return { contentType: registry.contentType, text: () => registry.metrics() };
+}
+
+/** System calls do not tell what a rename replaces, nor what a file is: what cannot be observed has no series. */
+function seesFiles({ probe }: MetricsSources): boolean {
+  return probe()?.attach !== 'tracepoint';
+}
+
+function observed(sources: MetricsSources): readonly Operation[] {
+  return seesFiles(sources) ? OPERATIONS : OPERATIONS.filter((operation) => operation !== 'replace');
 }
 
 function registerWatchMetrics(registry: Registry, sources: MetricsSources): void {
@@ -67,7 +84,8 @@ function registerWatchMetrics(registry: Registry, sources: MetricsSources): void
     collect() {
       this.reset();
       for (const watch of sources.watches()) {
-        for (const operation of OPERATIONS) this.inc({ watch: watch.name, operation }, watch.deletions[operation]);
+        for (const operation of observed(sources))
+          this.inc({ watch: watch.name, operation }, watch.deletions[operation]);
       }
     },
   });
@@ -80,17 +98,19 @@ function registerWatchMetrics(registry: Registry, sources: MetricsSources): void
       this.reset();
       for (const watch of sources.watches()) {
         if (!watch.reportsFailures) continue;
-        for (const operation of OPERATIONS) this.inc({ watch: watch.name, operation }, watch.failures[operation]);
+        for (const operation of observed(sources))
+          this.inc({ watch: watch.name, operation }, watch.failures[operation]);
       }
     },
   });
   new Counter({
     name: 'rmwatch_freed_bytes_total',
-    help: 'Bytes of storage released by the deletions that a watch matched.',
+    help: 'Bytes of storage released by the deletions that a watch matched; absent in tracepoint mode.',
     labelNames: ['watch'],
     registers: [registry],
     collect() {
       this.reset();
+      if (!seesFiles(sources)) return;
       for (const watch of sources.watches()) this.inc({ watch: watch.name }, watch.freedBytes);
     },
   });
@@ -194,8 +214,9 @@ function registerStateMetrics(registry: Registry, sources: MetricsSources): void
     labelNames: ['operation'],
     registers: [registry],
     collect() {
+      this.reset();
       const passed = sources.selfTest();
-      for (const operation of OPERATIONS) this.set({ operation }, passed[operation] ? 1 : 0);
+      for (const operation of observed(sources)) this.set({ operation }, passed[operation] ? 1 : 0);
     },
   });
   new Gauge({

@@ -178,8 +178,10 @@ export class Daemon {
       }
     }
     await runtime?.close();
-    const { seen, delivered, lost, probeMissed } = runtime?.counts() ?? {};
-    diagnostics.info({ seen, delivered, lost, missed: probeMissed }, 'stopped');
+    const { seen, filteredInKernel, filteredInDaemon, delivered, lost, probeMissed } = runtime?.counts() ?? {};
+    // Seen is filtered, delivered and lost together.
+    const filtered = runtime && { kernel: filteredInKernel, daemon: filteredInDaemon };
+    diagnostics.info({ seen, filtered, delivered, lost, missed: probeMissed }, 'stopped');
     return failed || this.closeFailures > 0 ? 1 : 0;
   }
 }

@@ -209,7 +209,9 @@ describe.skipIf(skipped)('a real Prometheus that scrapes the daemon', () => {
       return (
         expr.startsWith('ALERTS') ||
         expr.startsWith('instance_watch:rmwatch_deletions:burst_threshold') ||
-        (mode === 'tracepoint' && expr.startsWith('rmwatch_self_test_ok') && expr.includes('operation="replace"'))
+        (mode === 'tracepoint' &&
+          ((expr.startsWith('rmwatch_self_test_ok') && expr.includes('operation="replace"')) ||
+            expr.includes('freed_bytes')))
       );
     }
 

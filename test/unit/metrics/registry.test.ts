@@ -110,6 +110,16 @@ describe('metrics text', () => {
     ]);
   });
 
+  it('has no series of what tracepoint mode cannot observe', async () => {
+    probe = { attach: 'kprobe', symbol: 'do_unlinkat', kind: 'perf', success: 'hook' };
+    expect((await ownLines()).filter((line) => /operation="replace"|freed_bytes_total\{/.test(line))).toHaveLength(6);
+    probe = { attach: 'tracepoint', symbol: 'sys_exit', kind: 'tracepoint', success: 'return' };
+    const lines = await ownLines();
+    expect(lines.filter((line) => /operation="replace"|freed_bytes_total\{/.test(line))).toEqual([]);
+    expect(lines).toContain('rmwatch_deletions_total{watch="app",operation="unlink"} 0');
+    expect(lines).toContain('rmwatch_self_test_ok{operation="rmdir"} 0');
+  });
+
   it('repeats the same numbers at a second scrape', async () => {
     pipeline = {
       ...pipeline,
@@ -193,7 +203,9 @@ describe('metrics text', () => {
     const text = await metrics.text();
     expect(text).toMatch(/^process_cpu_seconds_total /m);
     expect(text).toMatch(/^process_resident_memory_bytes /m);
-    expect(text).toMatch(/^nodejs_eventloop_lag_seconds /m);
+    expect(text).toMatch(/^nodejs_heap_size_used_bytes /m);
+    // Its values were those of the sampling interval.
+    expect(text).not.toContain('eventloop_lag');
   });
 
   it('is ready within the same turn of the event loop', async () => {
