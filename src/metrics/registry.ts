@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { OPERATIONS, type Operation } from '../model/config.js';
 import { LOSS_REASONS, type PipelineCounts, type ProbeInfo, type WatchCounts } from '../model/pipeline-counts.js';
-import type { DelayHistogram } from '../pipeline/delay-histogram.js';
+import type { DelayHistogram } from './delay-histogram.js';
 
 /** Where a scrape reads the numbers from: the parts that count keep plain cells and know nothing of metrics. */
 export interface MetricsSources {

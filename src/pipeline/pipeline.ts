@@ -4,6 +4,7 @@ import { PathResolver, type Place, type ResolvedPath } from '../deletion/resolve
 import { EventEncoder } from '../event/event-encoder.js';
 import type { LineBuffer } from '../event/line-buffer.js';
 import type { MountTable } from '../host/mount-table.js';
+import type { DelayHistogram } from '../metrics/delay-histogram.js';
 import type { WatchCounter, WatchTotals } from '../metrics/watch-counters.js';
 import { OPERATIONS } from '../model/config.js';
 import {
@@ -18,7 +19,6 @@ import {
   type RecordView,
 } from '../probe/record-view.js';
 import type { Actor, Outcome, WatchFilter } from '../watch/watch-filter.js';
-import type { DelayHistogram } from './delay-histogram.js';
 
 /** A deletion by the daemon itself, for the self-test. */
 export interface OwnDeletion {

@@ -1,8 +1,8 @@
 import { ProcessTable } from '../deletion/process-table.js';
 import { EventEncoder } from '../event/event-encoder.js';
+import type { DelayHistogram } from '../metrics/delay-histogram.js';
 import type { AttachMode, Config } from '../model/config.js';
 import { backpressureOf } from '../pipeline/backpressure.js';
-import type { DelayHistogram } from '../pipeline/delay-histogram.js';
 import { Ledger } from '../pipeline/ledger.js';
 import { LossReporter } from '../pipeline/loss-reporter.js';
 import { Pipeline } from '../pipeline/pipeline.js';

@@ -1,9 +1,9 @@
 import type { Readiness } from '../http/http-routes.js';
+import { DelayHistogram } from '../metrics/delay-histogram.js';
 import { createMetrics, type ReloadState } from '../metrics/registry.js';
 import { countsOf } from '../metrics/watch-counters.js';
 import type { Config } from '../model/config.js';
 import type { PipelineCounts } from '../model/pipeline-counts.js';
-import { DelayHistogram } from '../pipeline/delay-histogram.js';
 import { type OpenedProbe, probeInfoOf } from '../probe/open-probe.js';
 import { Delivery } from './delivery.js';
 import type { EventOutput } from './event-output.js';

@@ -1,7 +1,13 @@
-import type { LineBuffer } from '../event/line-buffer.js';
-
 const SECOND = 1_000_000_000;
 const DAY_SECONDS = 86_400;
+/** Where a timestamp is written as bytes. */
+export interface DigitsWriter {
+  /** ASCII only. */
+  ascii(text: string): void;
+  /** A whole number below a billion, with leading zeros. */
+  nineDigits(value: number): void;
+}
+
 /** What Date can hold; a file can carry any time. */
 const SECONDS_MAX = 8_640_000_000_000;
 
@@ -26,14 +32,14 @@ export class Timestamps {
   }
 
   /** As sinceBoot, without the Z. */
-  writeSinceBoot(out: LineBuffer, seconds: number, nanoseconds: number, bootOffset: Float64Array): void {
+  writeSinceBoot(out: DigitsWriter, seconds: number, nanoseconds: number, bootOffset: Float64Array): void {
     const sum = nanoseconds + bootOffset[1]!;
     const carry = sum >= SECOND ? 1 : 0;
     this.writeWallClock(out, seconds + bootOffset[0]! + carry, sum - carry * SECOND);
   }
 
   /** As wallClock, without the Z. */
-  writeWallClock(out: LineBuffer, seconds: number, nanoseconds: number): void {
+  writeWallClock(out: DigitsWriter, seconds: number, nanoseconds: number): void {
     out.ascii(this.secondText(seconds));
     out.nineDigits(nanoseconds);
   }

@@ -1,6 +1,6 @@
 import type { Operation, WatchConfig } from '../model/config.js';
+import { firstNotBefore } from '../text/sorted-strings.js';
 import { compileGlob } from './glob.js';
-import { firstNotBefore } from './sorted-strings.js';
 
 /** How the kernel names the operations in its masks. */
 export const OPERATION_BITS: Readonly<Record<Operation, number>> = { unlink: 1, rmdir: 2, replace: 4 };

@@ -1,5 +1,5 @@
 import { type Mount, type MountTable, prefixLengths } from '../host/mount-table.js';
-import { firstNotBefore } from './sorted-strings.js';
+import { firstNotBefore } from '../text/sorted-strings.js';
 
 /** A mask of what is wanted in a directory and everywhere below it; '' is the root. */
 export type WantsBelow = (directory: string) => number;

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { DelayHistogram } from '../../../src/metrics/delay-histogram.js';
 import { createMetrics, type Metrics } from '../../../src/metrics/registry.js';
 import { countersFor, countsOf, type WatchCounter } from '../../../src/metrics/watch-counters.js';
 import type { Operation } from '../../../src/model/config.js';
 import type { PipelineCounts, ProbeInfo } from '../../../src/model/pipeline-counts.js';
-import { DelayHistogram } from '../../../src/pipeline/delay-histogram.js';
 import { findPromtool, lintMetrics } from '../../support/promtool.js';
 
 let counters: readonly WatchCounter[];

@@ -3,9 +3,9 @@ import { ProcessTable } from '../../../src/deletion/process-table.js';
 import { EventEncoder } from '../../../src/event/event-encoder.js';
 import { LineBuffer } from '../../../src/event/line-buffer.js';
 import { MountTable } from '../../../src/host/mount-table.js';
+import { DelayHistogram } from '../../../src/metrics/delay-histogram.js';
 import { countersFor, countsOf, type WatchCounter } from '../../../src/metrics/watch-counters.js';
 import { OPERATIONS, type WatchConfig } from '../../../src/model/config.js';
-import { DelayHistogram } from '../../../src/pipeline/delay-histogram.js';
 import { type OwnDeletion, Pipeline } from '../../../src/pipeline/pipeline.js';
 import {
   DELETION_ALLOCATION_KNOWN,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DelayHistogram } from '../../../src/pipeline/delay-histogram.js';
+import { DelayHistogram } from '../../../src/metrics/delay-histogram.js';
 
 describe('DelayHistogram', () => {
   it('counts an observation in every bucket whose bound it does not exceed', () => {
