@@ -334,7 +334,7 @@ const NAMED_SUITES: readonly SuiteRow[] = [
     project: 'kernel',
     files: ['test/kernel/contention.test.ts'],
     alone: true,
-    budgetSeconds: 600,
+    budgetSeconds: 700,
     reason: 'crowds of threads and attacks by local users: every deletion is told, or counted as lost',
     quick: false,
   },
