@@ -1,10 +1,14 @@
-import { expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { runTasks } from '../../run/lanes.js';
 import { countsLine, type Outcome, outcomeLines, timeTable, withinBudget } from '../../run/outcome.js';
 import { SUITES } from '../../run/rows.js';
 
 const row = { ...SUITES[0]!, name: 'a row', budgetSeconds: 10 };
 const outcome: Outcome = { row, seconds: 5, passed: 3, failed: [], skipped: 1, notes: [] };
+
+// The run that this is a part of may have more time.
+beforeEach(() => vi.stubEnv('RMWATCH_BUDGET_FACTOR', undefined));
+afterEach(() => vi.unstubAllEnvs());
 
 test('a row within its budget stays as it is', () => {
   expect(withinBudget(outcome)).toBe(outcome);
@@ -13,6 +17,12 @@ test('a row within its budget stays as it is', () => {
 test('a row over its budget fails, and says by how much', () => {
   const { failed } = withinBudget({ ...outcome, seconds: 11 });
   expect(failed).toEqual([{ name: 'within its budget', problems: ['took 11 s, its budget is 10 s'] }]);
+});
+
+test('RMWATCH_BUDGET_FACTOR gives a slow machine more time', () => {
+  vi.stubEnv('RMWATCH_BUDGET_FACTOR', '2');
+  expect(withinBudget({ ...outcome, seconds: 19 }).failed).toEqual([]);
+  expect(withinBudget({ ...outcome, seconds: 21 }).failed).toHaveLength(1);
 });
 
 test('the lines of a row that failed name the check, what is wrong and the command that repeats it', () => {
