@@ -260,20 +260,19 @@ int BPF_PROG(syscall_exit, struct pt_regs___kernel *regs, long result)
 
 /*
  * Run once by the daemon on itself, attached to nothing: tells it its number outside of all pid namespaces, and the
- * mount namespace of the first process of its own, which /proc shows only to those who may trace it.
+ * mount namespace of the host's first process, which /proc shows only to those who may trace it, and to no container.
  */
 SEC("raw_tp")
 int find_self(void *ctx)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct pid *pid = KERNEL_READ(task, thread_pid);
-	__u32 level = KERNEL_READ(pid, level);
 	struct pid_namespace *pids = NULL;
 	struct task_struct *first;
 
 	bpf_probe_read_kernel(&pids, sizeof(pids),
 			      (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-				      level * bpf_core_type_size(struct upid) + bpf_core_field_offset(struct upid, ns));
+				      bpf_core_field_offset(struct upid, ns));
 	first = KERNEL_READ(pids, child_reaper);
 	settings.host_mount_namespace = KERNEL_READ(first, nsproxy, mnt_ns, ns.inum);
 	settings.self_tgid = bpf_get_current_pid_tgid() >> 32;

@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import type { MountTable } from '../host/mount-table.js';
+import type { KnownMounts, MountTable } from '../host/mount-table.js';
 import {
   DELETION_FS_ROOT,
   DELETION_HAS_TYPED,
@@ -85,7 +85,7 @@ export class PathResolver {
   private last: Directory = directoryOf('');
 
   /** `mounts`: of this host, where the path may not be the only one there. */
-  resolve(record: RecordView, mounts: MountTable | undefined): ResolvedPath {
+  resolve(record: RecordView, mounts: KnownMounts | undefined): ResolvedPath {
     const { flags, bytes, pathStart } = record;
     const reachesRoot = (flags & DELETION_PATH_COMPLETE) !== 0;
     if ((flags & DELETION_PATH_IS_BASE) === 0) {
@@ -94,7 +94,7 @@ export class PathResolver {
       const name = lastName(bytes, pathStart, end);
       if (mounts === undefined) return this.resolved(flags, bytes, pathStart, name, end, reachesRoot, onHost, NOWHERE);
       const text = record.latin1(pathStart, record.pathLength);
-      const places = hostPlacesOf(record, text, mounts);
+      const places = mounts === 'unknown' ? [placeAnywhere(record, text)] : hostPlacesOf(record, text, mounts);
       const others = places.filter((place) => place.cut || `${place.directory}/${place.name}` !== text);
       const isOneOfThem = others.length < places.length;
       return this.resolved(flags, bytes, pathStart, name, end, reachesRoot, onHost || isOneOfThem, others);
@@ -176,10 +176,24 @@ function directoryOf(path: string): Directory {
 
 /** The places of this host that lead to the file. */
 function hostPlacesOf(record: RecordView, path: string, mounts: MountTable): readonly Place[] {
-  const { device, flags, belowMountLength, fsRootLength } = record;
+  const { device, flags } = record;
   const reachesRoot = (flags & DELETION_FS_ROOT) !== 0;
+  const inFilesystem = pathInFilesystem(record, path);
+  if (inFilesystem === undefined) return NOWHERE;
+  if (!reachesRoot) return mounts.knows(device) ? [placeOf(inFilesystem, true)] : NOWHERE;
+  return mounts.hostPaths(device, inFilesystem).map((hostPath) => placeOf(hostPath, false));
+}
+
+/** What is known of the file's places on a host whose mounts are not known: how their paths end. */
+function placeAnywhere(record: RecordView, path: string): Place {
+  return placeOf(pathInFilesystem(record, path) ?? path.slice(path.lastIndexOf('/')), true);
+}
+
+/** The path from the root of the filesystem, or its end when the walk did not get there; undefined: not known. */
+function pathInFilesystem(record: RecordView, path: string): string | undefined {
+  const { flags, belowMountLength, fsRootLength } = record;
   // A walk that was cut before the mount's root does not know its place in the filesystem.
-  if (belowMountLength === 0 || (fsRootLength === 0 && !reachesRoot)) return NOWHERE;
+  if (belowMountLength === 0 || (fsRootLength === 0 && (flags & DELETION_FS_ROOT) === 0)) return undefined;
   const root = record
     .latin1(record.fsRootStart, fsRootLength)
     .split('\0')
@@ -187,9 +201,7 @@ function hostPlacesOf(record: RecordView, path: string, mounts: MountTable): rea
     .reverse()
     .map((name) => `/${name}`)
     .join('');
-  const inFilesystem = root + path.slice(path.length - belowMountLength);
-  if (!reachesRoot) return mounts.knows(device) ? [placeOf(inFilesystem, true)] : NOWHERE;
-  return mounts.hostPaths(device, inFilesystem).map((hostPath) => placeOf(hostPath, false));
+  return root + path.slice(path.length - belowMountLength);
 }
 
 function placeOf(path: string, cut: boolean): Place {

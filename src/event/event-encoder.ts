@@ -88,7 +88,8 @@ export interface EventContext {
  */
 export class EventEncoder {
   private readonly options: EventEncoderOptions;
-  private readonly hostJson: string;
+  private hostName: string;
+  private hostJson: string;
   private readonly timestamps = new Timestamps();
   private readonly mtimes = new Timestamps();
   private readonly users = new Map<number, UserText & { name: string | undefined }>();
@@ -99,8 +100,17 @@ export class EventEncoder {
 
   constructor(options: EventEncoderOptions) {
     this.options = options;
-    const boot = options.bootId === undefined ? '' : `,"boot":{"id":${JSON.stringify(options.bootId)}}`;
-    this.hostJson = `{"name":${JSON.stringify(options.hostName)}${boot}}`;
+    this.hostName = options.hostName;
+    this.hostJson = hostJsonOf(options.hostName, options.bootId);
+  }
+
+  /** Lines from now on carry this name. */
+  useHostName(name: string): void {
+    if (name === this.hostName) return;
+    this.hostName = name;
+    this.hostJson = hostJsonOf(name, this.options.bootId);
+    this.frames.clear();
+    this.lastFrame = undefined;
   }
 
   /** Bytes of storage that the deletion released; undefined when it released none, or that is not known. */
@@ -306,4 +316,9 @@ function writeLinks(out: LineBuffer, record: RecordView, outcome: Outcome): void
   if (freed === undefined) return;
   out.part(FREED);
   out.number(freed);
+}
+
+function hostJsonOf(name: string, bootId: string | undefined): string {
+  const boot = bootId === undefined ? '' : `,"boot":{"id":${JSON.stringify(bootId)}}`;
+  return `{"name":${JSON.stringify(name)}${boot}}`;
 }

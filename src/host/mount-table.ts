@@ -12,6 +12,9 @@ export interface Mount {
   readonly mountPoint: string;
 }
 
+/** The mounts of this host; 'unknown': they cannot be read, and any path may lead to any file. */
+export type KnownMounts = MountTable | 'unknown';
+
 /** Which paths of this host show a given place in a filesystem. Immutable; made anew when the mounts change. */
 export class MountTable {
   readonly mounts: readonly Mount[];

@@ -9,13 +9,13 @@ const NONE: Losses = { ring_full: 0, state_full: 0, probe_skipped: 0, decode: 0,
 export class LossReporter {
   private readonly read: () => Losses;
   private readonly report: (line: string) => boolean;
-  private readonly hostJson: string;
+  private readonly hostJson: () => string;
   private returned: Losses = NONE;
   private told: Losses = NONE;
   private toldAt = new Date();
 
   /** `read`: the losses since start; `report` takes a finished JSON line, or returns false while nobody would read it. */
-  constructor(read: () => Losses, report: (line: string) => boolean, hostJson: string) {
+  constructor(read: () => Losses, report: (line: string) => boolean, hostJson: () => string) {
     this.read = read;
     this.report = report;
     this.hostJson = hostJson;
@@ -42,7 +42,7 @@ export class LossReporter {
       `,"message":"events lost: ${what.join(', ')}"` +
       ',"event":{"kind":"pipeline_error","action":"events-lost","dataset":"rmwatch.deletion"' +
       `,"start":"${timestamp(this.toldAt)}","end":"${timestamp(now)}"}` +
-      `,"host":${this.hostJson},"rmwatch":{"lost":${JSON.stringify(lost)}}}`
+      `,"host":${this.hostJson()},"rmwatch":{"lost":${JSON.stringify(lost)}}}`
     );
   }
 }

@@ -3,7 +3,7 @@ import type { ProcessInfo, ProcessTable, WholeArgs } from '../deletion/process-t
 import { PathResolver, type Place, type ResolvedPath } from '../deletion/resolved-path.js';
 import { EventEncoder } from '../event/event-encoder.js';
 import type { LineBuffer } from '../event/line-buffer.js';
-import type { MountTable } from '../host/mount-table.js';
+import type { KnownMounts } from '../host/mount-table.js';
 import type { DelayHistogram } from '../metrics/delay-histogram.js';
 import type { WatchCounter, WatchTotals } from '../metrics/watch-counters.js';
 import { OPERATIONS } from '../model/config.js';
@@ -39,9 +39,9 @@ export interface PipelineParts {
   /** Writes the offsets of the clocks, see NativeBinding.readClocks. */
   readClocks(out: Float64Array): void;
   /** The newest mounts of the host, for a device that those of a record's generation do not know. Puts no filter in force. */
-  mountsFor(device: number): MountTable | undefined;
+  mountsFor(device: number): KnownMounts | undefined;
   /** The mounts of the host at this moment; asked at most once for each batch. */
-  mountsNow(): MountTable | undefined;
+  mountsNow(): KnownMounts | undefined;
   /** Whether no record waits. */
   isDrained(): boolean;
   onOwnDeletion(deletion: OwnDeletion): void;
@@ -60,7 +60,7 @@ const GENERATIONS_MAX = 1024;
 /** By what the records of one generation are judged, and placed on the host. */
 export interface FilterGeneration {
   readonly filter: WatchFilter;
-  readonly mounts: MountTable | undefined;
+  readonly mounts: KnownMounts | undefined;
 }
 
 /** What becomes of one record. */
@@ -72,7 +72,7 @@ interface Decision {
   /** By index of the watch. */
   readonly counters: readonly WatchCounter[];
   readonly outcome: Outcome;
-  readonly mounts: MountTable | undefined;
+  readonly mounts: KnownMounts | undefined;
   readonly path: ResolvedPath;
   readonly hostPlace: Place | undefined;
   readonly process: ProcessInfo | undefined;
@@ -103,7 +103,7 @@ export class Pipeline {
   /** The newest generation of which no record can wait. */
   private drainedGeneration = 0;
   /** Of this batch; null until a record asks for them. */
-  private mountsNow: MountTable | undefined | null = null;
+  private mountsNow: KnownMounts | undefined | null = null;
 
   constructor(parts: PipelineParts) {
     this.parts = parts;
@@ -112,6 +112,11 @@ export class Pipeline {
   /** The host part of its lines, for others. */
   get host(): string {
     return this.parts.line.host;
+  }
+
+  /** Lines from now on carry this name of the host. */
+  useHostName(name: string): void {
+    this.parts.line.useHostName(name);
   }
 
   /** From `generation` on, records are judged by `judgedBy`. */
@@ -231,20 +236,23 @@ export class Pipeline {
   }
 
   /** undefined where the record's path is the only one on this host. */
-  private mountsOf(record: RecordView, mounts: MountTable | undefined): MountTable | undefined {
+  private mountsOf(record: RecordView, mounts: KnownMounts | undefined): KnownMounts | undefined {
     const { flags } = record;
     if ((flags & DELETION_FS_ROOT) === 0 && record.fsRootLength === 0) return undefined;
     if ((flags & DELETION_HAS_VICTIM) === 0) return undefined;
-    return mounts?.knows(record.device) === true ? mounts : this.parts.mountsFor(record.device);
+    if (typeof mounts === 'object' && mounts.knows(record.device)) return mounts;
+    return this.parts.mountsFor(record.device);
   }
 
   /**
    * Device numbers are given out again at once. What was mounted when the record was made and is not any more may have
    * been another filesystem: watches see its files, so that nothing goes unseen, but its path is not told for sure.
    */
-  private stillHolds(device: number, mounts: MountTable): boolean {
+  private stillHolds(device: number, mounts: KnownMounts): boolean {
     if (this.mountsNow === null) this.mountsNow = this.parts.mountsNow();
-    return this.mountsNow === mounts || this.mountsNow === undefined || this.mountsNow.agrees(device, mounts);
+    const { mountsNow } = this;
+    if (mountsNow === mounts || typeof mountsNow !== 'object' || typeof mounts !== 'object') return true;
+    return mountsNow.agrees(device, mounts);
   }
 
   /** Once for each process, before the first line that has only a part of its arguments; without room, before the next. */

@@ -90,11 +90,22 @@ export class Delivery {
       writer: output.writer,
       capacityBytes: () => drain.capacityBytes,
     });
-    this.losses = new LossReporter(() => this.ledger.counts().lost, output.notice, this.pipeline.host);
-    watches.bind({
-      setFilter: (filter) => probe.setFilter(filter),
-      use: (generation, judgedBy) => this.pipeline.use(generation, judgedBy),
-    });
+    this.losses = new LossReporter(
+      () => this.ledger.counts().lost,
+      output.notice,
+      () => this.pipeline.host,
+    );
+    const mounts = parts.findMounts(mode, probe);
+    const { source, problems } = mounts ?? {};
+    if (source !== undefined) parts.diagnostics.info({ source }, 'mounts of this host found');
+    watches.bind(
+      {
+        setFilter: (filter) => probe.setFilter(filter),
+        use: (generation, judgedBy) => this.pipeline.use(generation, judgedBy),
+      },
+      true,
+    );
+    if (watches.unfiltered !== undefined) parts.diagnostics.warn({ problems }, watches.unfiltered);
   }
 
   start(): void {
@@ -106,6 +117,8 @@ export class Delivery {
     this.ledger.sweep();
     this.reportLosses();
     this.options.output.writer.lookForTarget();
+    // cloud-init, DHCP and hostnamectl change it.
+    this.pipeline.useHostName(this.options.parts.host.name);
   }
 
   /** The drain sleeps while nothing comes, which is as good as running: it lives when nothing waits or it has moved. */

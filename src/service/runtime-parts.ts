@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Diagnostics } from '../diagnostics/diagnostics.js';
 import { AccountNames } from '../host/account-names.js';
-import { type MountTable, readMountTable } from '../host/mount-table.js';
+import { hostClocks } from '../host/host-clocks.js';
+import { HostMounts } from '../host/host-mounts.js';
+import type { KnownMounts } from '../host/mount-table.js';
 import { type HttpServer, type HttpServerOptions, startHttpServer } from '../http/http-server.js';
 import type { BuildInfo } from '../metrics/registry.js';
 import type { AttachMode, Config } from '../model/config.js';
@@ -12,15 +14,12 @@ import { type EventOutput, openEventOutput } from './event-output.js';
 import { SelfTest, type SelfTestOptions } from './self-test.js';
 import { WatchLookups } from './watch-lookups.js';
 
-/** The host's own mounts, also when the service lives in a mount namespace of its own. */
-const HOST_MOUNTS = '/proc/1/mountinfo';
-
 /** What a runtime is made of: all that touches the host, so that tests can pass in something else. */
 export interface RuntimeParts {
   readonly diagnostics: Diagnostics;
   readonly users: Pick<AccountNames, 'nameOf' | 'refresh'>;
   readonly lookups: Pick<WatchLookups, 'look' | 'watchesFor' | 'uidOf'>;
-  readonly host: { readonly name: string; readonly bootId: string | undefined };
+  readonly host: { /** At this moment. */ readonly name: string; readonly bootId: string | undefined };
   readonly build: BuildInfo;
   /** Throws when the output cannot be opened. */
   openOutput(log: Config['log']): EventOutput;
@@ -29,8 +28,11 @@ export interface RuntimeParts {
   newSelfTest(options: SelfTestOptions): Pick<SelfTest, 'run' | 'observe' | 'close'>;
   /** Rejects when the address cannot be had. */
   serveHttp(options: HttpServerOptions): Promise<HttpServer>;
-  readMounts(): MountTable;
-  watchMounts(onChange: () => void): MountWatch;
+  /** Finds where the mounts of the host can be read; undefined: they say nothing in this mode. */
+  findMounts(mode: AttachMode, probe: Pick<NativeProbe, 'describe'>): HostMounts | undefined;
+  /** As they were found last; see WatchStateParts. */
+  readMounts(): KnownMounts | undefined;
+  watchMounts(onChange: () => void): MountWatch | undefined;
   /** See NativeBinding.readClocks. */
   readClocks(out: Float64Array): void;
 }
@@ -38,19 +40,31 @@ export interface RuntimeParts {
 /** The parts of this host. */
 export function hostParts(binding: NativeBinding, diagnostics: Diagnostics, version: string): RuntimeParts {
   const users = new AccountNames('passwd');
+  let mounts: HostMounts | undefined;
   return {
     diagnostics,
     users,
     lookups: new WatchLookups({ users, diagnostics }),
-    host: { name: hostname(), bootId: readBootId() },
+    host: {
+      get name() {
+        return hostname();
+      },
+      bootId: readBootId(),
+    },
     build: { version, nodeVersion: process.version, libbpfVersion: binding.libbpfVersion },
     openOutput: (log) => openEventOutput(log, diagnostics),
     openProbe: ({ attach, ringBufferBytes }, prepare) => openProbe(binding, attach, ringBufferBytes, prepare),
     newSelfTest: (options) => new SelfTest(options),
     serveHttp: startHttpServer,
-    readMounts: () => readMountTable(HOST_MOUNTS),
-    watchMounts: (onChange) => new binding.MountWatch(HOST_MOUNTS, onChange),
-    readClocks: (out) => binding.readClocks(out),
+    findMounts: (mode, probe) => {
+      mounts?.close();
+      // System calls tell typed names only: there is nothing to compare with mounts.
+      mounts = mode === 'tracepoint' ? undefined : HostMounts.find(probe.describe());
+      return mounts;
+    },
+    readMounts: () => (mounts === undefined ? undefined : (mounts.read() ?? 'unknown')),
+    watchMounts: (onChange) => (mounts?.file === undefined ? undefined : new binding.MountWatch(mounts.file, onChange)),
+    readClocks: hostClocks((out) => binding.readClocks(out)),
   };
 }
 

@@ -197,7 +197,9 @@ export class Runtime {
     const { last } = this.selfTests;
     if (last === undefined) return { ready: false, reason: 'the first self-test is not over' };
     if (!last.ok) return { ready: false, reason: `self-test: ${last.problems.join('; ')}` };
-    return { ready: true, reason: 'ready' };
+    const { unseen, unfiltered } = this.opened.watches;
+    if (unseen !== undefined) return { ready: false, reason: unseen };
+    return { ready: true, reason: unfiltered === undefined ? 'ready' : `degraded: ${unfiltered}` };
   }
 
   private selfTested(result: SelfTestResult, previous: SelfTestResult | undefined): void {

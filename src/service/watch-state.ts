@@ -1,4 +1,4 @@
-import type { MountTable } from '../host/mount-table.js';
+import type { KnownMounts } from '../host/mount-table.js';
 import type { FilterGeneration } from '../pipeline/pipeline.js';
 import type { MountWatch, NativeFilter } from '../probe/native-probe.js';
 import { nativeFilterOf } from '../watch/native-filter.js';
@@ -6,6 +6,8 @@ import type { WatchPlan } from './watch-plan.js';
 
 /** Mount tables of hosts with many containers change in bursts. */
 const MOUNTS_SETTLE_MS = 50;
+/** Pause before the mounts are read again where that failed, or the kernel refused the filter, or changes are not told. */
+const RENEW_MS = 5_000;
 
 /** Where the watches are put in force: the filter in the kernel, and what the pipeline judges its records by. */
 export interface WatchTarget {
@@ -16,17 +18,17 @@ export interface WatchTarget {
 }
 
 export interface WatchStateParts {
-  /** Reads the mounts of this host; throws as fs does. */
-  readMounts(): MountTable;
-  /** Calls back when the mounts of this host change; throws a NativeError. */
-  watchMounts(onChange: () => void): MountWatch;
+  /** Reads the mounts of this host; undefined: they say nothing in this mode. Throws as fs does. */
+  readMounts(): KnownMounts | undefined;
+  /** Calls back when the mounts of this host change; undefined: there is nothing to follow. Throws a NativeError. */
+  watchMounts(onChange: () => void): MountWatch | undefined;
   onProblem(message: string): void;
 }
 
 /** What records are judged by, in the kernel and here. */
 interface InForce {
   readonly plan: WatchPlan;
-  readonly mounts: MountTable | undefined;
+  readonly mounts: KnownMounts | undefined;
   readonly target: WatchTarget | undefined;
 }
 
@@ -39,12 +41,15 @@ export class WatchState {
   private readonly parts: WatchStateParts;
   private inForce: InForce;
   /** Read later than those in force, which follow soon. */
-  private newestMounts: MountTable | undefined;
+  private newestMounts: KnownMounts | undefined;
   /** Devices that were looked for in vain since the mounts changed last. */
   private absentDevices = new Set<number>();
   private mountWatch: MountWatch | undefined;
   private timer: NodeJS.Timeout | undefined;
+  private polling: NodeJS.Timeout | undefined;
   private onChange = () => {};
+  /** Why the kernel refused the filter of the newest mounts. */
+  private refusal: string | undefined;
 
   constructor(plan: WatchPlan, parts: WatchStateParts) {
     this.parts = parts;
@@ -60,9 +65,24 @@ export class WatchState {
     this.putInForce({ ...this.inForce, plan });
   }
 
-  /** Puts the plan into a probe that is not yet attached, and keeps it there from now on. Throws a NativeError. */
-  bind(target: WatchTarget): void {
-    this.putInForce({ ...this.inForce, target });
+  /** Why deletions that are wanted may go unseen; undefined: they do not. */
+  get unseen(): string | undefined {
+    return this.refusal === undefined ? undefined : `the kernel's filter is out of date: ${this.refusal}`;
+  }
+
+  /** Why more is told than the watches want; undefined: it is not. */
+  get unfiltered(): string | undefined {
+    if (this.inForce.mounts !== 'unknown') return undefined;
+    return 'the mounts of this host are not known: whatever a watch could want is told';
+  }
+
+  /**
+   * Puts the plan into a probe that is not yet attached, and keeps it there from now on; `renewed`: with mounts that are
+   * read again before. Throws a NativeError.
+   */
+  bind(target: WatchTarget, renewed = false): void {
+    const mounts = renewed ? this.readMounts() : this.inForce.mounts;
+    this.putInForce({ ...this.inForce, mounts, target });
   }
 
   /** Follows the host's mounts from now on; `onChange` runs after each change that was taken over. */
@@ -72,6 +92,7 @@ export class WatchState {
       this.mountWatch = this.parts.watchMounts(() => this.renewSoon());
     } catch (error) {
       this.parts.onProblem(`cannot follow the mounts of this host: ${(error as Error).message}`);
+      this.polling = setInterval(() => this.renewSoon(), RENEW_MS);
     }
   }
 
@@ -80,37 +101,43 @@ export class WatchState {
    * arrives. They are read again once for each such device; most are mounted in another namespace only. Changes nothing
    * that is in force: the record that asks is still being judged.
    */
-  mountsFor(device: number): MountTable | undefined {
-    if (this.newest?.knows(device) !== true && !this.absentDevices.has(device)) {
+  mountsFor(device: number): KnownMounts | undefined {
+    if (!this.knows(device) && !this.absentDevices.has(device)) {
       this.newestMounts = this.readMounts();
-      if (this.newest?.knows(device) === true) this.renewSoon();
+      if (this.knows(device)) this.renewSoon();
       else this.absentDevices.add(device);
     }
     return this.newest;
   }
 
   /** The host's mounts as they are at this moment. */
-  mountsNow(): MountTable | undefined {
+  mountsNow(): KnownMounts | undefined {
     if (this.mountWatch?.changed()) this.newestMounts = this.readMounts();
     return this.newest;
   }
 
   close(): void {
     clearTimeout(this.timer);
+    clearInterval(this.polling);
     this.mountWatch?.close();
     this.inForce = { ...this.inForce, target: undefined };
   }
 
-  private get newest(): MountTable | undefined {
+  private get newest(): KnownMounts | undefined {
     return this.newestMounts ?? this.inForce.mounts;
   }
 
-  private renewSoon(): void {
+  private knows(device: number): boolean {
+    // Where none are known, reading them for each device is of no use.
+    return this.newest === 'unknown' || this.newest?.knows(device) === true;
+  }
+
+  private renewSoon(delayMs = MOUNTS_SETTLE_MS): void {
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
       this.renewMounts();
       this.onChange();
-    }, MOUNTS_SETTLE_MS);
+    }, delayMs);
   }
 
   private renewMounts(): void {
@@ -119,16 +146,19 @@ export class WatchState {
     try {
       this.putInForce({ ...this.inForce, mounts: this.newestMounts });
     } catch (error) {
-      this.parts.onProblem(`cannot renew the kernel's filter: ${(error as Error).message}`);
+      this.refusal = (error as Error).message;
+      this.parts.onProblem(`cannot renew the kernel's filter: ${this.refusal}`);
+      this.renewSoon(RENEW_MS);
     }
   }
 
-  private readMounts(): MountTable | undefined {
+  private readMounts(): KnownMounts | undefined {
     try {
       return this.parts.readMounts();
     } catch (error) {
       this.parts.onProblem(`cannot read the mounts of this host: ${(error as Error).message}`);
-      return undefined;
+      this.renewSoon(RENEW_MS);
+      return 'unknown';
     }
   }
 
@@ -137,6 +167,7 @@ export class WatchState {
     if (target !== undefined) {
       const generation = target.setFilter(nativeFilterOf(plan.watches, mounts));
       target.use(generation, { filter: plan.filter, mounts });
+      this.refusal = undefined;
     }
     this.inForce = next;
   }

@@ -1,4 +1,4 @@
-import type { MountTable } from '../host/mount-table.js';
+import type { KnownMounts } from '../host/mount-table.js';
 import type { WatchConfig } from '../model/config.js';
 import type { NativeFilter } from '../probe/native-probe.js';
 import { type KernelFilterEntry, kernelFilter, WantedBelow } from './kernel-filter.js';
@@ -7,8 +7,14 @@ import { wantsElsewhere } from './mount-wants.js';
 /** Where the failure bits of a mask begin; WANT_FAILURE_SHIFT of bpf/record.h. */
 const FAILURE_SHIFT = 8;
 
-/** What the kernel needs to drop early what no watch can want. */
-export function nativeFilterOf(watches: readonly WatchConfig[], mounts: MountTable | undefined): NativeFilter {
+/** No mount has this number: the kernel meets only mounts that it does not know, and passes what is wanted anywhere. */
+const NO_MOUNT = 0xffffffff;
+
+/**
+ * What the kernel needs to drop early what no watch can want. `mounts` of this host; undefined: paths are compared as they
+ * are, as in tracepoint mode.
+ */
+export function nativeFilterOf(watches: readonly WatchConfig[], mounts: KnownMounts | undefined): NativeFilter {
   const { entries, onHost } = compile(watches);
   let successOperations = 0;
   let failureOperations = 0;
@@ -32,7 +38,8 @@ function maskOf({ successMask, failureMask }: Omit<KernelFilterEntry, 'prefix'>)
  * What watches that speak of host paths want on each device, wherever it is mounted, and of the files of each mount at
  * the other places of this host where they can be seen, as bind mounts make them.
  */
-function placesOf(wanted: WantedBelow, mounts: MountTable | undefined): Pick<NativeFilter, 'devices' | 'mounts'> {
+function placesOf(wanted: WantedBelow, mounts: KnownMounts | undefined): Pick<NativeFilter, 'devices' | 'mounts'> {
+  if (mounts === 'unknown') return { devices: [], mounts: [[NO_MOUNT, 0]] };
   if (mounts === undefined) return { devices: [], mounts: [] };
   const wantsBelow = (directory: string) => maskOf(wanted.inDirectory(directory));
   const devices = new Map<number, number>();

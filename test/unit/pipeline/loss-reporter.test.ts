@@ -15,7 +15,16 @@ function bench() {
     if (!reader.gone) lines.push(JSON.parse(line));
     return !reader.gone;
   };
-  return { losses, lines, reader, reporter: new LossReporter(() => losses, report, '{"name":"web-3"}') };
+  return {
+    losses,
+    lines,
+    reader,
+    reporter: new LossReporter(
+      () => losses,
+      report,
+      () => '{"name":"web-3"}',
+    ),
+  };
 }
 
 describe('LossReporter', () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ProcessTable } from '../../../src/deletion/process-table.js';
 import { EventEncoder } from '../../../src/event/event-encoder.js';
 import { LineBuffer } from '../../../src/event/line-buffer.js';
-import { MountTable } from '../../../src/host/mount-table.js';
+import { type KnownMounts, MountTable } from '../../../src/host/mount-table.js';
 import { DelayHistogram } from '../../../src/metrics/delay-histogram.js';
 import { countersFor, countsOf, type WatchCounter } from '../../../src/metrics/watch-counters.js';
 import { OPERATIONS, type WatchConfig } from '../../../src/model/config.js';
@@ -87,7 +87,7 @@ class Bench {
   readonly delay = new DelayHistogram();
   counters: readonly WatchCounter[] = [];
   /** What the host's newest mounts are when the pipeline asks. */
-  newestMounts: MountTable | undefined;
+  newestMounts: KnownMounts | undefined;
   readonly pipeline: Pipeline;
 
   constructor() {
@@ -132,7 +132,7 @@ class Bench {
     });
   }
 
-  use(generation: number, watches: WatchConfig[], mounts?: MountTable): void {
+  use(generation: number, watches: WatchConfig[], mounts?: KnownMounts): void {
     this.counters = countersFor(watches, this.counters);
     this.pipeline.use(generation, { filter: new WatchFilter(watches, this.counters, () => undefined), mounts });
   }
@@ -479,6 +479,47 @@ describe('files that are seen at several places of the host', () => {
       ['/mnt/f', ['srv'], '/srv/data/f'],
       ['/mnt/g', ['srv', 'g'], undefined],
     ]);
+  });
+});
+
+describe('files on a host whose mounts are not known', () => {
+  it('are told to every watch that could want them, without a path on the host', () => {
+    const bench = new Bench();
+    bench.newestMounts = 'unknown';
+    const watches = [
+      watch('vol', { include: ['/vol/**'] }),
+      watch('logs', { include: ['/**/*.log'] }),
+      watch('deep', { include: ['/srv/a/b/x'] }),
+      watch('no-x', { include: ['/vol/**'], exclude: ['x'] }),
+      watch('seen-by-process', { include: ['/vol/**'], view: 'process' }),
+    ];
+    bench.use(1, watches, 'unknown');
+    const members = { ...FILE, flags: FOUND | DELETION_FS_ROOT, device: 5 };
+    const foreign = { ...members, flags: members.flags & ~DELETION_HOST_NAMESPACE };
+    bench.handle(
+      deletionRecord(members, { path: '/other/x', typed: 'x', belowMount: 2 }),
+      deletionRecord(foreign, { path: '/b/x', typed: 'x', belowMount: 4 }),
+      // The walk did not get to the root of the filesystem: only the name is known.
+      deletionRecord(members, { path: '/other/x', typed: 'x', belowMount: 0 }),
+    );
+    expect(bench.lines.map(({ file, rule, rmwatch }) => [file.path, rule.name, rmwatch.host_path])).toEqual([
+      ['/other/x', ['vol', 'deep'], undefined],
+      ['/b/x', ['vol', 'deep'], undefined],
+      ['/other/x', ['vol', 'deep'], undefined],
+    ]);
+    expect(bench.askedDevices).toEqual([5, 5, 5]);
+  });
+});
+
+describe('the name of the host', () => {
+  it('is another in lines after it changed', () => {
+    const bench = new Bench();
+    bench.use(1, [watch('all')]);
+    bench.handle(deletion('/a'));
+    bench.pipeline.useHostName('second');
+    bench.handle(deletion('/b'));
+    expect(bench.lines.map(({ host }) => host.name)).toEqual(['h', 'second']);
+    expect(bench.pipeline.host).toBe('{"name":"second"}');
   });
 });
 

@@ -149,6 +149,7 @@ class Host {
           },
         };
       },
+      findMounts: () => undefined,
       readMounts: () => new MountTable([]),
       watchMounts: () => {
         this.fails('mounts');

@@ -31,6 +31,14 @@ describe('the unit', () => {
     }
   });
 
+  test('opens the mounts of the host before it loses the right to', () => {
+    expect(settings('rmwatch.service', 'StandardInput')).toEqual(['file:/proc/1/mountinfo']);
+  });
+
+  test('has nothing that would keep a new name of the host from the daemon', () => {
+    expect(settings('rmwatch.service', 'ProtectHostname')).toEqual([]);
+  });
+
   test('is the one that the drop-ins change: each adds what its name says', () => {
     expect(settings('kprobe.conf', 'AmbientCapabilities')).toEqual(['CAP_SYS_ADMIN']);
     expect(settings('kprobe.conf', 'CapabilityBoundingSet')).toEqual(['CAP_SYS_ADMIN']);

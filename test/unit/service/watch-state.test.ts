@@ -175,7 +175,8 @@ it('does without mounts that cannot be read, and reads them again when they chan
   const target = new Target();
   state.bind(target);
   state.follow(() => {});
-  expect([state.mountsFor(1), problems.length]).toEqual([undefined, 2]);
+  expect([state.mountsFor(1), problems.length]).toEqual(['unknown', 1]);
+  expect(state.unfiltered).toContain('the mounts of this host are not known');
   mounts = mountsOn(1);
   changed = true;
   expect(state.mountsNow()).toBe(mounts);
@@ -190,4 +191,30 @@ it('puts nothing in force once it is closed', () => {
   state.close();
   vi.advanceTimersByTime(10 * SETTLED_MS);
   expect([target.filters.length, vi.getTimerCount()]).toEqual([1, 0]);
+});
+
+it('says that deletions may go unseen while the kernel refuses the filter, and tries again', () => {
+  const state = open('a');
+  const target = new Target();
+  state.bind(target);
+  state.follow(() => {});
+  target.refuses = true;
+  notify();
+  vi.advanceTimersByTime(SETTLED_MS);
+  expect(state.unseen).toBe("the kernel's filter is out of date: no room for the filter");
+  target.refuses = false;
+  vi.advanceTimersByTime(5_000);
+  expect([state.unseen, target.used.length]).toEqual([undefined, 2]);
+});
+
+it('lets everything pass that could be wanted while the mounts of the host are not known', () => {
+  mounts = new Error('hidden');
+  const state = open('a');
+  const target = new Target();
+  state.bind(target, true);
+  expect(target.filters[0]).toMatchObject({ devices: [], mounts: [[2 ** 32 - 1, 0]] });
+  expect(target.used[0]![1].mounts).toBe('unknown');
+  mounts = mountsOn(1);
+  vi.advanceTimersByTime(5_000);
+  expect([state.unfiltered, target.used[1]![1].mounts]).toEqual([undefined, mounts]);
 });

@@ -64,6 +64,11 @@ describe('what the kernel is told to look for', () => {
     ]);
   });
 
+  it('holds no mount of the host where its mounts are not known, so that the kernel passes what could be wanted', () => {
+    const { devices, mounts } = nativeFilterOf([watch(['/srv/**'])], 'unknown');
+    expect({ devices, mounts }).toEqual({ devices: [], mounts: [[2 ** 32 - 1, 0]] });
+  });
+
   it('keeps large device numbers', () => {
     const mounts = new MountTable([{ id: 1, device: 2 ** 32 - 1, root: '', mountPoint: '' }]);
     expect(nativeFilterOf([watch(['/**'])], mounts).devices).toEqual([[2 ** 32 - 1, 7]]);
