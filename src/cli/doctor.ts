@@ -1,8 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
+import { HostMounts } from '../host/host-mounts.js';
+import { causesOfSilence } from '../host/silent-probes.js';
 import { ATTACH_MODES, type AttachMode } from '../model/config.js';
 import { loadBinding, type NativeBinding } from '../probe/native-probe.js';
-import { openProbe, ProbeUnavailableError, probeInfoOf } from '../probe/open-probe.js';
+import { ProbeUnavailableError } from '../probe/open-probe.js';
+import { tryProbe } from '../service/probe-trial.js';
 import type { DoctorOptions } from './dispatch.js';
 import { EXIT } from './exit-codes.js';
 import type { CommandIo } from './io.js';
@@ -17,19 +20,32 @@ interface Finding {
   readonly fix?: string;
 }
 
-/** Small: nothing is read from it. */
-const TRIAL_RING_BYTES = 64 * 1024;
 const HOOKED_FUNCTIONS = ['do_unlinkat', 'filename_unlinkat'];
 /** Numbers of capabilities, capabilities(7). */
 const CAPABILITIES = { CAP_SYS_ADMIN: 21, CAP_PERFMON: 38, CAP_BPF: 39, CAP_SYS_RESOURCE: 24 } as const;
 
+interface ModeFinding {
+  readonly mode: AttachMode;
+  readonly finding: Finding;
+  /** Inode number of the host's mount namespace; undefined: the mode cannot be attached. */
+  readonly hostMountNamespace?: number;
+  readonly lacksPrivilege: boolean;
+}
+
 /** Says of each attach mode whether it works here, and of everything else that matters what it is. */
-export function doctor({ json }: DoctorOptions, io: CommandIo): number {
+export async function doctor({ json }: DoctorOptions, io: CommandIo): Promise<number> {
   const binding = loadBinding();
-  const modes = ATTACH_MODES.map((mode) => tryMode(mode, binding));
-  const findings = [...modes.map(({ finding }) => finding), ...surroundings(binding)];
-  const usable = modes.find((mode) => mode.finding.state === 'ok')?.mode;
-  const attach = usable ?? null;
+  const modes: ModeFinding[] = [];
+  // One after the other: each sees the deletions of this process.
+  for (const mode of ATTACH_MODES) modes.push(await tryMode(mode, binding));
+  const attached = modes.find(({ hostMountNamespace }) => hostMountNamespace !== undefined);
+  const working = modes.find(({ finding }) => finding.state === 'ok');
+  const findings = [
+    ...modes.map(({ finding }) => finding),
+    ...(attached === undefined ? [] : [mounts(attached)]),
+    ...surroundings(binding),
+  ];
+  const attach = attached !== undefined && attached === working ? attached.mode : null;
   if (json) {
     io.stdout.write(`${JSON.stringify({ kernel: release(), attach, findings }, null, 2)}\n`);
   } else {
@@ -38,32 +54,59 @@ export function doctor({ json }: DoctorOptions, io: CommandIo): number {
         `${state.padEnd(5)}${check.padEnd(22)}${message}${fix === undefined ? '' : `\n     -> ${fix}`}\n`,
       );
     }
-    io.stdout.write(usable === undefined ? 'No attach mode works here.\n' : `"auto" takes ${usable} here.\n`);
+    io.stdout.write(`${conclusion(attached?.mode, working?.mode)}\n`);
   }
-  if (usable !== undefined) return EXIT.ok;
+  if (attach !== null) return EXIT.ok;
+  if (working !== undefined) return EXIT.degraded;
   return modes.some(({ lacksPrivilege }) => lacksPrivilege) ? EXIT.notPrivileged : EXIT.unsupportedKernel;
 }
 
-function tryMode(
-  mode: AttachMode,
-  binding: NativeBinding,
-): { mode: AttachMode; finding: Finding; lacksPrivilege: boolean } {
+/** `attached`: the first mode that can be attached, which "auto" takes; `working`: the first that sees deletions. */
+function conclusion(attached: AttachMode | undefined, working: AttachMode | undefined): string {
+  if (working === undefined) return 'No attach mode works here.';
+  if (attached === working) return `"auto" takes ${working} here.`;
+  return `"auto" takes ${attached} here, which sees no deletions: write probe.attach: ${working}, or mend what is said above.`;
+}
+
+async function tryMode(mode: AttachMode, binding: NativeBinding): Promise<ModeFinding> {
   const check = `attach ${mode}`;
   try {
-    const opened = openProbe(binding, mode, TRIAL_RING_BYTES);
-    const { probe } = opened;
-    const { symbol, kind, success } = probeInfoOf(opened);
-    const countsSkips = probe.skippedSuccesses() !== undefined;
-    probe.close();
+    const { ok, problems, info, hostMountNamespace, countsSkips } = await tryProbe(binding, mode);
     const uncounted = countsSkips ? '' : '; this kernel does not count the hooks that it leaves out';
-    const message = `works, on ${symbol} by ${kind}, tells deletions by ${success}${uncounted}`;
-    return { mode, finding: { check, state: 'ok', message }, lacksPrivilege: false };
+    const works = `works, on ${info.symbol} by ${info.kind}, tells deletions by ${info.success}${uncounted}`;
+    const finding: Finding = ok
+      ? { check, state: 'ok', message: `${works}; deletions of its own came through` }
+      : { check, state: 'fail', ...unseen(mode, problems) };
+    return { mode, finding, hostMountNamespace, lacksPrivilege: false };
   } catch (error) {
     if (!(error instanceof ProbeUnavailableError)) throw error;
     const { reason, hint } = error.refusals[0]!;
     const finding: Finding = { check, state: 'fail', message: reason, ...(hint !== undefined && { fix: hint }) };
     return { mode, finding, lacksPrivilege: error.lacksPrivilege };
   }
+}
+
+function unseen(mode: AttachMode, problems: readonly string[]): Pick<Finding, 'message' | 'fix'> {
+  const causes = causesOfSilence(mode);
+  const reasons = causes.length === 0 ? problems : causes.map(({ cause }) => cause);
+  return {
+    message: `attaches, but deletions of its own did not come through: ${reasons.join('; ')}`,
+    ...(causes.length > 0 && { fix: causes.map(({ fix }) => fix).join('; ') }),
+  };
+}
+
+/** Which mounts are taken for those of the host; a service can have other sources than this command. */
+function mounts({ hostMountNamespace = 0 }: ModeFinding): Finding {
+  const check = 'mounts of the host';
+  const found = HostMounts.find({ hostMountNamespace });
+  found.close();
+  if (found.source !== undefined) return { check, state: 'ok', message: `read from ${found.source}` };
+  return {
+    check,
+    state: 'warn',
+    message: `not known, so that more is told than watches want: ${found.problems.join('; ')}`,
+    fix: 'start it as root with standard input from /proc/1/mountinfo; in a container with --pid=host, or with -v /proc:/host/proc:ro',
+  };
 }
 
 function surroundings(binding: NativeBinding): Finding[] {

@@ -4,6 +4,7 @@ export const EXIT = {
   failure: 1,
   usage: 2,
   nothingFound: 3,
+  degraded: 3,
   notPrivileged: 4,
   configuration: 6,
   unsupportedKernel: 69,

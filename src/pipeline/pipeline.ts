@@ -1,4 +1,5 @@
 import { matchPlaces } from '../deletion/match-places.js';
+import { type OwnDeletion, ownDeletionOf } from '../deletion/own-deletion.js';
 import type { ProcessInfo, ProcessTable, WholeArgs } from '../deletion/process-table.js';
 import { PathResolver, type Place, type ResolvedPath } from '../deletion/resolved-path.js';
 import { EventEncoder } from '../event/event-encoder.js';
@@ -19,15 +20,6 @@ import {
   type RecordView,
 } from '../probe/record-view.js';
 import type { Actor, Outcome, WatchFilter } from '../watch/watch-filter.js';
-
-/** A deletion by the daemon itself, for the self-test. */
-export interface OwnDeletion {
-  readonly operation: number;
-  readonly result: number | undefined;
-  /** Latin1 view; undefined when unknown. */
-  readonly path: string | undefined;
-  readonly hasVictim: boolean;
-}
 
 export interface PipelineParts {
   readonly line: EventEncoder;
@@ -167,7 +159,7 @@ export class Pipeline {
 
   private handleDeletion(record: RecordView): void {
     if ((record.flags & DELETION_SELF) !== 0) {
-      this.handleOwn(record);
+      this.parts.onOwnDeletion(ownDeletionOf(record, this.paths));
       return;
     }
     const judgedBy = this.generationOf(record.generation);
@@ -260,16 +252,6 @@ export class Pipeline {
     const { line, lines, notice } = this.parts;
     lines.flush();
     args.written = notice(line.processLine(record, args, this.clocks));
-  }
-
-  private handleOwn(record: RecordView): void {
-    const { place } = this.paths.resolve(record, undefined);
-    this.parts.onOwnDeletion({
-      operation: record.operation,
-      result: (record.flags & DELETION_RESULT_KNOWN) === 0 ? undefined : record.result,
-      path: place === undefined ? undefined : `${place.directory}/${place.name}`,
-      hasVictim: (record.flags & DELETION_HAS_VICTIM) !== 0,
-    });
   }
 }
 

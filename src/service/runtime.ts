@@ -1,3 +1,4 @@
+import { causesOfSilence } from '../host/silent-probes.js';
 import type { Readiness } from '../http/http-routes.js';
 import { DelayHistogram } from '../metrics/delay-histogram.js';
 import { createMetrics, type ReloadState } from '../metrics/registry.js';
@@ -196,7 +197,10 @@ export class Runtime {
     if (this.closing) return { ready: false, reason: 'stopping' };
     const { last } = this.selfTests;
     if (last === undefined) return { ready: false, reason: 'the first self-test is not over' };
-    if (!last.ok) return { ready: false, reason: `self-test: ${last.problems.join('; ')}` };
+    if (!last.ok) {
+      const causes = causesOfSilence(this.opened.probe.mode).map(({ cause }) => cause);
+      return { ready: false, reason: `self-test: ${[...causes, ...last.problems].join('; ')}` };
+    }
     const { unseen, unfiltered } = this.opened.watches;
     if (unseen !== undefined) return { ready: false, reason: unseen };
     return { ready: true, reason: unfiltered === undefined ? 'ready' : `degraded: ${unfiltered}` };
@@ -206,7 +210,11 @@ export class Runtime {
     const { parts, surroundings } = this.opened;
     const { diagnostics } = parts;
     if (!result.ok) {
-      diagnostics.error({ problems: result.problems }, 'self-test failed: deletions may go unseen');
+      const causes = causesOfSilence(this.opened.probe.mode).map(({ cause, fix }) => `${cause} (${fix})`);
+      diagnostics.error(
+        { problems: result.problems, ...(causes.length > 0 && { causes }) },
+        'self-test failed: deletions may go unseen',
+      );
     } else if (previous?.ok === false) {
       diagnostics.info('self-test passes again');
     }

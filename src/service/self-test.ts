@@ -10,8 +10,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { OwnDeletion } from '../deletion/own-deletion.js';
 import { type AttachMode, OPERATIONS, type Operation } from '../model/config.js';
-import type { OwnDeletion } from '../pipeline/pipeline.js';
 
 /** How long an event of the daemon's own may take. */
 const EVENT_TIMEOUT_MS = 2_000;

@@ -59,7 +59,7 @@ describe('rmwatch(8)', () => {
   });
 
   it('has every exit code, and no other', () => {
-    expect(items(section('rmwatch.8', 'Sh', 'EXIT STATUS'), '')).toEqual(Object.values(EXIT).map(String));
+    expect(items(section('rmwatch.8', 'Sh', 'EXIT STATUS'), '')).toEqual([...new Set(Object.values(EXIT).map(String))]);
   });
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { OwnDeletion } from '../../../src/deletion/own-deletion.js';
 import { ProcessTable } from '../../../src/deletion/process-table.js';
 import { EventEncoder } from '../../../src/event/event-encoder.js';
 import { LineBuffer } from '../../../src/event/line-buffer.js';
@@ -6,7 +7,7 @@ import { type KnownMounts, MountTable } from '../../../src/host/mount-table.js';
 import { DelayHistogram } from '../../../src/metrics/delay-histogram.js';
 import { countersFor, countsOf, type WatchCounter } from '../../../src/metrics/watch-counters.js';
 import { OPERATIONS, type WatchConfig } from '../../../src/model/config.js';
-import { type OwnDeletion, Pipeline } from '../../../src/pipeline/pipeline.js';
+import { Pipeline } from '../../../src/pipeline/pipeline.js';
 import {
   DELETION_ALLOCATION_KNOWN,
   DELETION_FS_ROOT,

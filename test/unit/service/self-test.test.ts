@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { OwnDeletion } from '../../../src/deletion/own-deletion.js';
 import { type AttachMode, OPERATIONS, type Operation } from '../../../src/model/config.js';
-import type { OwnDeletion } from '../../../src/pipeline/pipeline.js';
 import { SelfTest, type SelfTestOptions, type SelfTestResult } from '../../../src/service/self-test.js';
 import { waitUntil } from '../../support/wait-until.js';
 
