@@ -1,6 +1,8 @@
 import { realpathSync } from 'node:fs';
 import { DEFAULT_CONFIG_FILE, type LoadResult, loadConfig } from '../config/load.js';
 import { formatPath, formatProblem, type KeyPath, type Problem } from '../config/problem.js';
+import { expandBraces } from '../watch/braces.js';
+import type { GlobRole } from '../watch/glob.js';
 import { withResolvedPatterns } from '../watch/linked-patterns.js';
 import { followLinks } from '../watch/symbolic-links.js';
 import { EXIT } from './exit-codes.js';
@@ -67,7 +69,7 @@ async function linkNotes({ config, source, file }: Loaded): Promise<Problem[]> {
   const { linked } = withResolvedPatterns(config.watches, await followLinks(config.watches));
   return linked.map(({ watch, role, pattern, directory, target, resolved }) => {
     const index = config.watches.findIndex(({ name }) => name === watch);
-    const path: KeyPath = ['watches', index, role, config.watches[index]![role].indexOf(pattern)];
+    const path: KeyPath = ['watches', index, role, writtenAt(source.value, index, role, pattern)];
     const meaning = resolved === undefined ? 'no pattern can be written for that' : `${resolved} counts, too`;
     return {
       file: file ?? DEFAULT_CONFIG_FILE,
@@ -76,4 +78,10 @@ async function linkNotes({ config, source, file }: Loaded): Promise<Problem[]> {
       message: `${directory} is reached through a symbolic link and is ${target}: ${meaning}`,
     };
   });
+}
+
+/** Position in its list of what stands in the file for a pattern, which braces may have made several of. */
+function writtenAt(file: unknown, watch: number, role: GlobRole, pattern: string): number {
+  const { watches } = file as { watches: Record<GlobRole, readonly string[]>[] };
+  return watches[watch]![role].findIndex((written) => expandBraces(written).includes(pattern));
 }

@@ -3,6 +3,7 @@ import { normalize } from 'node:path';
 import * as z from 'zod';
 import { ATTACH_MODES, LOG_LEVELS, OPERATIONS } from '../model/config.js';
 import { DEFAULT_REDACT } from '../text/redact.js';
+import { expandBraces } from '../watch/braces.js';
 import { compileGlob, type GlobRole } from '../watch/glob.js';
 import { PatternError } from '../watch/pattern-error.js';
 import { parseListenAddress } from './listen-address.js';
@@ -36,12 +37,14 @@ function reading<T, Input = string>(parse: (text: Input) => Parsed<T>) {
   };
 }
 
+/** What braces in it stand for; more than one where there are any. */
 function pattern(role: GlobRole) {
   return z.string().transform(
-    reading((text): Parsed<string> => {
+    reading((text): Parsed<string[]> => {
       try {
-        compileGlob(text, role);
-        return { value: text };
+        const patterns = expandBraces(text);
+        for (const one of patterns) compileGlob(one, role);
+        return { value: patterns };
       } catch (error) {
         if (error instanceof PatternError) return { error: error.message };
         throw error;
@@ -155,8 +158,11 @@ const watch = z.strictObject({
   include: z
     .array(pattern('include'))
     .min(1)
-    .describe('Absolute globs: * and ? and [a-z] within one name, ** across directories.'),
-  exclude: optionalList(pattern('exclude')).describe('Globs that veto; relative ones match at any depth.'),
+    .transform((patterns) => patterns.flat())
+    .describe('Absolute globs: * and ? and [a-z] within one name, ** across directories, {a,b} for several.'),
+  exclude: optionalList(pattern('exclude'))
+    .transform((patterns) => patterns.flat())
+    .describe('Globs that veto; relative ones match at any depth.'),
   view: z
     .enum(['host', 'process'])
     .default('host')

@@ -16,7 +16,7 @@ export type GlobRole = 'include' | 'exclude';
  * One path pattern, compiled, matching on bytes (see utf8.ts).
  *
  * `*` `?` `[...]` stay within one name, `**` as a whole segment crosses directories, a backslash takes the next character
- * literally. Everything else, also `{`, `}`, `!`, dots at the start of a name and newlines, means itself. `/a/**` matches
+ * literally. Everything else, also `{` and `}` (see braces.ts), `!`, dots at the start of a name and newlines, means itself. `/a/**` matches
  * everything below `/a` but not `/a`; `/**` matches every path.
  */
 export class Glob {
