@@ -16,13 +16,15 @@ export type CommandLine =
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'usage-error'; readonly message: string };
 
+const { operands: _patterns, ...OPTIONS_ALONE } = commandSpec('run');
+
 /** Reads the arguments after the program's name. */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
   const first = argv[0];
-  if (first === '--help' || first === '-h') return { kind: 'help', text: overviewHelp() };
+  if (first === undefined || first === '--help' || first === '-h') return { kind: 'help', text: overviewHelp() };
   if (first === '--version') return parseOptions(commandSpec('version'), argv.slice(1));
   if (first === 'help') return parseHelp(argv.slice(1));
-  if (first === undefined || first.startsWith('-')) return parseOptions(commandSpec('run'), argv);
+  if (first.startsWith('-')) return parseOptions(OPTIONS_ALONE, argv);
   const name = COMMAND_NAMES.find((known) => known === first);
   if (name === undefined) return unknownCommand(first);
   return parseOptions(commandSpec(name), argv.slice(1));

@@ -15,6 +15,13 @@ export interface RunOptions {
   readonly attach: Config['probe']['attach'] | undefined;
   readonly format: 'json' | 'pretty' | undefined;
   readonly log: string | undefined;
+  /** Paths and patterns to watch instead of what the configuration says. */
+  readonly patterns: readonly string[];
+  readonly processes: readonly string[];
+  readonly users: readonly string[];
+  readonly listen: string | undefined;
+  /** Read no configuration file. */
+  readonly noConfig: boolean;
 }
 
 export interface DoctorOptions {
@@ -49,6 +56,11 @@ export async function dispatch(argv: readonly string[], commands: ProbeCommands,
           attach: values.get('attach') as RunOptions['attach'],
           format: values.get('format') as RunOptions['format'],
           log: values.get('log'),
+          patterns: operands,
+          processes: lists.get('process') ?? [],
+          users: lists.get('user') ?? [],
+          listen: values.get('listen'),
+          noConfig: values.has('no-config'),
         },
         io,
       );

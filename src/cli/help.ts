@@ -3,7 +3,7 @@ import { COMMANDS, type CommandSpec, HELP, type OptionSpec } from './options.js'
 export function overviewHelp(): string {
   return `Reports which files disappeared from this host, who removed them, and how.
 
-Usage: rmwatch [COMMAND] [OPTION...]
+Usage: rmwatch COMMAND [OPTION...]
 
 Commands:
 ${columns(COMMANDS.map(({ name, summary }) => [name, summary]))}
@@ -36,7 +36,7 @@ ${columns(options)}${name === 'run' ? '\nOther commands: rmwatch --help\n' : ''}
 }
 
 export function usageLine({ name, operands, options }: CommandSpec): string {
-  const words = [name === 'run' ? 'rmwatch [run]' : `rmwatch ${name}`];
+  const words = [`rmwatch ${name}`];
   if (operands !== undefined) {
     const label = `${operands.choices?.join('|') ?? operands.label}${operands.max > 1 ? '...' : ''}`;
     words.push(operands.min === 0 ? `[${label}]` : label);

@@ -93,11 +93,15 @@ const CONDITIONS: readonly OptionSpec[] = [
 export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'run',
-    summary: 'watch for deletions and report them, in the foreground (the default command)',
+    summary: 'watch for deletions and report them, in the foreground',
     details:
-      'Events go to stdout, messages about the daemon itself to stderr. The options win over the configuration file.',
+      'Events go to stdout, messages about the daemon itself to stderr. The options win over the configuration file.\n' +
+      'With a PATTERN, --process, --user or --no-config it is a run of its own beside a service: only a file that\n' +
+      '--config names is read, and nothing listens unless --listen says where.',
+    operands: { label: 'PATTERN', min: 0, max: Number.POSITIVE_INFINITY },
     options: [
       CONFIG,
+      { name: 'no-config', description: 'read no configuration file' },
       {
         name: 'attach',
         value: 'MODE',
@@ -106,6 +110,9 @@ export const COMMANDS: readonly CommandSpec[] = [
       },
       { name: 'format', value: 'FORMAT', choices: ['json', 'pretty'], description: 'form of the event lines' },
       { name: 'log', value: 'FILE', description: 'write events to FILE instead of stdout' },
+      { name: 'listen', value: 'ADDR', description: 'serve metrics there: host:port, unix:/path or off' },
+      { name: 'process', value: 'NAME', repeatable: true, description: 'only deletions by programs of this name' },
+      { name: 'user', value: 'USER', repeatable: true, description: 'only deletions by this user, by name or number' },
     ],
   },
   {

@@ -1,7 +1,9 @@
 import { getPriority, setPriority } from 'node:os';
 import { resolve } from 'node:path';
-import { loadConfig } from '../config/load.js';
+import { parseListenAddress } from '../config/listen-address.js';
+import { defaultConfig, loadConfig } from '../config/load.js';
 import { formatProblem } from '../config/problem.js';
+import type { Parsed } from '../config/units.js';
 import { createDiagnostics, type Diagnostics } from '../diagnostics/diagnostics.js';
 import type { Config } from '../model/config.js';
 import { inheritedStdout } from '../output/inherited-stdout.js';
@@ -12,6 +14,8 @@ import { openRuntime } from '../service/runtime.js';
 import { hostParts } from '../service/runtime-parts.js';
 import { ServiceStatus } from '../service/service-status.js';
 import { Systemd } from '../service/systemd.js';
+import { escapeControl } from '../text/escape.js';
+import { adHocConfig } from './ad-hoc-config.js';
 import type { RunOptions } from './dispatch.js';
 import { EXIT } from './exit-codes.js';
 import type { CommandIo } from './io.js';
@@ -23,14 +27,18 @@ const PRIORITY = -10;
 
 /** Runs the daemon until it is told to stop. */
 export async function run(options: RunOptions, io: CommandIo): Promise<number> {
+  if (options.noConfig && options.config !== undefined) return usage('--config and --no-config exclude each other', io);
   const stoppedEarly = new Promise<'stopped'>((resolve) => onStopSignal(() => resolve('stopped')));
-  const loaded = await Promise.race([loadConfig(options.config), stoppedEarly]);
+  const reading = isAdHoc(options) && options.config === undefined ? unread() : loadConfig(options.config);
+  const loaded = await Promise.race([reading, stoppedEarly]);
   if (loaded === 'stopped') return EXIT.ok;
   if ('problems' in loaded) {
     for (const problem of loaded.problems) io.stderr.write(`${formatProblem(problem)}\n`);
     return EXIT.configuration;
   }
-  const config = withOptions(loaded.config, options);
+  const wanted = withOptions(loaded.config, options);
+  if ('error' in wanted) return usage(wanted.error, io);
+  const config = wanted.value;
   const stdout = config.log.output === 'stdout' ? inheritedStdout() : 'open';
   if (stdout === 'closed') {
     io.stderr.write(
@@ -41,7 +49,12 @@ export async function run(options: RunOptions, io: CommandIo): Promise<number> {
   const diagnostics = createDiagnostics({ level: config.log.level, format: config.log.format });
   if (stdout === 'doubtful') diagnostics.warn('standard output is closed, or /dev/null: nobody will see the events');
   const binding = loadBinding();
-  const parts = hostParts(binding, diagnostics, programVersion());
+  // Where nothing but the lines is wanted, a reader who has seen enough, such as head(1), ends it.
+  const onReaderGone = () => stopping.stop({ reason: 'the reader has gone' });
+  const parts = hostParts(binding, diagnostics, {
+    version: programVersion(),
+    ...(loaded.file === undefined && { onReaderGone }),
+  });
   const status = new ServiceStatus(new Systemd((path, message) => binding.sendDatagram(path, message)));
   raisePriority(diagnostics);
   const daemon = new Daemon({
@@ -50,19 +63,40 @@ export async function run(options: RunOptions, io: CommandIo): Promise<number> {
     open: (signal, onFailure) => openRuntime(config, parts, signal, { status, onFailure }),
     readConfig: () => readAgain(options, diagnostics),
   });
-  const stopped = obeySignals(daemon, diagnostics);
+  const stopping = stopOnSignals(daemon, diagnostics);
   try {
     await daemon.started;
   } catch (error) {
     return report(error, diagnostics);
   }
-  return stopped;
+  return stopping.stopped;
+}
+
+/** A run of its own beside a service: its watch is on the command line. */
+function isAdHoc({ patterns, processes, users, noConfig }: RunOptions): boolean {
+  return noConfig || patterns.length + processes.length + users.length > 0;
+}
+
+function unread(): { readonly config: Config; readonly file: undefined } {
+  return { config: defaultConfig(), file: undefined };
+}
+
+function usage(message: string, io: CommandIo): number {
+  io.stderr.write(`rmwatch: ${escapeControl(message)}\nTry: rmwatch run --help\n`);
+  return EXIT.usage;
 }
 
 /** Options of the command line win over the file. */
-function withOptions(config: Config, { attach, format, log }: RunOptions): Config {
-  return {
+function withOptions(file: Config, options: RunOptions): Parsed<Config> {
+  const { attach, format, log } = options;
+  const based = isAdHoc(options) ? adHocConfig(file, options) : { value: file };
+  if ('error' in based) return based;
+  const listen = options.listen === undefined ? undefined : parseListenAddress(options.listen);
+  if (listen !== undefined && 'error' in listen) return { error: `--listen: ${listen.error}` };
+  const config = based.value;
+  const value: Config = {
     ...config,
+    ...(listen !== undefined && { http: { ...config.http, listen: listen.value } }),
     probe: { ...config.probe, ...(attach !== undefined && { attach }) },
     log: {
       ...config.log,
@@ -70,12 +104,14 @@ function withOptions(config: Config, { attach, format, log }: RunOptions): Confi
       ...(log !== undefined && { output: log === 'stdout' ? log : resolve(log) }),
     },
   };
+  return { value };
 }
 
 async function readAgain(options: RunOptions, diagnostics: Diagnostics): Promise<Config | undefined> {
-  const loaded = await loadConfig(options.config);
-  if ('config' in loaded) return withOptions(loaded.config, options);
-  const problems = loaded.problems.map(formatProblem);
+  const loaded = isAdHoc(options) && options.config === undefined ? unread() : await loadConfig(options.config);
+  const wanted = 'config' in loaded ? withOptions(loaded.config, options) : undefined;
+  if (wanted !== undefined && 'value' in wanted) return wanted.value;
+  const problems = 'problems' in loaded ? loaded.problems.map(formatProblem) : [wanted?.error];
   diagnostics.error({ problems }, 'the configuration is bad, the old one stays');
   return undefined;
 }
@@ -94,20 +130,34 @@ function raisePriority(diagnostics: Diagnostics): void {
   }
 }
 
-/** Resolves to the exit code when the daemon has been stopped by a signal. */
-function obeySignals(daemon: Daemon, diagnostics: Diagnostics): Promise<number> {
+interface Stopping {
+  /** Resolves to the exit code when the daemon has been stopped. */
+  readonly stopped: Promise<number>;
+  /** Ends it well: what the reader did not want is no failure. */
+  stop(why: object): void;
+}
+
+/** Stops the daemon at a signal, or when asked to. */
+function stopOnSignals(daemon: Daemon, diagnostics: Diagnostics): Stopping {
   process.on('uncaughtException', (error) => {
     diagnostics.fatal({ error }, 'unexpected error');
     daemon.flushSync();
     process.exit(EXIT.failure);
   });
   onReloadSignal(() => void daemon.reload());
-  return new Promise((resolve) => {
-    onStopSignal((signal) => {
-      diagnostics.info({ signal }, 'stopping');
-      void daemon.stop().then(resolve);
-    });
+  let end: (code: number) => void = () => {};
+  const stopped = new Promise<number>((resolve) => {
+    end = resolve;
   });
+  onStopSignal((signal) => {
+    diagnostics.info({ signal }, 'stopping');
+    void daemon.stop().then(end);
+  });
+  const stop = (why: object): void => {
+    diagnostics.info(why, 'stopping');
+    void daemon.stop().then(() => end(EXIT.ok));
+  };
+  return { stopped, stop };
 }
 
 function report(error: unknown, diagnostics: Diagnostics): number {

@@ -48,7 +48,7 @@ export function onStopSignal(handler: (signal: (typeof STOP)[number]) => void): 
 }
 
 /** The default command is `run`. Other commands end by any of these signals, as programs do. */
-const [, , command = 'run'] = process.argv;
+const [, , command = ''] = process.argv;
 if (command === 'run' || command.startsWith('-')) {
   for (const signal of IGNORED) process.on(signal, () => {});
   process.on('SIGHUP', () => reloads.receive('SIGHUP'));

@@ -41,6 +41,11 @@ export async function loadConfig(file: string | undefined, defaultFile = DEFAULT
   return 'config' in parsed ? { ...parsed, file: path } : parsed;
 }
 
+/** What applies without a file. */
+export function defaultConfig(): Config {
+  return defaults().config;
+}
+
 function defaults(): { readonly config: Config; readonly source: YamlSource } {
   const parsed = parseConfig('', '');
   if ('problems' in parsed) throw new Error('the default configuration is not valid');

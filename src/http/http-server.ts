@@ -187,7 +187,7 @@ function hostAndPort(host: string, port: number): string {
 function bindProblem(error: NodeJS.ErrnoException): string {
   switch (error.code) {
     case 'EADDRINUSE':
-      return 'another process uses this address';
+      return 'another process uses this address; name another by --listen or http.listen, or off';
     case 'EADDRNOTAVAIL':
       return 'this host has no such address';
     case 'EACCES':

@@ -24,6 +24,13 @@ export interface WatchConfig {
     /** User names, or numeric user ids in decimal. */
     readonly users: readonly string[];
   };
+  /** Whose deletions alone are wanted; absent: all. For one run from the command line, not a key of the file. */
+  readonly only?: {
+    /** Base names of executables; none: any. */
+    readonly processes: readonly string[];
+    /** None: any. */
+    readonly uids: readonly number[];
+  };
   /** false: count in metrics only. */
   readonly log: boolean;
 }

@@ -96,6 +96,12 @@ function parseLoginUser(text: string): Parsed<string> {
   return id === undefined ? unknownUser(text) : { value: id };
 }
 
+/** A user id as a number; names are looked up on this host. */
+export function parseUid(text: string): Parsed<number> {
+  const parsed = parseLoginUser(text);
+  return 'error' in parsed ? parsed : { value: Number(parsed.value) };
+}
+
 function unknownUser(text: string): { readonly error: string } {
   return { error: `no user "${text}" on this host${didYouMean(text, localUsers())}; a number works as well` };
 }

@@ -20,14 +20,15 @@ export interface EventOutput {
   notice(line: string): boolean;
 }
 
-/** Throws when the output cannot be opened. */
-export function openEventOutput(log: Config['log'], diagnostics: Diagnostics): EventOutput {
+/** `onReaderGone`: called when standard output is a pipe that nobody reads any more. Throws when the output cannot be opened. */
+export function openEventOutput(log: Config['log'], diagnostics: Diagnostics, onReaderGone?: () => void): EventOutput {
   const toStdout = log.output === 'stdout';
-  if (toStdout) fstatSync(STDOUT);
+  const toPipe = toStdout && fstatSync(STDOUT).isFIFO();
   const writer = new EventWriter({
     target: toStdout ? new DescriptorTarget('stdout', STDOUT) : new PathTarget(log.output),
     onTrouble: (trouble) => {
-      if (trouble.code === REMOVED) diagnostics.warn({ ...trouble }, 'opening the log file anew');
+      if (trouble.code === 'EPIPE' && toPipe && onReaderGone !== undefined) onReaderGone();
+      else if (trouble.code === REMOVED) diagnostics.warn({ ...trouble }, 'opening the log file anew');
       else diagnostics.error({ ...trouble }, 'cannot write events');
     },
     onRecovered: (lostLines, seconds) => diagnostics.warn({ lostLines, seconds }, 'events can be written again'),

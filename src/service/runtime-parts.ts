@@ -37,8 +37,18 @@ export interface RuntimeParts {
   readClocks(out: Float64Array): void;
 }
 
+export interface HostPartsOptions {
+  readonly version: string;
+  /** Called when the pipe that events go to has no reader any more; without it the daemon goes on counting. */
+  readonly onReaderGone?: () => void;
+}
+
 /** The parts of this host. */
-export function hostParts(binding: NativeBinding, diagnostics: Diagnostics, version: string): RuntimeParts {
+export function hostParts(
+  binding: NativeBinding,
+  diagnostics: Diagnostics,
+  { version, onReaderGone }: HostPartsOptions,
+): RuntimeParts {
   const users = new AccountNames('passwd');
   let mounts: HostMounts | undefined;
   return {
@@ -52,7 +62,7 @@ export function hostParts(binding: NativeBinding, diagnostics: Diagnostics, vers
       bootId: readBootId(),
     },
     build: { version, nodeVersion: process.version, libbpfVersion: binding.libbpfVersion },
-    openOutput: (log) => openEventOutput(log, diagnostics),
+    openOutput: (log) => openEventOutput(log, diagnostics, onReaderGone),
     openProbe: ({ attach, ringBufferBytes }, prepare) => openProbe(binding, attach, ringBufferBytes, prepare),
     newSelfTest: (options) => new SelfTest(options),
     serveHttp: startHttpServer,

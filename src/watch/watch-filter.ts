@@ -28,7 +28,10 @@ interface Rule {
   /** Base names and absolute paths. */
   readonly ignoredProcesses: ReadonlySet<string>;
   readonly ignoredUids: ReadonlySet<number>;
-  readonly ignoresAnyone: boolean;
+  readonly onlyProcesses: ReadonlySet<string>;
+  readonly onlyUids: ReadonlySet<number>;
+  /** Whether it matters who deletes. */
+  readonly judgesActor: boolean;
 }
 
 const NOBODY: Verdict = { watches: [], ruleJson: undefined };
@@ -60,12 +63,16 @@ export class WatchFilter {
       const uids = config.ignore.users.map((user) => (/^\d+$/.test(user) ? Number(user) : uidOf(user)));
       const ignoredProcesses = new Set(config.ignore.processes.map((name) => Buffer.from(name).toString('latin1')));
       const ignoredUids = new Set(uids.filter((uid) => uid !== undefined));
+      const onlyProcesses = new Set(config.only?.processes.map((name) => Buffer.from(name).toString('latin1')));
+      const onlyUids = new Set(config.only?.uids);
       return {
         config,
         operations: new Set(config.operations.map((operation) => OPERATIONS.indexOf(operation))),
         ignoredProcesses,
         ignoredUids,
-        ignoresAnyone: ignoredProcesses.size > 0 || ignoredUids.size > 0,
+        onlyProcesses,
+        onlyUids,
+        judgesActor: [ignoredProcesses, ignoredUids, onlyProcesses, onlyUids].some(({ size }) => size > 0),
       };
     });
   }
@@ -85,9 +92,9 @@ export class WatchFilter {
     if (verdict !== undefined) return verdict;
 
     const wanting = matched.filter((index) => this.wants(this.rules[index]!, operation, outcome));
-    if (wanting.some((index) => this.rules[index]!.ignoresAnyone)) {
+    if (wanting.some((index) => this.rules[index]!.judgesActor)) {
       // Depends on who deletes: not remembered.
-      return this.verdictOf(wanting.filter((index) => !ignores(this.rules[index]!, actor)));
+      return this.verdictOf(wanting.filter((index) => wantsFrom(this.rules[index]!, actor)));
     }
     const decided = this.verdictOf(wanting);
     known.set(matched, decided);
@@ -106,11 +113,9 @@ export class WatchFilter {
   }
 }
 
-function ignores(rule: Rule, actor: Actor): boolean {
-  const { ignoredProcesses, ignoredUids } = rule;
-  return (
-    ignoredProcesses.has(actor.executableName) ||
-    ignoredProcesses.has(actor.executablePath) ||
-    ignoredUids.has(actor.uid)
-  );
+function wantsFrom(rule: Rule, { executableName, executablePath, uid }: Actor): boolean {
+  const { ignoredProcesses, ignoredUids, onlyProcesses, onlyUids } = rule;
+  if (ignoredProcesses.has(executableName) || ignoredProcesses.has(executablePath) || ignoredUids.has(uid))
+    return false;
+  return (onlyProcesses.size === 0 || onlyProcesses.has(executableName)) && (onlyUids.size === 0 || onlyUids.has(uid));
 }

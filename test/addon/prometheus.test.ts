@@ -131,10 +131,13 @@ describe.skipIf(skipped)('a real Prometheus that scrapes the daemon', () => {
   }
 
   test.each(Object.entries(DELETED))('counts and rates every %s, exactly', async (operation, count) => {
-    // System calls do not tell what a rename replaces.
-    const seen = operation === 'replace' && mode === 'tracepoint' ? 0 : count;
     const series = (watch: string) => `rmwatch_deletions_total{watch="${watch}",operation="${operation}"}`;
-    expect(await counted(series('work'))).toEqual(exactly(seen));
+    // System calls do not tell what a rename replaces.
+    if (operation === 'replace' && mode === 'tracepoint') {
+      expect(await samples(series('work'))).toEqual([]);
+      return;
+    }
+    expect(await counted(series('work'))).toEqual(exactly(count));
     expect(await counted(series('quiet'))).toEqual(exactly(0));
   });
 

@@ -8,8 +8,10 @@ function parsed(...argv: string[]): unknown {
 }
 
 describe('parseCommandLine', () => {
-  it('runs without a command', () => {
-    expect(parsed()).toEqual(['run', {}]);
+  it('prints help without anything, and runs with options alone', () => {
+    expect(parsed()).toMatchObject({ kind: 'help' });
+    expect(parsed('run')).toEqual(['run', {}]);
+    expect(parsed('run', '/srv', '*.db')).toEqual(['run', {}, '/srv', '*.db']);
     expect(parsed('--config', 'f', '--attach=fentry')).toEqual(['run', { config: 'f', attach: 'fentry' }]);
     expect(parsed('run', '--format', 'json', '--log', '/l')).toEqual(['run', { format: 'json', log: '/l' }]);
   });
@@ -36,7 +38,7 @@ describe('parseCommandLine', () => {
     [['--attach', 'kprob'], 'must be one of auto, kprobe, fentry, tracepoint, got "kprob", did you mean "kprobe"?'],
     [['--format', 'xml'], 'must be one of json, pretty, got "xml"'],
     [['doctor', '--json=yes'], 'option --json takes no value'],
-    [['run', 'x'], 'unexpected argument "x"'],
+    [['doctor', 'x'], 'unexpected argument "x"'],
     [['--log', 'x', 'validate'], 'unexpected argument "validate", a command comes first'],
     [['validate', 'a', 'b'], 'unexpected argument "b"'],
     [['explain'], 'explain needs a PATH'],
@@ -61,7 +63,9 @@ describe('parseCommandLine', () => {
 
   it('names the contract of each command in its usage line', () => {
     const usage = (name: string) => (parseCommandLine([name, '--help']) as { text: string }).text.split('\n')[0];
-    expect(usage('run')).toBe('Usage: rmwatch [run] [--config FILE] [--attach MODE] [--format FORMAT] [--log FILE]');
+    expect(usage('run')).toBe(
+      'Usage: rmwatch run [PATTERN...] [--config FILE] [--no-config] [--attach MODE] [--format FORMAT] [--log FILE] [--listen ADDR] [--process NAME]... [--user USER]...',
+    );
     expect(usage('validate')).toBe('Usage: rmwatch validate [FILE] [--json]');
     expect(usage('explain')).toBe('Usage: rmwatch explain PATH... [--config FILE] [--json]');
     expect(usage('completion')).toBe('Usage: rmwatch completion bash|zsh');

@@ -406,7 +406,7 @@ describe('address', () => {
     const first = await start(ANY_PORT);
     const port = Number(new URL(first.address ?? '').port);
     await expect(start({ kind: 'tcp', host: '127.0.0.1', port })).rejects.toThrow(
-      `cannot serve HTTP on 127.0.0.1:${port}: another process uses this address`,
+      `cannot serve HTTP on 127.0.0.1:${port}: another process uses this address; name another by --listen or http.listen, or off`,
     );
   });
 

@@ -34,6 +34,21 @@ function wanting(decide: WatchFilter, operation = UNLINK!, outcome: Outcome = 's
 }
 
 describe('WatchFilter', () => {
+  it('keeps to the processes and users that alone are wanted', () => {
+    const only = { processes: ['rm', 'grün'], uids: [33] };
+    const decide = judgeOf([
+      watch('all'),
+      watch('few', { only }),
+      watch('rm', { only: { processes: ['rm'], uids: [] } }),
+    ]);
+    const of = (executableName: string, uid: number) =>
+      wanting(decide, UNLINK, 'success', { executableName, executablePath: `/bin/${executableName}`, uid }).counted;
+    expect(of('rm', 33)).toEqual(['all', 'few', 'rm']);
+    expect(of(Buffer.from('grün').toString('latin1'), 33)).toEqual(['all', 'few']);
+    expect(of('rm', 0)).toEqual(['all', 'rm']);
+    expect(of('mv', 33)).toEqual(['all']);
+  });
+
   it('asks the patterns first', () => {
     const decide = judgeOf([watch('a'), watch('b', { include: ['/other/**'] })]);
     expect(wanting(decide)).toEqual({ counted: ['a'], lines: ['a'] });
