@@ -18,7 +18,7 @@ import {
 const PROGRAM = '/stage/usr/bin/rmwatch';
 const DELETER = '/opt/deleter';
 const WORK = '/tmp/work/watched';
-const KPROBES_ENABLED = '/sys/kernel/debug/kprobes/enabled';
+const HOOKS_ENABLED = '/proc/sys/kernel/ftrace_enabled';
 const HOUR_MS = 3_600_000;
 const SELF_TEST_MS = 1_000;
 /** Until a line is in the log: a guest can stand still for a while. */
@@ -77,13 +77,13 @@ const selfTestsOk = async (daemon) => {
 
 const ready = async (daemon) => (await get(daemon.socket, '/-/ready')).status;
 
-/** Every kprobe of the kernel is disarmed while files are deleted, and armed again. */
+/** Kprobes and trampolines at the entry of functions stop running while files are deleted, and run again. */
 async function disarmed(daemon) {
   const problems = [];
   const load = spawn(DELETER, ['paced', WORK, '100', '12'], { stdio: 'ignore' });
   const ended = once(load, 'exit');
   await sleep(1_000);
-  fs.writeFileSync(KPROBES_ENABLED, '0');
+  fs.writeFileSync(HOOKS_ENABLED, '0');
   try {
     // The self-test that runs at that moment has passed in part.
     const noticed = await within(NOTICE_MS, async () => (await selfTestsOk(daemon)).every((one) => one === 0));
@@ -94,7 +94,7 @@ async function disarmed(daemon) {
     if (!daemon.diagnostics().includes('self-test failed')) problems.push('the log does not tell');
     if ((await get(daemon.socket, '/-/healthy')).status !== 200) problems.push('not healthy');
   } finally {
-    fs.writeFileSync(KPROBES_ENABLED, '1');
+    fs.writeFileSync(HOOKS_ENABLED, '1');
   }
   if (!(await within(NOTICE_MS, async () => (await ready(daemon)) === 200))) problems.push('not ready again');
   if (!daemon.diagnostics().includes('self-test passes again')) problems.push('the log does not tell the recovery');
