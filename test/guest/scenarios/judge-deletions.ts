@@ -101,7 +101,10 @@ function judgeBurst({ mode, burst: count }: DeletionsSession, record: Record_): 
   if (burst === undefined) return undefined;
   const before = parseMetrics(burst.before);
   const metrics = parseMetrics(burst.after);
-  const all = record.eventsIn({ from: 0, to: burst.lines.to });
+  // What was lost is judged by the counters; such a line has no number.
+  const all = record
+    .eventsIn({ from: 0, to: burst.lines.to })
+    .filter((event) => event?.event.kind !== 'pipeline_error');
   const events = ofPid(all, burst.pid);
   const problems: string[] = [];
   let expected = 0;
