@@ -36,6 +36,7 @@
 #define NOBODY 65534
 #define STACK_BYTES (64 * 1024)
 #define HOGS_PER_CPU 2
+#define MAX_CHILDREN 256
 
 static void make_file(const char *path)
 {
@@ -79,16 +80,30 @@ static void become_nobody(void)
 		err(1, "setresuid");
 }
 
-/* A child that ends with this process. */
+static pid_t children[MAX_CHILDREN];
+static int child_count;
+
+/* A child that ends with this process, see end_children(). */
 static pid_t start_child(void)
 {
-	pid_t child = fork();
+	pid_t child = child_count < MAX_CHILDREN ? fork() : -1;
 
 	if (child < 0)
 		err(1, "fork");
 	if (child == 0)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	else
+		children[child_count++] = child;
 	return child;
+}
+
+/* A child that changed its identity lost PDEATHSIG, and one of SCHED_IDLE may not have run since. */
+static void end_children(void)
+{
+	for (int i = 0; i < child_count; i++)
+		kill(children[i], SIGKILL);
+	for (int i = 0; i < child_count; i++)
+		waitpid(children[i], NULL, 0);
 }
 
 static void stay_on(int cpu)
@@ -296,8 +311,6 @@ static void run_preempt(const char *directory)
 			if (sched_setscheduler(0, SCHED_IDLE, &parameters))
 				err(1, "SCHED_IDLE");
 			become_nobody();
-			/* A change of identity takes it away. */
-			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			for (;;) {
 				make_file(path);
 				if (unlink(path))
@@ -309,6 +322,7 @@ static void run_preempt(const char *directory)
 	printf("{\"pid\":%d}\n", getpid());
 	fflush(stdout);
 	wait_for_end_of_input();
+	end_children();
 }
 
 static void run_update(void)
@@ -349,6 +363,7 @@ static void run_update(void)
 	printf("{\"pid\":%d}\n", getpid());
 	fflush(stdout);
 	wait_for_end_of_input();
+	end_children();
 }
 
 int main(int argc, char **argv)
