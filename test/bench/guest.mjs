@@ -4,9 +4,9 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { runGuest } from '../guest/guest.mjs';
-import { hostNode } from '../guest/host-node.mjs';
-import { ensureDebianRoot } from '../guest/systemd-root.mjs';
+import { runGuest } from '../guest/harness/guest.ts';
+import { hostNode } from '../guest/harness/host-node.ts';
+import { ensureDebianRoot } from '../guest/harness/systemd-root.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const PACKAGES = ['bpftrace', 'inotify-tools', 'fatrace', 'auditd'];

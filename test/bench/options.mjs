@@ -8,7 +8,7 @@ export const USAGE = `usage: npm run bench -- [--quick] [--only host|guest] [--r
   --rounds N        how often each listener has its turn
   --listeners A,... only those whose name contains one of these; nobody is always measured
   --workloads A,... only those whose name contains one of these: ${WORKLOAD_NAMES.join(', ')}
-  --kernel NAME     kernel of the guest, of test/guest/kernels.json (default 6.12)
+  --kernel NAME     kernel of the guest, of test/guest/harness/kernels.json (default 6.12)
   --files N         files of each workload, whatever the size of the run
   --skip PART,...   leave out: rounds, kernel, idle, memory
   --json FILE       writes all samples there`;

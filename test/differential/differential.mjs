@@ -8,10 +8,10 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleEventLines } from '../event-lines/bundle.ts';
 import { checkFile, lineProblems } from '../event-lines/event-lines.ts';
-import { runGuest } from '../guest/guest.mjs';
-import { hostNode } from '../guest/host-node.mjs';
-import { findProgram } from '../guest/initramfs.mjs';
-import { ensureDebianRoot } from '../guest/systemd-root.mjs';
+import { runGuest } from '../guest/harness/guest.ts';
+import { hostNode } from '../guest/harness/host-node.ts';
+import { findProgram } from '../guest/harness/programs.ts';
+import { ensureDebianRoot } from '../guest/harness/systemd-root.ts';
 import { match } from './match.mjs';
 import { attemptsOf } from './strace.mjs';
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { bundleEventLines } from '../event-lines/bundle.js';
-import { runGuest } from '../guest/guest.mjs';
+import { runGuest } from '../guest/harness/guest.js';
 import { root, stagedProduct, staticProgram } from './kernels.js';
 
 /** With and without do_unlinkat; RMWATCH_KERNELS names others. */

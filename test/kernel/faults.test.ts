@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { bundleEventLines } from '../event-lines/bundle.js';
-import { runGuest } from '../guest/guest.mjs';
+import { runGuest } from '../guest/harness/guest.js';
 import { root, stagedProduct, staticProgram } from './kernels.js';
 
 /** What guest/faults.mjs reports. */

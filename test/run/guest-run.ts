@@ -1,7 +1,7 @@
 /** Runs rows of one kernel in one guest: plans sessions, boots, records there, and judges here. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { runGuest } from '../guest/guest.mjs';
+import { type GuestResult, runGuest } from '../guest/harness/guest.js';
 import { type Check, missingChecks } from '../guest/scenarios/checks.js';
 import { DELETIONS_CHECKS, judgeDeletions } from '../guest/scenarios/judge-deletions.js';
 import { HIDING_CHECKS, judgeHiding } from '../guest/scenarios/judge-hiding.js';
@@ -30,20 +30,7 @@ export interface GuestFiles {
   readonly recorder: string;
 }
 
-/** What runGuest() of guest.mjs returns, as far as it matters here. */
-interface GuestResult {
-  readonly exitCode: number;
-  readonly results: readonly SessionReport[];
-  readonly badResultLines: readonly string[];
-  readonly splats: readonly string[];
-  readonly retries: number;
-  readonly release: string;
-  readonly seconds: number;
-  readonly timedOut?: string;
-  readonly outputDir?: string;
-  readonly consoleFile: string;
-  readonly runDir: string;
-}
+type Result = GuestResult<SessionReport>;
 
 interface PlannedSession {
   readonly session: Session;
@@ -118,7 +105,7 @@ export async function runGuestRows(
   const command = [...mountCommands(used), `node /opt/recorder/${path.basename(files.recorder)}`];
   if (variant.prepare !== undefined) command.unshift(variant.prepare);
   const budget = rows.reduce((sum, row) => sum + budgetOf(row), 0);
-  const result = (await runGuest({
+  const result: Result = await runGuest<SessionReport>({
     kernel,
     label: [rows[0]!.mode, variant.name].join('-'),
     initrdFiles: {
@@ -137,7 +124,7 @@ export async function runGuestRows(
     append: variant.append ?? '',
     command: command.join(' && '),
     timeoutSeconds: budget * PATIENCE,
-  })) as unknown as GuestResult;
+  });
   const guestChecks = judgeGuest(result);
   const outcomes = planned.flatMap((each, index) => {
     const judged = judgeSession(each, result);
@@ -151,7 +138,7 @@ export async function runGuestRows(
   return { outcomes, seconds: (performance.now() - began) / 1_000, release: result.release };
 }
 
-function judgeGuest(result: GuestResult): Check[] {
+function judgeGuest(result: Result): Check[] {
   const { exitCode, splats, badResultLines, timedOut, runDir, retries } = result;
   const problems: string[] = [];
   if (exitCode !== 0) problems.push(`exit ${exitCode}${timedOut ? `, not in time: ${timedOut}` : ''}; see ${runDir}`);
@@ -173,7 +160,7 @@ function withChecks(outcome: Outcome, checks: readonly Check[], notes: readonly 
 }
 
 /** The outcome of each row of a session. */
-function judgeSession({ session, rows }: PlannedSession, result: GuestResult): Outcome[] {
+function judgeSession({ session, rows }: PlannedSession, result: Result): Outcome[] {
   const report = result.results.find((each) => each.session === session.name);
   const checks = checksOf(session, result);
   return rows.map((row, index) => {
@@ -188,7 +175,7 @@ function judgeSession({ session, rows }: PlannedSession, result: GuestResult): O
   });
 }
 
-function checksOf(session: Session, { outputDir, runDir }: GuestResult): Check[] {
+function checksOf(session: Session, { outputDir, runDir }: Result): Check[] {
   const expected = checkNames(session);
   if (outputDir === undefined) return missingChecks(expected, []);
   try {

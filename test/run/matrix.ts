@@ -1,27 +1,18 @@
 /** npm run test:matrix, after the set-up: every row of the table, or those that the arguments choose. */
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
-import { kernelNotes } from '../guest/fetch-kernels.mjs';
+import { kernelNames } from '../guest/harness/kernel-table.js';
+import { kernelNotes } from '../guest/harness/kernels.js';
 import { DIRECTORIES, MODES, type Mode } from '../guest/scenarios/plan.js';
 import { buildWorkload } from '../workload/build.js';
 import { budgetOf, countsLine, timeTable } from './outcome.js';
 import { readPassedRows } from './passed-rows.js';
 import { Products } from './products.js';
-import {
-  commandOf,
-  GUEST_ROWS,
-  type GuestRow,
-  kernelNames,
-  PLAIN,
-  ROWS,
-  type Row,
-  rowName,
-  type Scenario,
-} from './rows.js';
+import { commandOf, GUEST_ROWS, type GuestRow, PLAIN, ROWS, type Row, rowName, type Scenario } from './rows.js';
 import { Results, runRows } from './run-rows.js';
 
 const USAGE = `usage: npm run test:matrix -- [OPTION]...
-  --kernel NAME       rows of one kernel: ${kernelNames().join(', ')}
+  --kernel NAME       rows of one kernel: ${kernelNames.join(', ')}
   --variant NAME      rows of kernels that are set up in this way: plain, ...
   --mode MODE         rows of one mode: ${MODES.join(', ')}
   --filesystem NAME   rows of one file system: ${Object.keys(DIRECTORIES).join(', ')}
@@ -94,7 +85,7 @@ function choose(options: Options): Row[] {
     variantNames.map(({ name }) => name),
   );
   const given = {
-    kernel: known('kernel', options.kernel, kernelNames()),
+    kernel: known('kernel', options.kernel, kernelNames),
     mode: known<Mode>('mode', options.mode, MODES),
     filesystem: known('filesystem', options.filesystem, Object.keys(DIRECTORIES)),
     variant: variantNames.find(({ name }) => name === variantName),

@@ -6,6 +6,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { kernelEntries } from '../guest/harness/kernel-table.js';
 import { MODES, type Mode } from '../guest/scenarios/plan.js';
 
 /** A guest's kernel is booted as it comes, or set up in one of these ways. */
@@ -61,23 +62,8 @@ export interface SuiteRow {
 
 export type Row = GuestRow | SuiteRow;
 
-interface KernelEntry {
-  readonly name: string;
-  /** Of a kernel that is built in another way than the others; it has few rows. */
-  readonly flavour?: string;
-}
-
-function kernelEntries(): KernelEntry[] {
-  return JSON.parse(fs.readFileSync(new URL('../guest/kernels.json', import.meta.url), 'utf8')).kernels;
-}
-
-/** Names of test/guest/kernels.json, oldest first; flavours at the end. */
-export function kernelNames(): string[] {
-  return kernelEntries().map(({ name }) => name);
-}
-
-const KERNELS = kernelEntries().flatMap(({ name, flavour }) => (flavour === undefined ? [name] : []));
-const REALTIME = kernelEntries().flatMap(({ name, flavour }) => (flavour === 'rt' ? [name] : []));
+const KERNELS = kernelEntries.flatMap(({ name, flavour }) => (flavour === undefined ? [name] : []));
+const REALTIME = kernelEntries.flatMap(({ name, flavour }) => (flavour === 'rt' ? [name] : []));
 const OLDEST = KERNELS[0]!;
 const NEWEST = KERNELS.at(-1)!;
 

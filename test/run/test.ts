@@ -7,7 +7,9 @@
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ensureBusybox, ensureKernel, ensureQemu, kernelNotes } from '../guest/fetch-kernels.mjs';
+import { ensureKernel, kernelNotes } from '../guest/harness/kernels.js';
+import { ensureQemu } from '../guest/harness/qemu.js';
+import { ensureBusybox } from '../guest/harness/tools.js';
 import { budgetFactor, countsLine, type Outcome, timeTable } from './outcome.js';
 import { PART_BUDGETS, type PartName } from './part-budgets.js';
 import { savePassedRows, sourcesDigest } from './passed-rows.js';

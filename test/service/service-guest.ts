@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import { bundleEventLines } from '../event-lines/bundle.js';
-import { runGuest } from '../guest/guest.mjs';
-import { ensureDebianRoot } from '../guest/systemd-root.mjs';
+import { runGuest } from '../guest/harness/guest.js';
+import { ensureDebianRoot } from '../guest/harness/systemd-root.js';
 
 /** What the scripts of guest/ report. */
 interface Check {
@@ -22,7 +22,7 @@ interface GuestResult {
 
 interface ServiceGuestOptions {
   readonly kernel: string;
-  /** Of Debian, see test/guest/kernels.json. */
+  /** Of Debian, see test/guest/harness/kernels.json. */
   readonly release: string;
   /** Paths in the guest by those here. */
   readonly packages: Readonly<Record<string, string>>;

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { chooseAccelerator } from '../../guest/accelerator.mjs';
+import { chooseAccelerator } from '../../guest/harness/accelerator.js';
 
 /** Stands in for QEMU where no machine has KVM: a shell script, and a file instead of /dev/kvm. */
 let directory: string;

@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { fetchLockedPackages } from '../../guest/locked-packages.mjs';
+import { fetchLockedPackages } from '../../guest/harness/locked-packages.js';
 
 const CONTENT = 'what the package holds';
 const ENTRY = {

@@ -5,31 +5,32 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { cacheDir, say, sha256OfFile } from './cache.mjs';
-import { mirrorOf } from './debian-archive.mjs';
+import { cacheDir, say, sha256OfFile } from './cache.js';
+import { firstErrorLine, type IndexEntry, mirrorOf } from './debian-archive.js';
 
 /** The snapshot archive cannot be reached from everywhere: it is not waited for. */
 const CONNECT_SECONDS = 5;
 const SNAPSHOT = 'https://snapshot.debian.org/archive';
 const APT_HELPER = '/usr/lib/apt/apt-helper';
 
-/**
- * @typedef {object} LockedPackage
- * @property {string} name
- * @property {string} version
- * @property {string} file as it is named in the cache
- * @property {string} path below the archive's top
- * @property {string} sha256
- * @property {number} bytes
- */
+/** A package as kernels.lock.json has it. */
+export type LockedPackage = Omit<IndexEntry, 'depends'>;
 
-/** Where a package may be. `at`: a moment at which the archive had it, as the snapshot archive writes it. */
-function placesOf(entry, { archive, at }) {
-  const snapshot = process.env.RMWATCH_DEBIAN_SNAPSHOT ?? SNAPSHOT;
+/** A kernel as kernels.lock.json has it. */
+export interface Lock {
+  readonly archive: string;
+  /** A moment at which the archive had the packages, as the snapshot archive writes it. */
+  readonly at: string;
+  readonly packages: readonly LockedPackage[];
+}
+
+/** Where a package may be. */
+function placesOf(entry: LockedPackage, { archive, at }: Lock): string[] {
+  const snapshot = process.env['RMWATCH_DEBIAN_SNAPSHOT'] ?? SNAPSHOT;
   return [`${mirrorOf(archive)}/${entry.path}`, `${snapshot}/${archive}/${at}/${entry.path}`];
 }
 
-function isCached(file, { bytes, sha256 }) {
+function isCached(file: string, { bytes, sha256 }: LockedPackage): boolean {
   if (!fs.existsSync(file)) return false;
   if (fs.statSync(file).size === bytes && sha256OfFile(file) === sha256) return true;
   say(`${path.basename(file)} in the cache is damaged, fetching it again`);
@@ -38,7 +39,7 @@ function isCached(file, { bytes, sha256 }) {
 }
 
 /** apt's own downloader: it knows the machine's proxies, and deletes what has another SHA256. */
-function fetchFrom(uri, file, { sha256 }, connectSeconds) {
+function fetchFrom(uri: string, file: string, { sha256 }: LockedPackage, connectSeconds: number): void {
   const options = ['http', 'https'].flatMap((scheme) => ['-o', `Acquire::${scheme}::Timeout=${connectSeconds}`]);
   const args = [...options, '-o', 'Acquire::Retries=0', '-o', 'APT::Sandbox::User=root'];
   execFileSync(APT_HELPER, [...args, 'download-file', uri, file, `SHA256:${sha256}`], {
@@ -47,17 +48,15 @@ function fetchFrom(uri, file, { sha256 }, connectSeconds) {
   });
 }
 
-const reasonOf = (error) =>
-  `${error.stderr ?? ''}`
-    .split('\n')
-    .find((line) => line.startsWith('E:'))
-    ?.slice(2)
-    .trim() ?? error.message;
+interface Fetching {
+  readonly directory: string;
+  readonly connectSeconds: number;
+}
 
-function fetchOne(entry, lock, { directory, connectSeconds }) {
+function fetchOne(entry: LockedPackage, lock: Lock, { directory, connectSeconds }: Fetching): string {
   const file = path.join(directory, entry.file);
   if (isCached(file, entry)) return file;
-  const failures = [];
+  const failures: string[] = [];
   for (const uri of placesOf(entry, lock)) {
     const partial = `${file}.${process.pid}.tmp`;
     try {
@@ -66,7 +65,7 @@ function fetchOne(entry, lock, { directory, connectSeconds }) {
       fs.renameSync(partial, file);
       return file;
     } catch (error) {
-      failures.push(`${uri}: ${reasonOf(error)}`);
+      failures.push(`${uri}: ${firstErrorLine(error).replace(/^E:\s*/, '')}`);
     } finally {
       fs.rmSync(partial, { force: true });
     }
@@ -74,15 +73,11 @@ function fetchOne(entry, lock, { directory, connectSeconds }) {
   throw new Error(failures.join('; '));
 }
 
-/**
- * The files of all packages of a lock entry, in the cache. Throws when one is in neither place; the message says why.
- * @param {{archive: string, at: string, packages: LockedPackage[]}} lock
- * @param {{directory?: string, connectSeconds?: number}} [options]
- */
+/** The files of all packages of a lock entry, in the cache. Throws when one is in neither place; the message says why. */
 export function fetchLockedPackages(
-  lock,
-  { directory = path.join(cacheDir(), 'packages'), connectSeconds = CONNECT_SECONDS } = {},
-) {
+  lock: Lock,
+  { directory = path.join(cacheDir(), 'packages'), connectSeconds = CONNECT_SECONDS }: Partial<Fetching> = {},
+): string[] {
   fs.mkdirSync(directory, { recursive: true });
   return lock.packages.map((entry) => fetchOne(entry, lock, { directory, connectSeconds }));
 }

@@ -8,11 +8,13 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { cacheDir, readJson, say, sha256OfFile, writeFileAtomically } from './cache.mjs';
-import { sourceLine } from './debian-archive.mjs';
-import { ensureToolTree, once } from './fetch-kernels.mjs';
+import { cacheDir, readJson, say, sha256OfFile, writeFileAtomically } from './cache.js';
+import { sourceLine } from './debian-archive.js';
+import type { GuestRoot } from './guest.js';
+import { type RootEntry, roots } from './kernel-table.js';
+import { onceUnderLock } from './once.js';
+import { ensureToolTree } from './tools.js';
 
-const data = JSON.parse(fs.readFileSync(new URL('./kernels.json', import.meta.url), 'utf8'));
 const IMAGE_VERSION = 2; // Raised whenever what makeImage() does changes.
 const IMAGES_KEPT = 5;
 
@@ -49,8 +51,8 @@ ExecStart=/rmwatch/busybox sh /rmwatch/run-command.sh
 
 const UNIT_DIR = '/etc/systemd/system';
 
-function makeImage(image, root, packages) {
-  if (process.getuid() !== 0) throw new Error('making a Debian root file system needs root');
+function makeImage(image: string, root: RootEntry, packages: readonly string[]): void {
+  if (process.getuid?.() !== 0) throw new Error('making a Debian root file system needs root');
   const program = path.join(ensureToolTree('mmdebstrap'), 'usr/bin/mmdebstrap');
   const work = fs.mkdtempSync(path.join(path.dirname(image), 'root-'));
   const rootDir = path.join(work, 'root');
@@ -71,7 +73,7 @@ function makeImage(image, root, packages) {
     const file = path.join(work, 'root.ext4');
     fs.writeFileSync(file, '');
     fs.truncateSync(file, root.imageMiB * 1024 * 1024);
-    const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
+    const env = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` };
     execFileSync('mke2fs', ['-q', '-F', '-t', 'ext4', '-d', rootDir, file], {
       env,
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -82,7 +84,7 @@ function makeImage(image, root, packages) {
   }
 }
 
-function removeOldImages(dir) {
+function removeOldImages(dir: string): void {
   const images = fs
     .readdirSync(dir)
     .filter((name) => name.endsWith('.ext4'))
@@ -91,14 +93,18 @@ function removeOldImages(dir) {
   for (const { file } of images.slice(IMAGES_KEPT)) fs.rmSync(file, { force: true });
 }
 
-function ensureImage(root, packages) {
+/** The path of the image of a release with these packages, separated by commas. */
+const ensureImage = onceUnderLock((release: string, list: string): string => {
+  const root = roots[release];
+  if (root === undefined) throw new Error(`kernels.json has no root of Debian ${release}`);
+  const packages = list.split(',');
   const key = createHash('sha256').update([IMAGE_VERSION, root.suite, ...packages].join('\n'));
   const dir = path.join(cacheDir(), 'roots');
   const image = path.join(dir, `${key.digest('hex').slice(0, 16)}.ext4`);
   const manifestFile = `${image}.json`;
   fs.mkdirSync(dir, { recursive: true });
-  if (fs.existsSync(image) && process.env.RMWATCH_REFRESH !== '1') {
-    if (readJson(manifestFile)?.sha256 === sha256OfFile(image)) return image;
+  if (fs.existsSync(image) && process.env['RMWATCH_REFRESH'] !== '1') {
+    if (readJson<{ sha256: string }>(manifestFile)?.sha256 === sha256OfFile(image)) return image;
     say(`${image} is damaged, making it again`);
   }
   say(`making a root of Debian ${root.suite} with ${packages.join(' ')}`);
@@ -107,21 +113,24 @@ function ensureImage(root, packages) {
   removeOldImages(dir);
   say(`Debian root made: ${image}`);
   return image;
+});
+
+export interface DebianRootOptions {
+  /** Of those in kernels.json. */
+  readonly release?: string | undefined;
+  /** Debian packages beyond those of kernels.json. */
+  readonly packages?: readonly string[];
+  readonly mode?: GuestRoot['mode'];
 }
 
-/**
- * What runGuest takes as `root`.
- * @param {object} [options]
- * @param {string} [options.release] of those in kernels.json
- * @param {string[]} [options.packages] Debian packages beyond those of kernels.json
- * @param {'systemd' | 'command'} [options.mode] boot systemd and run the command after multi-user.target, or run the
- *   command as the only process of the root file system
- * @returns {Promise<{image: string, mode: string, texts: Record<string, string>, links: Record<string, string>}>}
- */
-export async function ensureDebianRoot({ release = '12', packages = [], mode = 'systemd' } = {}) {
-  const root = data.roots[release];
-  const all = [...new Set([...root.packages, ...packages])].sort();
-  const image = await once(`root-${release}-${all.join()}`, () => ensureImage(root, all));
+/** What runGuest takes as `root`. */
+export async function ensureDebianRoot({
+  release = '12',
+  packages = [],
+  mode = 'systemd',
+}: DebianRootOptions = {}): Promise<GuestRoot> {
+  const all = [...new Set([...(roots[release]?.packages ?? []), ...packages])].sort();
+  const image = await ensureImage(release, all.join());
   if (mode === 'command') return { image, mode, texts: {}, links: {} };
   return {
     image,

@@ -7,21 +7,41 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { cacheDir, readJson, writeFileAtomically } from './cache.mjs';
-import { CpioWriter } from './cpio.mjs';
+import { cacheDir, readJson, writeFileAtomically } from './cache.js';
+import { CpioWriter } from './cpio.js';
+import type { Qemu } from './qemu.js';
 
 const LIMIT_MS = 5_000;
 const WORD = 'rmwatch-kvm-works';
 const ARGUMENTS = {
   kvm: ['-accel', 'kvm', '-cpu', 'host'],
   tcg: ['-accel', 'tcg,thread=multi', '-cpu', 'max'],
-};
+} as const;
+
+export type Accelerator = keyof typeof ARGUMENTS;
+
+/** What a boot needs to know of a kernel. */
+interface BootableKernel {
+  readonly release: string;
+  readonly vmlinuz: string;
+}
+
+/** What was chosen, and why. */
+export interface Choice {
+  readonly name: Accelerator;
+  readonly reason: string;
+}
+
+const isAccelerator = (name: string): name is Accelerator => Object.hasOwn(ARGUMENTS, name);
+
+/** By QEMU, host and guest kernel. */
+type Answers = Readonly<Record<string, Choice>>;
 
 /** The arguments of QEMU for an accelerator. */
-export const acceleratorArguments = (name) => ARGUMENTS[name];
+export const acceleratorArguments = (name: Accelerator): readonly string[] => ARGUMENTS[name];
 
 /** An initramfs whose first process says the word and switches the machine off. */
-function writeProbeInitramfs(file, busybox) {
+function writeProbeInitramfs(file: string, busybox: string): void {
   const cpio = new CpioWriter(file);
   cpio.directory('/dev');
   cpio.copy(busybox, '/busybox');
@@ -30,8 +50,15 @@ function writeProbeInitramfs(file, busybox) {
   cpio.end();
 }
 
+interface Boot {
+  readonly qemu: Qemu;
+  readonly kernel: BootableKernel;
+  readonly initramfs: string;
+  readonly limitMs: number;
+}
+
 /** Boots the kernel under KVM. Undefined when it came to its first process in time, otherwise why not. */
-function bootUnderKvm({ qemu, kernel, initramfs, limitMs }) {
+function bootUnderKvm({ qemu, kernel, initramfs, limitMs }: Boot): Promise<string | undefined> {
   const args = [
     ...qemu.args,
     ...['-nodefaults', '-no-user-config', '-machine', 'pc', ...ARGUMENTS.kvm, '-smp', '2', '-m', '256'],
@@ -45,7 +72,11 @@ function bootUnderKvm({ qemu, kernel, initramfs, limitMs }) {
     });
     let output = '';
     let late = false;
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (output += data));
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (data: Buffer) => {
+        output += data;
+      });
+    }
     const timer = setTimeout(() => {
       late = true;
       child.kill('SIGKILL');
@@ -60,7 +91,7 @@ function bootUnderKvm({ qemu, kernel, initramfs, limitMs }) {
   });
 }
 
-function isUsable(device) {
+function isUsable(device: string): boolean {
   try {
     fs.accessSync(device, fs.constants.R_OK | fs.constants.W_OK);
     return true;
@@ -69,16 +100,19 @@ function isUsable(device) {
   }
 }
 
-/**
- * @param {object} options
- * @param {{command: string, args: string[], env: Record<string, string>, version: number}} options.qemu
- * @param {{release: string, vmlinuz: string}} options.kernel of the guest
- * @param {string} options.busybox
- * @param {string} [options.device]
- * @param {string} [options.cacheFile] where answers are kept
- * @param {number} [options.limitMs] for the boot that is tried
- * @returns {Promise<{name: 'kvm' | 'tcg', reason: string}>}
- */
+export interface AcceleratorOptions {
+  readonly qemu: Qemu;
+  /** The guest's. */
+  readonly kernel: BootableKernel;
+  readonly busybox: string;
+  readonly device?: string;
+  /** Where answers are kept. */
+  readonly cacheFile?: string;
+  /** For the boot that is tried. */
+  readonly limitMs?: number;
+}
+
+/** Chooses KVM where the guest's kernel boots under it, and emulation otherwise. */
 export async function chooseAccelerator({
   qemu,
   kernel,
@@ -86,27 +120,27 @@ export async function chooseAccelerator({
   device = '/dev/kvm',
   cacheFile = path.join(cacheDir(), 'accelerators.json'),
   limitMs = LIMIT_MS,
-}) {
-  const wanted = process.env.RMWATCH_ACCEL;
+}: AcceleratorOptions): Promise<Choice> {
+  const wanted = process.env['RMWATCH_ACCEL'];
   if (wanted !== undefined) {
-    if (!Object.hasOwn(ARGUMENTS, wanted)) throw new Error(`RMWATCH_ACCEL is neither tcg nor kvm: ${wanted}`);
+    if (!isAccelerator(wanted)) throw new Error(`RMWATCH_ACCEL is neither tcg nor kvm: ${wanted}`);
     return { name: wanted, reason: 'RMWATCH_ACCEL says so' };
   }
   if (!isUsable(device)) return { name: 'tcg', reason: `${device} is not there, or may not be used` };
   const key = `QEMU ${qemu.version}, host ${os.release()} ${os.cpus()[0]?.model}, guest ${kernel.release}`;
-  const known = readJson(cacheFile) ?? {};
-  if (known[key] !== undefined) return known[key];
+  const known = readJson<Answers>(cacheFile)?.[key];
+  if (known !== undefined) return known;
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'rmwatch-kvm-'));
   try {
     const initramfs = path.join(directory, 'initramfs.cpio');
     writeProbeInitramfs(initramfs, busybox);
     const problem = await bootUnderKvm({ qemu, kernel, initramfs, limitMs });
-    const answer =
+    const answer: Choice =
       problem === undefined
         ? { name: 'kvm', reason: 'the kernel boots under it' }
         : { name: 'tcg', reason: `KVM does not work: ${problem}` };
     // Another process may have added answers meanwhile; one that is lost is found again.
-    writeFileAtomically(cacheFile, `${JSON.stringify({ ...readJson(cacheFile), [key]: answer }, null, 1)}\n`);
+    writeFileAtomically(cacheFile, `${JSON.stringify({ ...readJson<Answers>(cacheFile), [key]: answer }, null, 1)}\n`);
     return answer;
   } finally {
     fs.rmSync(directory, { recursive: true, force: true });

@@ -18,20 +18,36 @@ const SPLATS = [
 const KERNEL_LINE = /^(<\d+>)?\[\s*\d+\.\d+\]/;
 
 /** Lines by which the kernel says that something went wrong. */
-export function findSplats(consoleText) {
+export function findSplats(consoleText: string): string[] {
   return consoleText
     .split(/\r?\n/)
     .filter((line) => KERNEL_LINE.test(line) && SPLATS.some((pattern) => pattern.test(line)));
 }
 
-/**
- * @returns {{started: boolean, bootSeconds?: number, exitCode?: number, results: unknown[], badLines: string[]}}
- */
-export function parseResultsChannel(text) {
-  const report = { started: false, results: [], badLines: [] };
+/** A line by run-command.sh. */
+interface HarnessLine {
+  readonly rmwatchGuestStart?: number;
+  readonly rmwatchGuestExit?: number;
+}
+
+/** What the guest wrote to its results channel. */
+export interface ResultsReport<R> {
+  /** The guest came to its command. */
+  started: boolean;
+  bootSeconds?: number;
+  exitCode?: number;
+  /** What the command itself reported. */
+  readonly results: R[];
+  /** Lines that are not JSON. */
+  readonly badLines: string[];
+}
+
+/** `R`: what the command reports, one JSON value a line. The caller knows it; nothing is checked here. */
+export function parseResultsChannel<R>(text: string): ResultsReport<R> {
+  const report: ResultsReport<R> = { started: false, results: [], badLines: [] };
   for (const line of text.split(/\r?\n/)) {
     if (line.trim() === '') continue;
-    let value;
+    let value: (R & HarnessLine) | null;
     try {
       value = JSON.parse(line);
     } catch {
@@ -44,7 +60,7 @@ export function parseResultsChannel(text) {
     } else if (value?.rmwatchGuestExit !== undefined) {
       report.exitCode = value.rmwatchGuestExit;
     } else {
-      report.results.push(value);
+      report.results.push(value as R);
     }
   }
   return report;

@@ -6,32 +6,64 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { cacheDir, say, sha256OfFile, writeFileAtomically } from './cache.mjs';
+import { cacheDir, say, sha256OfFile, writeFileAtomically } from './cache.js';
 
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const INDEX_FRESH_HOURS = 12;
-const MIRROR_VARIABLES = { debian: 'RMWATCH_DEBIAN_MIRROR', 'debian-security': 'RMWATCH_DEBIAN_SECURITY_MIRROR' };
+const MIRROR_VARIABLES: Readonly<Record<string, string>> = {
+  debian: 'RMWATCH_DEBIAN_MIRROR',
+  'debian-security': 'RMWATCH_DEBIAN_SECURITY_MIRROR',
+};
 
 /** The mirror that the machine itself uses is the one known to be reachable, so ask apt for it. */
-export function mirrorOf(archive) {
-  const fromEnvironment = process.env[MIRROR_VARIABLES[archive]];
+export function mirrorOf(archive: string): string {
+  const variable = MIRROR_VARIABLES[archive];
+  if (variable === undefined) throw new Error(`no archive of Debian is named ${archive}`);
+  const fromEnvironment = process.env[variable];
   if (fromEnvironment) return fromEnvironment;
   const uris = execFileSync('apt-get', ['indextargets', '--format', '$(REPO_URI)'], { encoding: 'utf8' }).split('\n');
   const uri = uris.map((line) => line.replace(/\/+$/, '')).find((line) => line.endsWith(`/${archive}`));
   if (uri === undefined) {
-    throw new Error(`no mirror of ${archive} in this machine's apt sources: set ${MIRROR_VARIABLES[archive]}`);
+    throw new Error(`no mirror of ${archive} in this machine's apt sources: set ${variable}`);
   }
   return uri;
 }
 
+/** A suite of one of Debian's archives. */
+export interface Suite {
+  readonly archive: string;
+  readonly suite: string;
+}
+
+/** A package as the index has it. */
+export interface IndexEntry {
+  readonly name: string;
+  readonly version: string;
+  /** Names of packages, alternatives among them. */
+  readonly depends: readonly string[];
+  /** As it is named in the cache. */
+  readonly file: string;
+  /** Below the archive's top. */
+  readonly path: string;
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
 /** One line of a sources.list; apt accepts the suite only when Debian's own keys signed it. */
-export function sourceLine({ archive, suite }) {
+export function sourceLine({ archive, suite }: Suite): string {
   return `deb [arch=amd64 signed-by=${KEYRING}] ${mirrorOf(archive)} ${suite} main`;
 }
 
 export class DebianArchive {
-  /** @param {string} name names the state kept for these suites; @param {{archive: string, suite: string}[]} suites */
-  constructor(name, suites, targetRelease) {
+  readonly name: string;
+  readonly suites: readonly Suite[];
+  private readonly targetRelease: string | undefined;
+  private readonly stateDir: string;
+  private readonly packageDir: string;
+  private readonly stampFile: string;
+
+  /** `name` names the state that is kept for these suites. */
+  constructor(name: string, suites: readonly Suite[], targetRelease?: string) {
     this.name = name;
     this.suites = suites;
     this.targetRelease = targetRelease;
@@ -41,16 +73,16 @@ export class DebianArchive {
     this.#makeDirectories();
   }
 
-  #makeDirectories() {
+  #makeDirectories(): void {
     for (const dir of ['state', 'lists/partial', 'cache/archives/partial']) {
       fs.mkdirSync(path.join(this.stateDir, dir), { recursive: true });
     }
     fs.mkdirSync(this.packageDir, { recursive: true });
   }
 
-  options() {
+  private options(): string[] {
     const dir = this.stateDir;
-    const options = {
+    const options: Record<string, string> = {
       'Dir::Etc::SourceList': path.join(dir, 'sources.list'),
       'Dir::Etc::SourceParts': '/dev/null',
       'Dir::Etc::Preferences': '/dev/null',
@@ -72,7 +104,7 @@ export class DebianArchive {
     return Object.entries(options).flatMap(([key, value]) => ['-o', `${key}=${value}`]);
   }
 
-  run(command, args, cwd) {
+  private run(command: string, args: readonly string[], cwd?: string): string {
     return execFileSync(command, [...this.options(), ...args], {
       cwd,
       encoding: 'utf8',
@@ -82,7 +114,7 @@ export class DebianArchive {
   }
 
   /** When the verified index was last fetched; undefined when there is none. */
-  refreshedAt() {
+  refreshedAt(): number | undefined {
     try {
       return fs.statSync(this.stampFile).mtimeMs;
     } catch {
@@ -91,7 +123,7 @@ export class DebianArchive {
   }
 
   /** Fetch the index unless it is recent. Without a network a verified index from before is used, and that is said. */
-  refresh({ force = process.env.RMWATCH_REFRESH === '1' } = {}) {
+  refresh({ force = process.env['RMWATCH_REFRESH'] === '1' } = {}): void {
     const before = this.refreshedAt();
     if (!force && before !== undefined && Date.now() - before < INDEX_FRESH_HOURS * 3_600_000) return;
     try {
@@ -110,31 +142,26 @@ export class DebianArchive {
   }
 
   /** Forget the index, so that the next refresh fetches all of it. */
-  discardIndex() {
+  discardIndex(): void {
     for (const name of ['lists', 'cache', 'refreshed']) {
       fs.rmSync(path.join(this.stateDir, name), { recursive: true, force: true });
     }
     this.#makeDirectories();
   }
 
-  /** The line of a failed command's output that says why. */
-  explain(error) {
-    return firstErrorLine(error);
-  }
-
-  /** Index entries, in the form {name, version, depends, file, sha256, bytes}, of names like "a" or "a=1.0". */
-  describe(names) {
+  /** Index entries of names like "a" or "a=1.0". */
+  describe(names: readonly string[]): IndexEntry[] {
     const text = this.run('apt-cache', ['show', '--no-all-versions', ...names]);
     return text.split(/\n\n+/).filter(Boolean).map(parseStanza);
   }
 
   /** Follow a meta package's dependencies through the packages whose name matches. */
-  followDependencies(metaPackage, pattern) {
-    const found = new Map();
+  followDependencies(metaPackage: string, pattern: RegExp): IndexEntry[] {
+    const found = new Map<string, IndexEntry>();
     const queue = [metaPackage];
-    while (queue.length > 0) {
-      const name = queue.shift();
+    for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
       const [entry] = this.describe([name]);
+      if (entry === undefined) throw new Error(`the index of ${this.name} has no ${name}`);
       found.set(name, entry);
       for (const dependency of entry.depends) {
         if (pattern.test(dependency) && !found.has(dependency) && !queue.includes(dependency)) queue.push(dependency);
@@ -145,17 +172,17 @@ export class DebianArchive {
   }
 
   /** Everything these packages need, down to the C library, as if nothing were installed. */
-  resolveClosure(packages) {
+  resolveClosure(packages: readonly string[]): IndexEntry[] {
     const plan = this.run('apt-get', ['install', '--print-uris', '-y', '-qq', ...packages]);
     const wanted = plan.match(/^'[^']+' \S+/gm)?.map((line) => {
-      const [name, version] = decodeURIComponent(line.split(' ')[1]).split('_');
+      const [name, version] = decodeURIComponent(line.split(' ')[1]!).split('_');
       return `${name}=${version}`;
     });
     if (!wanted) throw new Error(`apt found nothing to download for ${packages.join(' ')}`);
     return this.describe(wanted);
   }
 
-  isCached(entry) {
+  private isCached(entry: IndexEntry): boolean {
     const file = path.join(this.packageDir, entry.file);
     if (!fs.existsSync(file)) return false;
     if (fs.statSync(file).size === entry.bytes && sha256OfFile(file) === entry.sha256) return true;
@@ -165,7 +192,7 @@ export class DebianArchive {
   }
 
   /** Fetch what is missing, check every file against the index, and return their paths. */
-  download(entries) {
+  download(entries: readonly IndexEntry[]): string[] {
     const missing = entries.filter((entry) => !this.isCached(entry));
     if (missing.length > 0) {
       const bytes = missing.reduce((sum, entry) => sum + entry.bytes, 0);
@@ -190,18 +217,27 @@ export class DebianArchive {
 }
 
 /** apt escapes characters such as the epoch's colon in file names. */
-function sameFileName(fetched, file) {
+function sameFileName(fetched: string, file: string): boolean {
   return decodeURIComponent(fetched) === file;
 }
 
-function firstErrorLine(error) {
-  const lines = `${error.stderr ?? ''}\n${error.message}`.split('\n');
-  return (lines.find((line) => line.startsWith('E:')) ?? lines.find(Boolean) ?? String(error)).trim();
+/** The line of a failed command's output that says why. */
+export function firstErrorLine(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const stderr = error instanceof Error && 'stderr' in error ? String(error.stderr ?? '') : '';
+  const lines = `${stderr}\n${message}`.split('\n');
+  return (lines.find((line) => line.startsWith('E:')) ?? lines.find(Boolean) ?? message).trim();
 }
 
-function parseStanza(stanza) {
-  const field = (name) => stanza.match(new RegExp(`^${name}: (.*)$`, 'm'))?.[1];
-  const relations = [field('Pre-Depends'), field('Depends')].filter(Boolean).join(', ');
+/** One package of what `apt-cache show` writes. */
+function parseStanza(stanza: string): IndexEntry {
+  const optional = (name: string) => stanza.match(new RegExp(`^${name}: (.*)$`, 'm'))?.[1];
+  const field = (name: string): string => {
+    const value = optional(name);
+    if (value === undefined) throw new Error(`a package of the index has no ${name}: ${stanza.split('\n')[0]}`);
+    return value;
+  };
+  const relations = [optional('Pre-Depends'), optional('Depends')].filter(Boolean).join(', ');
   const name = field('Package');
   const version = field('Version');
   return {

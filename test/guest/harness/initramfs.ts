@@ -6,50 +6,27 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { cacheDir, say } from './cache.mjs';
-import { CpioWriter } from './cpio.mjs';
-import { resolveModules } from './kernel-modules.mjs';
+import { cacheDir, say } from './cache.js';
+import { CpioWriter } from './cpio.js';
+import { resolveModules } from './kernel-modules.js';
+import { findProgram, sharedLibrariesOf } from './programs.js';
 
 const BASE_VERSION = 3; // Raised whenever what writeBase() writes changes.
 const BASES_KEPT = 3;
 const MERGED_DIRECTORIES = ['bin', 'sbin', 'lib', 'lib64'];
 
 /** The guest has a merged /usr like any current distribution: /lib/x is a name of /usr/lib/x. */
-function inMergedUsr(guestPath) {
-  const [, first] = guestPath.split('/');
+function inMergedUsr(guestPath: string): string {
+  const [, first = ''] = guestPath.split('/');
   return MERGED_DIRECTORIES.includes(first) ? `/usr${guestPath}` : guestPath;
 }
 
-/** Absolute paths of the shared libraries, and the loader, that an ELF file needs; none for a static one. */
-export function sharedLibrariesOf(file) {
-  let text;
-  try {
-    text = execFileSync('ldd', [file], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-  } catch (error) {
-    if (/not a dynamic executable/.test(`${error.stdout}${error.stderr}`)) return [];
-    throw error;
-  }
-  const missing = text.match(/^\s*(\S+) => not found/m);
-  if (missing) throw new Error(`${file} needs ${missing[1]}, which this machine does not have`);
-  return [...text.matchAll(/(?:=>\s*|^\s*)(\/\S+) \(0x/gm)].map((match) => match[1]);
-}
-
-export function findProgram(name) {
-  if (name.includes('/')) return path.resolve(name);
-  const found = (process.env.PATH ?? '')
-    .split(':')
-    .map((dir) => path.join(dir, name))
-    .find((file) => fs.existsSync(file));
-  if (found === undefined) throw new Error(`program ${name} is not installed`);
-  return found;
-}
-
-function identityOf(file) {
+function identityOf(file: string): string {
   const stat = fs.statSync(file);
   return `${fs.realpathSync(file)} ${stat.size} ${stat.mtimeMs} ${stat.ino}`;
 }
 
-function writeBase(file, busybox, node) {
+function writeBase(file: string, busybox: string, node: string): void {
   const cpio = new CpioWriter(file);
   for (const name of MERGED_DIRECTORIES) {
     cpio.directory(`/usr/${name}`);
@@ -83,7 +60,7 @@ function writeBase(file, busybox, node) {
   cpio.end();
 }
 
-function removeOldBases(dir) {
+function removeOldBases(dir: string): void {
   const bases = fs
     .readdirSync(dir)
     .filter((name) => name.endsWith('.cpio'))
@@ -93,7 +70,7 @@ function removeOldBases(dir) {
 }
 
 /** The cached base for this machine's node. Its name is its content's, and it appears by rename: no lock is needed. */
-export function ensureBase(busybox, node = process.execPath) {
+export function ensureBase(busybox: string, node = process.execPath): string {
   const parts = [node, busybox, ...sharedLibrariesOf(node)].map(identityOf);
   const key = createHash('sha256')
     .update([BASE_VERSION, ...parts].join('\n'))
@@ -113,36 +90,53 @@ export function ensureBase(busybox, node = process.execPath) {
   return file;
 }
 
-/** A shell variable file; values are checked because the guest's scripts split them at blanks. */
-function shellVariables(variables) {
+/** A file of shell variables. */
+function shellVariables(variables: Readonly<Record<string, string>>): string {
   return Object.entries(variables)
-    .map(([name, value]) => `${name}='${String(value).replaceAll("'", "'\\''")}'\n`)
+    .map(([name, value]) => `${name}='${value.replaceAll("'", "'\\''")}'\n`)
     .join('');
 }
 
+/** An argument vector, or shell text. */
+export type Command = string | readonly string[];
+
 /** An argument vector is quoted; a string is taken as shell text. */
-export function commandScript(command, env = {}) {
-  const quote = (word) => `'${word.replaceAll("'", "'\\''")}'`;
-  const exports = Object.entries(env).map(([name, value]) => `export ${name}=${quote(String(value))}\n`);
-  return `${exports.join('')}${Array.isArray(command) ? command.map(quote).join(' ') : command}\n`;
+export function commandScript(command: Command, env: Readonly<Record<string, string>> = {}): string {
+  const quote = (word: string) => `'${word.replaceAll("'", "'\\''")}'`;
+  const exports = Object.entries(env).map(([name, value]) => `export ${name}=${quote(value)}\n`);
+  return `${exports.join('')}${typeof command === 'string' ? command : command.map(quote).join(' ')}\n`;
 }
 
-/**
- * @param {object} options
- * @param {string} options.file the initramfs to write
- * @param {string} options.busybox
- * @param {{modulesDir: string}} options.kernel
- * @param {string} options.script shell text to run
- * @param {Record<string, string>} [options.files] host path to guest path; files, symlinks, directories
- * @param {Record<string, string>} [options.texts] guest path to content
- * @param {Record<string, string>} [options.links] guest path to symlink target
- * @param {string[]} [options.programs] host programs, put at their own path with the libraries they need
- * @param {string[]} [options.librariesOf] ELF files (an addon, say) whose libraries are put at their own paths
- * @param {string[]} [options.modules] kernel modules to load
- * @param {Record<string, string>} [options.variables] for guest.conf
- * @param {boolean} [options.overlay] put the run's files aside, for an init that copies them into another root
- */
-export function buildInitramfs(options) {
+/** What a guest gets beside the base. */
+export interface GuestFiles {
+  /** Host path to guest path: files, symlinks, directories. */
+  readonly files?: Readonly<Record<string, string>> | undefined;
+  /** Guest path to content of small files. */
+  readonly texts?: Readonly<Record<string, string>> | undefined;
+  /** Guest path to symlink target. */
+  readonly links?: Readonly<Record<string, string>> | undefined;
+  /** Host programs, put at their own path with the libraries they need. */
+  readonly programs?: readonly string[] | undefined;
+  /** ELF files (an addon, say) whose libraries are put at their own paths. */
+  readonly librariesOf?: readonly string[] | undefined;
+  /** Kernel modules to load, dependencies included. */
+  readonly modules?: readonly string[] | undefined;
+}
+
+export interface InitramfsOptions extends GuestFiles {
+  /** The initramfs to write. */
+  readonly file: string;
+  readonly busybox: string;
+  readonly kernel: { readonly modulesDir: string };
+  /** Shell text to run. */
+  readonly script: string;
+  /** For guest.conf. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** Put the run's files aside, for an init that copies them into another root. */
+  readonly overlay: boolean;
+}
+
+export function buildInitramfs(options: InitramfsOptions): void {
   const {
     file,
     busybox,
@@ -166,7 +160,7 @@ export function buildInitramfs(options) {
   const variables = { ...options.variables, MODULES: modules.map(({ name }) => name).join(' ') };
   cpio.text('/rmwatch/guest.conf', shellVariables(variables));
 
-  const place = (guestPath) => (options.overlay ? `/overlay${inMergedUsr(guestPath)}` : inMergedUsr(guestPath));
+  const place = (guestPath: string) => (options.overlay ? `/overlay${inMergedUsr(guestPath)}` : inMergedUsr(guestPath));
   if (options.overlay) cpio.directory('/overlay');
   const binaries = programs.map(findProgram);
   for (const binary of binaries) cpio.copy(binary, place(binary), { follow: true });

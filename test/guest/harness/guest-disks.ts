@@ -5,20 +5,34 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 
+/** A disk that a run makes. */
+export interface NewDisk {
+  readonly sizeMiB: number;
+  readonly fs?: string | undefined;
+}
+
+/** A disk as it is attached to a guest. */
+export interface AttachedDisk {
+  readonly name: string;
+  readonly file: string;
+  /** Changes are thrown away. */
+  readonly snapshot?: boolean;
+}
+
 /** A sparse file, with a file system made on the host unless `fs` is left out. */
-export function createDisk(file, { sizeMiB, fs: type }) {
+export function createDisk(file: string, { sizeMiB, fs: type }: NewDisk): void {
   fs.rmSync(file, { force: true });
   fs.writeFileSync(file, '');
   fs.truncateSync(file, sizeMiB * 1024 * 1024);
   if (type === undefined) return;
   const quiet = type === 'ext4' ? ['-q', '-F'] : ['-q'];
   // mkfs programs live in sbin, which is not on every user's PATH.
-  const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
+  const env = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` };
   execFileSync(`mkfs.${type}`, [...quiet, file], { env, stdio: ['ignore', 'ignore', 'pipe'] });
 }
 
-/** @param {{name: string, file: string, snapshot?: boolean}[]} disks; namespace ids count from 1 in this order */
-export function qemuDiskArguments(disks) {
+/** Namespace ids count from 1 in the order of `disks`. */
+export function qemuDiskArguments(disks: readonly AttachedDisk[]): string[] {
   if (disks.length === 0) return [];
   const args = ['-device', 'nvme,id=nvme0,serial=rmwatch'];
   for (const [index, { name, file, snapshot = false }] of disks.entries()) {
