@@ -12,6 +12,7 @@ import {
 import { base64IfLossy, jsonPartOf } from '../text/byte-text.js';
 import { Timestamps } from '../text/timestamps.js';
 import type { Outcome } from '../watch/watch-filter.js';
+import { DATASET_PROCESS, ECS_VERSION, type FileType } from './event-words.js';
 import type { LineBuffer } from './line-buffer.js';
 import { LineFrame, type UserText } from './line-frame.js';
 import { cutToLimit, LINE_BYTES_MAX } from './line-limit.js';
@@ -20,7 +21,7 @@ const S_IFMT = 0o170000;
 const S_IFDIR = 0o040000;
 
 /** `file.type` by the file type bits of the mode. */
-const FILE_TYPES = new Map([
+const FILE_TYPES = new Map<number, FileType>([
   [0o100000, 'file'],
   [S_IFDIR, 'dir'],
   [0o120000, 'symlink'],
@@ -151,9 +152,9 @@ export class EventEncoder {
     const time = this.timestamps.sinceBoot(record.timeSeconds, record.timeNanoseconds, bootOffset);
     const name = jsonPartOf(record.comm(record.commStart));
     return (
-      `{"@timestamp":"${time}","ecs":{"version":"9.0.0"},"log":{"level":"info"}` +
+      `{"@timestamp":"${time}","ecs":{"version":"${ECS_VERSION}"},"log":{"level":"info"}` +
       `,"message":"arguments of ${name}[${record.tgid}]"` +
-      ',"event":{"kind":"event","category":["process"],"type":["info"],"action":"process-arguments","dataset":"rmwatch.process"}' +
+      `,"event":{"kind":"event","category":["process"],"type":["info"],"action":"process-arguments","dataset":"${DATASET_PROCESS}"}` +
       `,"host":${this.hostJson},"process":${processJson},"rmwatch":${rmwatchJson}}`
     );
   }
@@ -218,7 +219,7 @@ export class EventEncoder {
     if (last?.mode === mode && last.device === device && last.fileUid === fileUid && last.fileGid === fileGid)
       return last;
     const type = FILE_TYPES.get(mode & S_IFMT);
-    // What a directory's size says is its filesystem's secret, and some keep it where the kernel does not look.
+    // The size of a directory is filesystem-specific, and some file systems keep it where the kernel does not look.
     const hasSize = (mode & S_IFMT) !== S_IFDIR;
     // The kernel's dev_t: 12 bits of major, 20 of minor.
     const deviceText = `${device >>> 20}:${device & 0xfffff}`;

@@ -4,6 +4,7 @@ import { errorName } from '../model/error-names.js';
 import { DELETION_IO_URING, type RecordView } from '../probe/record-view.js';
 import { jsonPartOf } from '../text/byte-text.js';
 import type { Outcome } from '../watch/watch-filter.js';
+import { DATASET_DELETION, ECS_VERSION } from './event-words.js';
 
 /** A user as a line tells it; another object as soon as the name is another. */
 export interface UserText {
@@ -52,13 +53,13 @@ export class LineFrame {
     const code = outcome === 'failure' ? errorName(-record.result) : undefined;
     this.context = context;
     this.words = wordsOf(record);
-    this.beforePath = encoded('Z","ecs":{"version":"9.0.0"},"log":{"level":"info"}', `,"message":"${action} `);
+    this.beforePath = encoded(`Z","ecs":{"version":"${ECS_VERSION}"},"log":{"level":"info"}`, `,"message":"${action} `);
     this.beforeSequence = encoded(
       ` by ${name}[${tgid}] (${user.label})${code === undefined ? '' : `: ${code}`}"`,
       ',"event":{"kind":"event","category":["file"]',
       `,"type":["${outcome === 'failure' ? 'info' : 'deletion'}"],"action":"${action}"`,
       outcome === 'unknown' ? '' : `,"outcome":"${outcome}"`,
-      ',"dataset":"rmwatch.deletion","sequence":',
+      `,"dataset":"${DATASET_DELETION}","sequence":`,
     );
     const beforeFile = `}${code === undefined ? '' : `,"error":{"code":"${code}"}`},"host":${hostJson}`;
     this.beforeFile = encoded(beforeFile);

@@ -1,3 +1,5 @@
+import type { DeletionEvent } from './deletion-event.js';
+
 /**
  * Most bytes of a line, its newline included. journald splits lines of more than LineMax=, by default 48 KiB (49,152
  * bytes), and the pieces are no events any more: a deletion could hide behind a name that makes its line long enough.
@@ -10,6 +12,11 @@ const RULE_BYTES_MAX = 8_192;
 const MESSAGE_PATH_BYTES_MAX = 256;
 
 type Fields = Record<string, unknown>;
+
+type LeftOut<Section extends 'process' | 'file' | 'rmwatch'> = readonly [
+  Section,
+  readonly (keyof NonNullable<DeletionEvent[Section]>)[],
+];
 
 interface Event {
   message: string;
@@ -24,7 +31,7 @@ interface Event {
  * What is left out of a line that is too long, in this order, until it fits. First what other fields tell as well; a path
  * is left out as a whole, as a part of it would look like another path.
  */
-const LEFT_OUT: readonly (readonly ['process' | 'file' | 'rmwatch', readonly string[]])[] = [
+const LEFT_OUT: readonly (LeftOut<'process'> | LeftOut<'file'> | LeftOut<'rmwatch'>)[] = [
   ['process', ['command_line']],
   ['file', ['directory']],
   ['rmwatch', ['args_bytes']],

@@ -1,3 +1,5 @@
+import type { EventsLostEvent } from '../event/deletion-event.js';
+import { DATASET_DELETION, ECS_VERSION } from '../event/event-words.js';
 import type { LossReason } from '../model/pipeline-counts.js';
 import { LOSS_REASONS } from '../model/pipeline-counts.js';
 
@@ -37,13 +39,22 @@ export class LossReporter {
 
   private line(lost: Partial<Losses>, now: Date): string {
     const what = Object.entries(lost).map(([reason, count]) => `${count} ${reason}`);
-    return (
-      `{"@timestamp":"${timestamp(now)}","ecs":{"version":"9.0.0"},"log":{"level":"error"}` +
-      `,"message":"events lost: ${what.join(', ')}"` +
-      ',"event":{"kind":"pipeline_error","action":"events-lost","dataset":"rmwatch.deletion"' +
-      `,"start":"${timestamp(this.toldAt)}","end":"${timestamp(now)}"}` +
-      `,"host":${this.hostJson()},"rmwatch":{"lost":${JSON.stringify(lost)}}}`
-    );
+    const event: EventsLostEvent = {
+      '@timestamp': timestamp(now),
+      ecs: { version: ECS_VERSION },
+      log: { level: 'error' },
+      message: `events lost: ${what.join(', ')}`,
+      event: {
+        kind: 'pipeline_error',
+        action: 'events-lost',
+        dataset: DATASET_DELETION,
+        start: timestamp(this.toldAt),
+        end: timestamp(now),
+      },
+      host: JSON.parse(this.hostJson()) as EventsLostEvent['host'],
+      rmwatch: { lost },
+    };
+    return JSON.stringify(event);
   }
 }
 

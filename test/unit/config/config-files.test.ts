@@ -26,7 +26,7 @@ function keyPaths(schema: Schema, at: (string | number)[] = []): (string | numbe
 describe('config/rmwatch.schema.json', () => {
   it('is what the schema generates', () => {
     const committed = readFileSync(new URL('../../../config/rmwatch.schema.json', import.meta.url), 'utf8');
-    expect(committed, 'run scripts/generate-config-schema.mjs').toBe(configJsonSchemaText());
+    expect(committed, 'run npm run schemas:generate').toBe(configJsonSchemaText());
   });
 
   it('knows every key and refuses others', () => {

@@ -1,0 +1,343 @@
+import * as z from 'zod';
+import { ATTACH_MODES, OPERATIONS } from '../model/config.js';
+import { LOSS_REASONS, type LossReason } from '../model/pipeline-counts.js';
+import { DELETION_RULES, DETAILS_RULES, FILE_RULES, PROCESS_RULES } from './event-rules.js';
+import { DATASET_DELETION, DATASET_PROCESS, ECS_VERSION, FILE_TYPES, VIAS } from './event-words.js';
+
+/**
+ * The definition of every line of the event log. The TypeScript types (deletion-event.ts), config/event.schema.json and
+ * docs/fields.md come from it: `npm run schemas:generate`. A description says what the value means and, for a field that may be
+ * absent, when it is absent. The daemon does not load this module: its encoder writes JSON by hand, and tests hold its lines
+ * against the schema and its fields against this list.
+ */
+
+const text = z.string().min(1).meta({ id: 'text' });
+const absolutePath = z.string().regex(/^\//).meta({ id: 'absolutePath' });
+const count = z.int().min(0).meta({ id: 'count' });
+const positiveCount = z.int().min(1).meta({ id: 'positiveCount' });
+const numericId = z
+  .string()
+  .regex(/^(0|[1-9][0-9]{0,19})$/)
+  .meta({ id: 'numericId' });
+const base64 = z
+  .string()
+  .regex(/^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/)
+  .meta({ id: 'base64' });
+const someBase64 = z
+  .string()
+  .min(4)
+  .regex(/^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/)
+  .meta({ id: 'someBase64' });
+
+const MONTH_TO_SECONDS = String.raw`-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{9}Z$`;
+const timestamp = z
+  .string()
+  .regex(new RegExp(`^[0-9]{4}${MONTH_TO_SECONDS}`))
+  .meta({ id: 'timestamp', description: 'RFC 3339, UTC, with nanoseconds.' });
+const fileTimestamp = z
+  .string()
+  .regex(new RegExp(`^([0-9]{4}|[+-][0-9]{6})${MONTH_TO_SECONDS}`))
+  .meta({ id: 'fileTimestamp', description: 'RFC 3339, UTC, with nanoseconds; a file can carry any year.' });
+
+const BOOT_ID = '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}';
+
+const ecs = z
+  .strictObject({
+    version: z.literal(ECS_VERSION).describe('The version of the Elastic Common Schema that the names follow.'),
+  })
+  .meta({ id: 'ecs' });
+
+const host = z
+  .strictObject({
+    name: text.describe('The host name, of the UTS namespace of the daemon.'),
+    boot: z
+      .strictObject({
+        id: z
+          .string()
+          .regex(new RegExp(`^${BOOT_ID}$`))
+          .describe('The boot id of the kernel.'),
+      })
+      .describe('Absent when the boot id cannot be read.')
+      .exactOptional(),
+  })
+  .meta({ id: 'host' });
+
+const level = <const T extends string>(name: T) =>
+  z.strictObject({ level: z.literal(name).describe('"error" when events were lost, otherwise "info".') });
+
+const message = 'The event in one sentence for people.';
+
+const file = z
+  .strictObject({
+    path: text.describe(
+      'Absolute, in the mount namespace of the process, resolved. The best known tail when rmwatch.path_complete is false.',
+    ),
+    name: z.string().describe('The last name of the path. Absent when the line was cut.').exactOptional(),
+    directory: text
+      .describe('The path without its last name. Absent when the path has none, or when the line was cut.')
+      .exactOptional(),
+    type: z
+      .enum(FILE_TYPES)
+      .describe('What the name stood for. Absent with the inode, and for a mode that has no known type.')
+      .exactOptional(),
+    inode: numericId.describe('Absent in tracepoint mode, and when the attempt did not reach a file.').exactOptional(),
+    device: z
+      .string()
+      .regex(/^(0|[1-9][0-9]*):(0|[1-9][0-9]*)$/)
+      .describe('major:minor of the filesystem, as in /proc/PID/mountinfo. Absent with the inode.')
+      .exactOptional(),
+    uid: numericId.describe('The user id of the owner. Absent with the inode.').exactOptional(),
+    gid: numericId.describe('The group id of the owner. Absent with the inode.').exactOptional(),
+    mode: z
+      .string()
+      .regex(/^[0-7]{4}$/)
+      .describe('The permission bits in octal, four digits. Absent with the inode.')
+      .exactOptional(),
+    size: count
+      .describe('Bytes. Absent with the inode, and for directories, whose size is filesystem-specific.')
+      .exactOptional(),
+    mtime: fileTimestamp
+      .describe('The last modification. RFC 3339; a file can carry any year. Absent with the inode.')
+      .exactOptional(),
+  })
+  .meta({ id: 'file', ...FILE_RULES });
+
+const processFields = {
+  pid: positiveCount.describe('The process id in the first pid namespace.'),
+  entity_id: z
+    .string()
+    .regex(new RegExp(`^${BOOT_ID}/[1-9][0-9]*/[0-9]+$`))
+    .meta({
+      id: 'entityId',
+      description:
+        'BOOT/PID/START, the same in all lines of one process and of no other one. START is in nanoseconds since boot. ' +
+        'Absent when the boot id or the process is not known.',
+    })
+    .exactOptional(),
+  executable: absolutePath
+    .describe('The path of the executable. Absent when it is not known as a whole.')
+    .exactOptional(),
+  args_count: count
+    .describe('The number of all arguments. Absent when the kernel side could not take all of them.')
+    .exactOptional(),
+};
+const args = z.array(z.string());
+const START = 'When the process started; RFC 3339.';
+
+const process = z
+  .strictObject({
+    ...processFields,
+    thread: z.strictObject({ id: positiveCount.describe('The thread id in the first pid namespace.') }),
+    name: z.string().describe('The name of the thread (comm), at most 15 bytes.'),
+    args: args
+      .describe('The first arguments, as many as log.process_args allows. Absent when it is off or they are not known.')
+      .exactOptional(),
+    command_line: z.string().describe('The arguments in one text. Absent without log.command_line.').exactOptional(),
+    working_directory: absolutePath.describe('Absent when it is not known as a whole.').exactOptional(),
+    start: timestamp.describe(`${START} Absent when the process is not known.`).exactOptional(),
+    parent: z
+      .strictObject({
+        pid: count.describe('The process id of the parent; 0 is the kernel itself.'),
+        name: z.string().describe('The name of the parent (comm).'),
+      })
+      .describe('Absent when the process is not known.')
+      .exactOptional(),
+  })
+  .meta({ id: 'process', ...PROCESS_RULES });
+
+const argsDetails = {
+  args_bytes: z
+    .array(base64)
+    .min(1)
+    .describe('process.args in base64, all of them. Absent when each is valid UTF-8.')
+    .exactOptional(),
+  args_truncated: z
+    .literal(true)
+    .describe(
+      'process.args is not the whole list. A line of dataset rmwatch.process with the same process.entity_id has what the ' +
+        'kernel side could take. Absent when the list is whole.',
+    )
+    .exactOptional(),
+};
+
+const details = z
+  .strictObject({
+    requested_path: z
+      .string()
+      .describe('The path as the process passed it to the kernel. Absent when it could not be read.')
+      .exactOptional(),
+    host_path: absolutePath
+      .describe('Where the host sees the same file. Absent when that is file.path, or no path of the host leads there.')
+      .exactOptional(),
+    path_bytes: someBase64.describe('file.path in base64. Absent when it is valid UTF-8.').exactOptional(),
+    requested_path_bytes: someBase64
+      .describe('rmwatch.requested_path in base64. Absent when it is valid UTF-8.')
+      .exactOptional(),
+    host_path_bytes: someBase64.describe('rmwatch.host_path in base64. Absent when it is valid UTF-8.').exactOptional(),
+    ...argsDetails,
+    path_complete: z.boolean().describe('false: file.path is cut, or could not be resolved.'),
+    cut: z
+      .array(z.string().regex(/^[a-z_]+([.][a-z_]+)?$/))
+      .min(1)
+      .describe('Fields that were shortened or left out. Absent unless the line would have more than 48,000 bytes.')
+      .meta({ uniqueItems: true })
+      .exactOptional(),
+    last_link: z
+      .boolean()
+      .describe('No other name leads to the file any more. Absent for failed attempts, and with the inode.')
+      .exactOptional(),
+    still_open: z
+      .boolean()
+      .describe('A process still has the file open, so its space is not released yet. Absent when that is not known.')
+      .exactOptional(),
+    freed_bytes: count
+      .describe('Bytes of storage that were released. Absent when none were, or that is not known.')
+      .exactOptional(),
+    login_uid: numericId
+      .describe('The user id at login, whatever the process has now. Absent when there was no login, as for services.')
+      .exactOptional(),
+    cgroup: absolutePath.describe('The cgroup of the process. Absent when it is not known as a whole.').exactOptional(),
+    application: z
+      .strictObject({
+        type: z.enum(['flatpak', 'snap']).describe('The kind of application.'),
+        id: text.describe('The id of the application.'),
+      })
+      .describe(
+        'A Flatpak or Snap application, which runs on the host and not in a container. Absent for other processes.',
+      )
+      .exactOptional(),
+    mount_namespace: positiveCount.describe('The inode number of the mount namespace of the process.'),
+    via: z.enum(VIAS).describe('The way into the kernel.'),
+    attach: z.enum(ATTACH_MODES).describe('How the kernel is hooked.'),
+  })
+  .meta({ id: 'details', description: 'What the Elastic Common Schema has no name for.', ...DETAILS_RULES });
+
+export const deletionSchema = z
+  .strictObject({
+    '@timestamp': timestamp.describe('When it happened. RFC 3339, UTC, with nanoseconds.'),
+    ecs,
+    log: level('info'),
+    message: z
+      .string()
+      .regex(
+        new RegExp(
+          `^(${OPERATIONS.join('|')}) [\\s\\S]+ by [\\s\\S]*\\[[1-9][0-9]*\\] \\([\\s\\S]+\\)(: E[A-Z0-9]+)?$`,
+        ),
+      )
+      .describe(message),
+    event: z.strictObject({
+      kind: z.literal('event').describe('"pipeline_error" in lines of lost events.'),
+      category: z.tuple([z.literal('file')]).describe('The category of the event.'),
+      type: z
+        .union([z.tuple([z.literal('deletion')]), z.tuple([z.literal('info')])])
+        .describe('"info" for a failed attempt, otherwise "deletion".'),
+      action: z.enum(OPERATIONS).describe('The operation.'),
+      outcome: z
+        .enum(['success', 'failure'])
+        .describe('Absent when the kernel missed the return of a call that failed.')
+        .exactOptional(),
+      dataset: z.literal(DATASET_DELETION).describe('The kind of line.'),
+      sequence: positiveCount.describe('Rises by one with each delivered event since the daemon started.'),
+    }),
+    host,
+    error: z
+      .strictObject({
+        code: z
+          .string()
+          .regex(/^E[A-Z0-9]+$/)
+          .describe('The errno name of a failed attempt.'),
+      })
+      .describe('Absent unless the attempt failed.')
+      .exactOptional(),
+    file: file.describe('Absent when not even the name could be read.').exactOptional(),
+    process,
+    user: z.strictObject({
+      id: numericId.describe('The real user id of the process.'),
+      name: text.describe('Absent when the host knows no such user.').exactOptional(),
+    }),
+    group: z.strictObject({ id: numericId.describe('The real group id of the process.') }),
+    container: z
+      .strictObject({ id: text.describe('The id of the container, from the cgroup.') })
+      .describe('Absent outside of containers.')
+      .exactOptional(),
+    rule: z.strictObject({
+      name: z
+        .array(z.string().regex(/^[a-z][a-z0-9_-]{0,62}$/))
+        .min(1)
+        .describe('The watches that matched.')
+        .meta({ uniqueItems: true }),
+    }),
+    rmwatch: details,
+  })
+  .meta({
+    id: 'deletion',
+    description: 'A name left the filesystem, or an attempt to remove one failed.',
+    ...DELETION_RULES,
+  });
+
+export const processArgsSchema = z
+  .strictObject({
+    '@timestamp': timestamp.describe(
+      'When the process deleted its first file that is told. RFC 3339, UTC, with nanoseconds.',
+    ),
+    ecs,
+    log: level('info'),
+    message: text.describe(message),
+    event: z.strictObject({
+      kind: z.literal('event').describe('The kind of event.'),
+      category: z.tuple([z.literal('process')]).describe('The category of the event.'),
+      type: z.tuple([z.literal('info')]).describe('The type of the event.'),
+      action: z.literal('process-arguments').describe('What the line tells.'),
+      dataset: z.literal(DATASET_PROCESS).describe('The kind of line.'),
+    }),
+    host,
+    process: z.strictObject({
+      ...processFields,
+      args: args.describe('All arguments.'),
+      start: timestamp.describe(START),
+    }),
+    rmwatch: z.strictObject(argsDetails),
+  })
+  .meta({
+    id: 'processArgs',
+    description:
+      'All arguments of a process whose other lines have only the first of them. Written once, before those lines.',
+  });
+
+const LOST = {
+  ring_full: 'Lost because the buffers between kernel and daemon were full.',
+  state_full: 'Lost because the kernel side had no room for another call under way.',
+  probe_skipped: 'Lost because the kernel skipped a hook.',
+  decode: 'Lost because the daemon could not read the record.',
+  output: 'Lost because the log did not take the line.',
+} satisfies Record<LossReason, string>;
+
+const lost = (reason: LossReason) => positiveCount.describe(`${LOST[reason]} Absent when none were.`).exactOptional();
+
+export const eventsLostSchema = z
+  .strictObject({
+    '@timestamp': timestamp.describe('When the line was written. RFC 3339, UTC, with nanoseconds.'),
+    ecs,
+    log: level('error'),
+    message: text.describe(message),
+    event: z.strictObject({
+      kind: z.literal('pipeline_error').describe('The kind of event.'),
+      action: z.literal('events-lost').describe('What the line tells.'),
+      dataset: z.literal(DATASET_DELETION).describe('The kind of line.'),
+      start: timestamp.describe('The events were lost after this time. RFC 3339.'),
+      end: timestamp.describe('The events were lost before this time. RFC 3339.'),
+    }),
+    host,
+    rmwatch: z.strictObject({
+      lost: z
+        .strictObject(
+          Object.fromEntries(LOSS_REASONS.map((reason) => [reason, lost(reason)])) as Record<
+            LossReason,
+            ReturnType<typeof lost>
+          >,
+        )
+        .describe('Events lost since the last such line, by reason.')
+        .meta({ minProperties: 1 }),
+    }),
+  })
+  .meta({ id: 'eventsLost', description: 'Events were lost: how many since the last such line, by reason.' });

@@ -1,0 +1,161 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { ProcessTable } from '../../../src/deletion/process-table.js';
+import { PathResolver } from '../../../src/deletion/resolved-path.js';
+import { EventEncoder } from '../../../src/event/event-encoder.js';
+import { fieldsOf, fieldsPage } from '../../../src/event/fields-page.js';
+import { eventJsonSchemaText } from '../../../src/event/json-schema.js';
+import { LOSS_REASONS } from '../../../src/model/pipeline-counts.js';
+import { LossReporter } from '../../../src/pipeline/loss-reporter.js';
+import {
+  DELETION_ALLOCATION_KNOWN,
+  DELETION_HAS_VICTIM,
+  DELETION_OPEN_KNOWN,
+  DELETION_PATH_COMPLETE,
+  DELETION_RESULT_KNOWN,
+  PROCESS_ARGS_CUT,
+  PROCESS_HAS_ARGS,
+  PROCESS_HAS_LOGIN_UID,
+  PROCESS_TEXT_CGROUP,
+  PROCESS_TEXT_COMPLETE,
+  PROCESS_TEXT_DIRECTORY,
+  PROCESS_TEXT_EXECUTABLE,
+} from '../../../src/probe/record-view.js';
+import { validateEventLine } from '../../support/event-schema.js';
+import { deletionRecord, processRecord, processTextRecord, viewOf, WHOLE_ARGS } from '../../support/records.js';
+import { writtenLine } from '../../support/written-line.js';
+
+const FOUND =
+  DELETION_HAS_VICTIM |
+  DELETION_ALLOCATION_KNOWN |
+  DELETION_PATH_COMPLETE |
+  DELETION_RESULT_KNOWN |
+  DELETION_OPEN_KNOWN;
+const FILE = { mode: 0o100644, link_count: 1, tgid: 7, tid: 7, mount_namespace: 1 };
+const BOOT_OFFSET = Float64Array.from([1_795_350_000, 0, 0]);
+const BOOT_ID = 'cb061274-345c-488b-b002-a2cdda75d371';
+
+interface Case {
+  readonly name?: string;
+  readonly cgroup?: string;
+  readonly argsFlags?: number;
+  readonly failed?: boolean;
+}
+
+function linesOf({ name = 'a\xff', cgroup = '/a', argsFlags = 0, failed = false }: Case): object[] {
+  const processes = new ProcessTable({ args: WHOLE_ARGS, bootId: BOOT_ID, forgetInKernel: () => {} });
+  const texts = { flags: PROCESS_TEXT_COMPLETE, process_id: 1 };
+  for (const [which, text] of [
+    [PROCESS_TEXT_EXECUTABLE, '/usr/bin/rm'],
+    [PROCESS_TEXT_DIRECTORY, '/srv'],
+    [PROCESS_TEXT_CGROUP, cgroup],
+  ] as const) {
+    processes.addText(viewOf(processTextRecord({ ...texts, which }, text)));
+  }
+  const flags = PROCESS_HAS_ARGS | PROCESS_HAS_LOGIN_UID | argsFlags;
+  processes.add(viewOf(processRecord({ process_id: 1, tgid: 7, login_uid: 1000, flags }, ['\xff'])), BOOT_OFFSET);
+  const members = { ...FILE, flags: FOUND, process_id: 1, result: failed ? -13 : 0 };
+  const record = viewOf(deletionRecord(members, { path: `/${name}`, typed: name, comm: 'rm' }));
+  const encoder = new EventEncoder({ hostName: 'web-3', bootId: BOOT_ID, attach: 'kprobe', userName: () => 'root' });
+  const line = writtenLine(encoder, record, {
+    path: new PathResolver().resolve(record, undefined),
+    hostPlace: { directory: '/srv', name, cut: false },
+    outcome: failed ? 'failure' : 'success',
+    process: processes.get(1),
+    ruleJson: '["all"]',
+    sequence: 1,
+    bootOffset: BOOT_OFFSET,
+  });
+  return [JSON.parse(line)];
+}
+
+function argumentsLine(): object {
+  const args = { ...WHOLE_ARGS, limitBytes: 64 };
+  const processes = new ProcessTable({ args, bootId: BOOT_ID, forgetInKernel: () => {} });
+  const text = { flags: PROCESS_TEXT_COMPLETE, process_id: 1, which: PROCESS_TEXT_EXECUTABLE };
+  processes.addText(viewOf(processTextRecord(text, '/usr/bin/rm')));
+  const add = (flags: number) => {
+    const members = { process_id: 1, tgid: 7, flags: PROCESS_HAS_ARGS | flags };
+    processes.add(viewOf(processRecord(members, ['\xff', 'a'.repeat(200)])), BOOT_OFFSET);
+    return processes.get(1)!.wholeArgs!;
+  };
+  const encoder = new EventEncoder({ hostName: 'web-3', bootId: BOOT_ID, attach: 'kprobe', userName: () => 'root' });
+  const record = viewOf(deletionRecord({ ...FILE, flags: FOUND, process_id: 1 }, { path: '/a', comm: 'rm' }));
+  const [whole, cut] = [0, PROCESS_ARGS_CUT].map(
+    (flags) => JSON.parse(encoder.processLine(record, add(flags), BOOT_OFFSET)) as object,
+  );
+  return [whole, cut];
+}
+
+function lossLine(): object {
+  const lines: object[] = [];
+  const losses = { ring_full: 0, state_full: 0, probe_skipped: 0, decode: 0, output: 0 };
+  const reporter = new LossReporter(
+    () => losses,
+    (line) => lines.push(JSON.parse(line)) > 0,
+    () => `{"name":"web-3","boot":{"id":"${BOOT_ID}"}}`,
+  );
+  for (const reason of LOSS_REASONS) losses[reason] = 1;
+  reporter.check();
+  return lines;
+}
+
+/** The dotted names of the members that are no objects. */
+function namesIn(value: object, prefix = ''): string[] {
+  return Object.entries(value).flatMap(([name, member]) => {
+    const path = `${prefix}${name}`;
+    return typeof member === 'object' && !Array.isArray(member) ? namesIn(member, `${path}.`) : [path];
+  });
+}
+
+function sortedNames(lines: readonly object[]): string[] {
+  for (const line of lines) expect(validateEventLine(line)).toEqual([]);
+  return [...new Set(lines.flatMap((line) => namesIn(line)))].sort();
+}
+
+const defined = (kind: Parameters<typeof fieldsOf>[0]) =>
+  fieldsOf(kind)
+    .map(({ path }) => path)
+    .sort();
+
+describe('the definition of the event', () => {
+  it('has each field of a deletion that the encoder writes, and no other', () => {
+    const container = `/system.slice/docker-${'c0ffee12'.repeat(8)}.scope`;
+    const application = '/user.slice/app.slice/app-flatpak-org.gimp.GIMP-42.scope';
+    const lines = [
+      {},
+      { cgroup: container },
+      { cgroup: application },
+      { argsFlags: PROCESS_ARGS_CUT },
+      { failed: true },
+      { name: `${`${'\x01'.repeat(200)}/`.repeat(50)}a` },
+    ].flatMap(linesOf);
+    expect(sortedNames(lines)).toEqual(defined('deletion'));
+  });
+
+  it('has each field of the arguments of a process, and no other', () => {
+    expect(sortedNames(argumentsLine() as object[])).toEqual(defined('processArgs'));
+  });
+
+  it('has each field of a loss, and no other', () => {
+    expect(sortedNames(lossLine() as object[])).toEqual(defined('eventsLost'));
+  });
+
+  it.each(['deletion', 'processArgs', 'eventsLost'] as const)('describes each field of %s, and its absence', (kind) => {
+    for (const { path, always, description } of fieldsOf(kind)) {
+      expect(description, path).toMatch(/^[a-zA-Z"].*\.$/);
+      expect(/\bAbsent\b/.test(description), path).toBe(!always);
+    }
+  });
+});
+
+describe('generated files', () => {
+  const committed = (file: string) => readFileSync(new URL(`../../../${file}`, import.meta.url), 'utf8');
+
+  it.each([
+    ['config/event.schema.json', eventJsonSchemaText],
+    ['docs/fields.md', fieldsPage],
+  ])('%s is current', (file, generate) => {
+    expect(committed(file), 'run npm run schemas:generate').toBe(generate());
+  });
+});
