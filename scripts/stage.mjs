@@ -11,6 +11,8 @@ const HOME = 'usr/lib/rmwatch';
 const ADDON = 'build/Release/rmwatch.node';
 /** As many directories deep as the modules that look for package.json and the addon from where they lie. */
 const PROGRAM = 'dist/bundle/main.js';
+/** What the program starts as a thread lies beside it. */
+const THREADS = ['http/password-worker.js'];
 
 /** Files and directories that go as they are. */
 const COPIES = [
@@ -145,14 +147,27 @@ function sourceDateEpoch() {
   return Number(text);
 }
 
+/** Bundles the program and its threads. Returns the licences of the packages in them. */
+async function writePrograms(target) {
+  const programs = [
+    { from: 'dist/main.js', to: PROGRAM },
+    ...THREADS.map((file) => ({ from: `dist/${file}`, to: path.join(path.dirname(PROGRAM), path.basename(file)) })),
+  ];
+  const licences = [];
+  for (const { from, to } of programs) {
+    const packages = await bundle(path.join(root, from), path.join(target, HOME, to));
+    licences.push(...packages.map((directory) => npmPackageLicence(directory, `/${HOME}/${to}`)));
+  }
+  return licences;
+}
+
 async function stage(argument) {
   const epoch = sourceDateEpoch();
   const target = openTarget(argument);
   const wrapper = path.join(target, 'usr/bin/rmwatch');
   for (const { from, to } of COPIES) copy(path.join(root, from), path.join(target, to));
   writePackageJson(target);
-  const packages = await bundle(path.join(root, 'dist/main.js'), path.join(target, HOME, PROGRAM));
-  const licences = packages.map((directory) => npmPackageLicence(directory, `/${HOME}/${PROGRAM}`));
+  const licences = await writePrograms(target);
   writeLicences(target, [...licences, ...copyLibraries(target)]);
   write(wrapper, WRAPPER, 0o755);
   writeCompletions(target);

@@ -1,7 +1,9 @@
 import type * as z from 'zod';
 import { didYouMean } from './did-you-mean.js';
 import type { KeyPath } from './problem.js';
-import { KNOWN_KEYS } from './schema.js';
+
+/** The keys of every section of a file, by its path without list positions. */
+export type KnownKeys = Readonly<Record<string, readonly string[]>>;
 
 const EXPECTED: Readonly<Record<string, string>> = {
   string: 'text',
@@ -31,14 +33,14 @@ export function issueText(issue: z.core.$ZodRawIssue): string | undefined {
 }
 
 /** What to say about a key that no section or another section has. */
-export function unknownKeyText(path: KeyPath, key: string): string {
+export function unknownKeyText(path: KeyPath, key: string, known: KnownKeys): string {
   const section = path.filter((part) => typeof part === 'string').join('.');
-  const hint = didYouMean(key, KNOWN_KEYS[section] ?? []);
+  const hint = didYouMean(key, known[section] ?? []);
   if (hint !== '') return `unknown key${hint}`;
-  const home = Object.entries(KNOWN_KEYS).find(([name, keys]) => name !== section && keys.includes(key));
+  const home = Object.entries(known).find(([name, keys]) => name !== section && keys.includes(key));
   if (home !== undefined)
     return `unknown key here${home[0] === '' ? ', it belongs to the top level' : `, it belongs to ${home[0]}`}`;
-  return `unknown key, known are ${(KNOWN_KEYS[section] ?? []).join(', ')}`;
+  return `unknown key, known are ${(known[section] ?? []).join(', ')}`;
 }
 
 function described(value: unknown): string {

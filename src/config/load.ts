@@ -4,8 +4,10 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { isatty } from 'node:tty';
 import { getSystemErrorMap } from 'node:util';
 import type { Config } from '../model/config.js';
+import type { WebConfig } from '../model/web-config.js';
 import { parseConfig } from './parse.js';
 import type { Problem } from './problem.js';
+import { parseWebConfig } from './web-config.js';
 import type { YamlSource } from './yaml-source.js';
 
 export { type ParseResult, parseConfig } from './parse.js';
@@ -27,18 +29,51 @@ export type LoadResult =
 /** Reads the given file, which must then exist, or the default one, which need not. */
 export async function loadConfig(file: string | undefined, defaultFile = DEFAULT_CONFIG_FILE): Promise<LoadResult> {
   const path = file ?? defaultFile;
+  const read = await readText(path);
+  if (read === undefined && file === undefined) return { ...defaults(), file: undefined };
+  if (read === undefined) return fileProblem(path, 'cannot be read: no such file or directory (ENOENT)');
+  if (typeof read !== 'string') return read;
+  const parsed = parseConfig(read, path);
+  if ('problems' in parsed) return parsed;
+  const { config, source } = parsed;
+  const web = await loadWebConfig(config.http, path, source);
+  return 'problems' in web ? web : { config: { ...config, http: { ...config.http, ...web } }, source, file: path };
+}
+
+/** Reads what `http.web_config` names; `file` and `source` are where that stands. */
+async function loadWebConfig(
+  { listen, webConfigFile }: Config['http'],
+  file: string,
+  source: YamlSource,
+): Promise<{ readonly web?: WebConfig } | { readonly problems: readonly Problem[] }> {
+  if (webConfigFile === undefined) return {};
+  const refused = (message: string) => {
+    const position = source.position(source.offsetOf(['http', 'web_config']));
+    return { problems: [{ file, ...position, path: 'http.web_config', message }] };
+  };
+  const text = await readText(webConfigFile);
+  if (text === undefined) return refused(`there is no file ${webConfigFile}`);
+  if (typeof text !== 'string') return text;
+  const parsed = await parseWebConfig(text, webConfigFile);
+  if ('web' in parsed && parsed.web.tls !== undefined && listen.kind === 'unix') {
+    return refused('a socket in the filesystem takes no TLS: its mode says who may connect');
+  }
+  return parsed;
+}
+
+/** undefined when there is no such file. */
+async function readText(path: string): Promise<string | { readonly problems: readonly Problem[] } | undefined> {
   let bytes: Buffer | undefined;
   try {
     bytes = await readBounded(path);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT' && file === undefined) return { ...defaults(), file: undefined };
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return undefined;
     return fileProblem(path, `cannot be read: ${reasonOf(error as NodeJS.ErrnoException)}`);
   }
   if (bytes === undefined) return fileProblem(path, `is larger than 16 MiB (${CONFIG_BYTES_MAX} bytes), refused`);
   if (!isUtf8(bytes)) return { problems: [notUtf8(path, bytes)] };
-  const parsed = parseConfig(bytes.toString('utf8'), path);
-  return 'config' in parsed ? { ...parsed, file: path } : parsed;
+  return bytes.toString('utf8');
 }
 
 /** What applies without a file. */

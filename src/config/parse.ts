@@ -1,7 +1,8 @@
+import type * as z from 'zod';
 import type { Config } from '../model/config.js';
-import { issueText, unknownKeyText } from './issue-text.js';
+import { issueText, type KnownKeys, unknownKeyText } from './issue-text.js';
 import { formatPath, type KeyPath, type Problem } from './problem.js';
-import { type ConfigFile, configFileSchema } from './schema.js';
+import { type ConfigFile, configFileSchema, KNOWN_KEYS } from './schema.js';
 import { type Finding, YamlSource } from './yaml-source.js';
 
 /** Nobody reads further, and a file that is no configuration at all can have millions. */
@@ -13,12 +14,30 @@ export type ParseResult =
 
 /** Reads a whole configuration; `file` is only named in the problems, which come all at once in the order of the file. */
 export function parseConfig(text: string, file: string): ParseResult {
+  const read = readFile(text, file, { schema: configFileSchema, keys: KNOWN_KEYS, check: duplicateNames });
+  return 'problems' in read ? read : { config: configOf(read.value), source: read.source };
+}
+
+/** What a file may say. */
+export interface FileRules<T> {
+  readonly schema: z.ZodType<T>;
+  readonly keys: KnownKeys;
+  /** Finds what the schema does not. */
+  check?(source: YamlSource): Finding[];
+}
+
+/** Reads a YAML file by its rules. */
+export function readFile<T>(
+  text: string,
+  file: string,
+  { schema, keys, check }: FileRules<T>,
+): { readonly value: T; readonly source: YamlSource } | { readonly problems: readonly Problem[] } {
   const source = new YamlSource(text);
   const findings: Finding[] = [...source.findings];
   if (source.value !== undefined) {
-    const parsed = configFileSchema.safeParse(source.value ?? {}, { error: issueText });
-    findings.push(...duplicateNames(source));
-    if (parsed.success && findings.length === 0) return { config: configOf(parsed.data), source };
+    const parsed = schema.safeParse(source.value ?? {}, { error: issueText });
+    if (check !== undefined) findings.push(...check(source));
+    if (parsed.success && findings.length === 0) return { value: parsed.data, source };
     for (const issue of parsed.error?.issues ?? []) {
       const path = issue.path as KeyPath;
       if (issue.code === 'unrecognized_keys') {
@@ -26,7 +45,7 @@ export function parseConfig(text: string, file: string): ParseResult {
           findings.push({
             offset: source.offsetOfKey(path, key),
             path: [...path, key],
-            message: unknownKeyText(path, key),
+            message: unknownKeyText(path, key, keys),
           });
         }
       } else {
@@ -86,7 +105,7 @@ function configOf(file: ConfigFile): Config {
       commandLine: file.log.command_line,
       redact: file.log.redact,
     },
-    http: file.http,
+    http: { listen: file.http.listen, webConfigFile: file.http.web_config },
     selfTest: { intervalMs: file.self_test.interval },
   };
 }

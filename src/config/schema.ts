@@ -6,6 +6,7 @@ import { DEFAULT_REDACT } from '../text/redact.js';
 import { expandBraces } from '../watch/braces.js';
 import { compileGlob, type GlobRole } from '../watch/glob.js';
 import { PatternError } from '../watch/pattern-error.js';
+import type { KnownKeys } from './issue-text.js';
 import { parseListenAddress } from './listen-address.js';
 import { formatSize, type Parsed, parseDuration, parseSize, SIZE_PATTERN } from './units.js';
 
@@ -228,6 +229,10 @@ const http = z.strictObject({
     .prefault('127.0.0.1:29293')
     .transform(reading(parseListenAddress))
     .describe('Where metrics and health are served: "host:port", "[ipv6]:port", "unix:/path" or off.'),
+  web_config: offOr('an absolute file path')
+    .prefault('off')
+    .transform(reading(parseWebConfigPath))
+    .describe("A file with certificates and users in the form of Prometheus' web configuration, or off."),
 });
 
 const selfTest = z.strictObject({
@@ -236,6 +241,12 @@ const selfTest = z.strictObject({
     .transform(reading(selfTestInterval))
     .describe('Time between test deletions, at least 1s; off to disable.'),
 });
+
+function parseWebConfigPath(text: string): Parsed<string | undefined> {
+  if (text === 'off') return { value: undefined };
+  if (!text.startsWith('/')) return { error: `expected off or an absolute file path, got "${text}"` };
+  return { value: text };
+}
 
 /** A group of settings: left out, or with all of its keys commented out, it has its defaults. */
 function section<T extends z.ZodObject>(object: T) {
@@ -260,8 +271,7 @@ const file = z.strictObject({
 export const configFileSchema = file;
 export type ConfigFile = z.output<typeof file>;
 
-/** The keys of every section, by its path without list positions. */
-export const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
+export const KNOWN_KEYS: KnownKeys = {
   '': Object.keys(file.shape),
   watches: Object.keys(watch.shape),
   'watches.ignore': Object.keys(ignore.shape),

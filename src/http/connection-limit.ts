@@ -39,6 +39,12 @@ export class ConnectionLimit {
     while (this.waiting.size + this.answering.size > this.bounds.maxConnections && this.closeOldest());
   }
 
+  /** To be called when another stream takes the place of a connection: TLS when its handshake is over. */
+  replace(connection: Duplex, by: Duplex): void {
+    if (!this.waiting.delete(connection)) by.destroy();
+    else this.open(by);
+  }
+
   /** To be called with every request whose headers are complete. */
   answer(connection: Duplex, response: http.ServerResponse): void {
     if (!this.waiting.delete(connection)) return;

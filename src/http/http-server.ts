@@ -2,6 +2,9 @@ import http from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Metrics } from '../metrics/registry.js';
 import type { HttpListen } from '../model/config.js';
+import type { WebConfig } from '../model/web-config.js';
+import { Access } from './access.js';
+import type { BasicAuth } from './basic-auth.js';
 import { ConnectionLimit } from './connection-limit.js';
 import { type Answer, createRoutes, plain, type Readiness, type Route } from './http-routes.js';
 import { RequestGate } from './request-gate.js';
@@ -9,6 +12,8 @@ import { listenOnSocket, removeStaleSocket } from './unix-socket.js';
 
 export interface HttpServerOptions {
   readonly listen: HttpListen;
+  /** Who may read the pages; undefined: whoever can connect. */
+  readonly web?: WebConfig | undefined;
   readonly metrics: Metrics;
   readiness(): Readiness;
   /** Told what went wrong while serving; the client gets no more than a 500. */
@@ -54,9 +59,17 @@ const SAFE_HEADERS = {
   'X-Content-Type-Options': 'nosniff',
 };
 
+const HEADERS_OF_STATUS: Readonly<Record<number, Readonly<Record<string, string>>>> = {
+  401: { 'WWW-Authenticate': 'Basic realm="rmwatch", charset="UTF-8"' },
+  405: { Allow: 'GET, HEAD' },
+  503: { 'Retry-After': '1' },
+};
+
 export interface HttpServer {
   /** What clients connect to, as a URL or `unix:PATH`; undefined when off. */
   readonly address: string | undefined;
+  /** Other certificates, users and headers from now on. Throws, with nothing changed, when the certificates are unfit. */
+  update(web: WebConfig | undefined): void;
   /** Ends within `graceMs`, whatever the clients do; a second call is harmless. */
   close(graceMs?: number): Promise<void>;
 }
@@ -64,8 +77,9 @@ export interface HttpServer {
 /** Rejects, with a message that names the address, when the address cannot be had. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { listen } = options;
-  if (listen.kind === 'off') return { address: undefined, close: async () => {} };
-  const server = createServer(options);
+  if (listen.kind === 'off') return { address: undefined, update: () => {}, close: async () => {} };
+  const access = new Access(options.web, options.onError);
+  const server = createServer(options, access);
   try {
     if (listen.kind === 'unix') await removeStaleSocket(listen.path);
     await bind(server, listen);
@@ -75,10 +89,17 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     });
   }
   server.on('error', options.onError);
-  return { address: actual(server, listen), close: (graceMs = CLOSE_GRACE_MS) => close(server, graceMs) };
+  return {
+    address: actual(server, listen, access.tls !== undefined),
+    update: (web) => access.update(web),
+    close: async (graceMs = CLOSE_GRACE_MS) => {
+      await close(server, graceMs);
+      await access.auth.close();
+    },
+  };
 }
 
-function createServer(options: HttpServerOptions): http.Server {
+function createServer(options: HttpServerOptions, access: Access): http.Server {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const routes = createRoutes(options.metrics, options.readiness);
   const server = http.createServer({
@@ -88,14 +109,17 @@ function createServer(options: HttpServerOptions): http.Server {
     connectionsCheckingInterval: limits.checkIntervalMs,
   });
   const connections = new ConnectionLimit(limits);
-  putGates(server, connections);
+  putGates(server, connections, access);
   server.setTimeout(limits.idleTimeoutMs);
   const handle = (request: http.IncomingMessage, response: http.ServerResponse) => {
     const gate = request.socket as unknown as RequestGate;
     connections.answer(gate, response);
     response.once('close', () => gate.next());
-    serve(routes, request, options.onError).then(
-      (answer) => send(request, response, answer, gate.requests >= limits.maxRequestsPerConnection),
+    serve(routes, request, access.auth, options.onError).then(
+      (answer) => {
+        const isLast = gate.requests >= limits.maxRequestsPerConnection;
+        send(request, response, answer, { ...access.headers, ...(isLast && { Connection: 'close' }) });
+      },
       (error: Error) => options.onError(error),
     );
   };
@@ -105,22 +129,38 @@ function createServer(options: HttpServerOptions): http.Server {
   return server;
 }
 
-/** Puts a gate between each connection and the server, which takes any duplex stream for a connection. */
-function putGates(server: http.Server, connections: ConnectionLimit): void {
+/**
+ * Puts TLS, where it is wanted, and a gate between each connection and the server, which takes any duplex stream for a
+ * connection.
+ */
+function putGates(server: http.Server, connections: ConnectionLimit, access: Access): void {
   const [listener] = server.listeners('connection');
   server.removeAllListeners('connection');
   server.on('connection', (socket: Socket) => {
-    const gate = new RequestGate(socket);
-    connections.open(gate);
-    listener!.call(server, gate);
+    if (access.tls === undefined) {
+      const gate = new RequestGate(socket);
+      connections.open(gate);
+      listener!.call(server, gate);
+      return;
+    }
+    connections.open(socket);
+    access.tls.accept(socket, (secured) => {
+      const gate = new RequestGate(secured);
+      connections.replace(socket, gate);
+      listener!.call(server, gate);
+    });
   });
 }
 
 async function serve(
   routes: ReadonlyMap<string, Route>,
   request: http.IncomingMessage,
+  auth: BasicAuth,
   onError: (error: Error) => void,
 ): Promise<Answer> {
+  const verdict = await auth.check(request.headers.authorization);
+  if (verdict === 'busy') return plain(503, 'Too many passwords wait for their check.');
+  if (verdict === 'refused') return plain(401, 'Unauthorized.');
   const route = routes.get(request.url?.split('?', 1)[0] ?? '');
   if (!route) return plain(404, 'Not found.');
   if (request.method !== 'GET' && request.method !== 'HEAD') return plain(405, 'Only GET and HEAD are allowed.');
@@ -132,15 +172,21 @@ async function serve(
   }
 }
 
-function send(request: http.IncomingMessage, response: http.ServerResponse, answer: Answer, isLast: boolean): void {
+function send(
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+  answer: Answer,
+  headers: Readonly<Record<string, string>>,
+): void {
   const hasBody = request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined;
   response.writeHead(answer.status, {
     ...SAFE_HEADERS,
+    ...headers,
     'Content-Type': answer.contentType,
     'Content-Length': Buffer.byteLength(answer.body),
-    ...(answer.status === 405 ? { Allow: 'GET, HEAD' } : {}),
+    ...HEADERS_OF_STATUS[answer.status],
     // No request here needs a body; giving up the connection is what keeps one from being read to its end.
-    ...(hasBody || isLast ? { Connection: 'close' } : {}),
+    ...(hasBody && { Connection: 'close' }),
   });
   // For HEAD, node:http itself leaves the body out.
   response.end(answer.body);
@@ -174,10 +220,10 @@ function wanted(listen: Exclude<HttpListen, { kind: 'off' }>): string {
   return listen.kind === 'unix' ? `unix:${listen.path}` : hostAndPort(listen.host, listen.port);
 }
 
-function actual(server: http.Server, listen: Exclude<HttpListen, { kind: 'off' }>): string {
+function actual(server: http.Server, listen: Exclude<HttpListen, { kind: 'off' }>, secure: boolean): string {
   if (listen.kind === 'unix') return `unix:${listen.path}`;
   const { address, port } = server.address() as AddressInfo;
-  return `http://${hostAndPort(address, port)}`;
+  return `${secure ? 'https' : 'http'}://${hostAndPort(address, port)}`;
 }
 
 function hostAndPort(host: string, port: number): string {

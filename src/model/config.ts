@@ -1,5 +1,7 @@
 /** The configuration as the rest of the program sees it: defaults applied, units converted, nothing optional left. */
 
+import type { WebConfig } from './web-config.js';
+
 export const OPERATIONS = ['unlink', 'rmdir', 'replace'] as const;
 export type Operation = (typeof OPERATIONS)[number];
 
@@ -49,7 +51,13 @@ export interface Config {
     /** Words before values that are taken out of arguments. */
     readonly redact: readonly string[];
   };
-  readonly http: { readonly listen: HttpListen };
+  readonly http: {
+    readonly listen: HttpListen;
+    /** Absolute path; undefined: whoever can connect may read. */
+    readonly webConfigFile: string | undefined;
+    /** What that file says, when it was read. */
+    readonly web?: WebConfig;
+  };
   readonly selfTest: { /** null: disabled. */ readonly intervalMs: number | null };
 }
 

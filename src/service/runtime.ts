@@ -1,5 +1,7 @@
 import { causesOfSilence } from '../host/silent-probes.js';
 import type { Readiness } from '../http/http-routes.js';
+import type { HttpServer } from '../http/http-server.js';
+import { isLoopback } from '../http/loopback.js';
 import { DelayHistogram } from '../metrics/delay-histogram.js';
 import { createMetrics, type ReloadState } from '../metrics/registry.js';
 import { countsOf } from '../metrics/watch-counters.js';
@@ -82,6 +84,7 @@ export class Runtime {
   private config: Config;
   private reloadState: ReloadState = { successful: true, lastSuccessSeconds: Date.now() / 1000 };
   private closing = false;
+  private http: HttpServer | undefined;
 
   /** For openRuntime: takes over a probe that is attached. */
   constructor(opened: Opened) {
@@ -111,6 +114,7 @@ export class Runtime {
     watches.follow(() => void this.lookUpAgain());
     const serving = parts.serveHttp({
       listen: config.http.listen,
+      web: config.http.web,
       metrics: this.createMetrics(),
       readiness: () => this.readiness(),
       onError: (error) => diagnostics.error({ error }, 'http'),
@@ -124,6 +128,8 @@ export class Runtime {
     });
     const http = await unlessAborted(serving, signal);
     if (http.address !== undefined) diagnostics.info({ address: http.address }, 'serving metrics');
+    this.http = http;
+    warnOfOpenPages(config.http, diagnostics);
     const housekeeping = setInterval(() => this.houseKeep(), HOUSEKEEPING_MS);
     stack.defer('housekeeping', () => clearInterval(housekeeping));
     const lookingUp = setInterval(() => void this.lookUpAgain(), LOOK_UP_MS);
@@ -158,8 +164,11 @@ export class Runtime {
     await parts.lookups.look(config.watches);
     signal.throwIfAborted();
     watches.adopt(planFor(config, watches.plan, parts));
+    // Its files were found fit when the configuration was read.
+    this.http?.update(config.http.web);
     this.warnOfFixedChanges(config);
-    this.config = { ...config, probe: this.config.probe, http: this.config.http, log: this.config.log };
+    const { probe, log } = this.config;
+    this.config = { ...config, probe, http: { ...config.http, listen: this.config.http.listen }, log };
     this.selfTests.every(config.selfTest.intervalMs);
   }
 
@@ -240,8 +249,10 @@ export class Runtime {
   }
 
   private warnOfFixedChanges(config: Config): void {
-    for (const key of ['probe', 'http', 'log'] as const) {
-      if (JSON.stringify(config[key]) !== JSON.stringify(this.config[key])) {
+    const fixed = ({ probe, http, log }: Config) => ({ probe, 'http.listen': http.listen, log });
+    const before = fixed(this.config);
+    for (const [key, value] of Object.entries(fixed(config))) {
+      if (JSON.stringify(value) !== JSON.stringify(before[key as keyof typeof before])) {
         this.opened.parts.diagnostics.warn(`${key}: changes take effect at the next start`);
       }
     }
@@ -272,6 +283,16 @@ function reportProbe(
   if (description.hostMountNamespace === 0) {
     diagnostics.warn("cannot tell this host's mount namespace: every process counts as the host's");
   }
+}
+
+/** Names, counts and paths of watches are not for everybody who can reach this host. */
+function warnOfOpenPages({ listen, web }: Config['http'], diagnostics: RuntimeParts['diagnostics']): void {
+  if (listen.kind !== 'tcp' || isLoopback(listen.host)) return;
+  const asksWho = web !== undefined && (web.users.size > 0 || (web.tls?.clientAuth ?? '').startsWith('Require'));
+  if (asksWho) return;
+  diagnostics.warn(
+    `http.listen: whoever reaches ${listen.host} can read the metrics: name users or certificates in http.web_config`,
+  );
 }
 
 /** As `promise`, but rejects with the signal's reason as soon as that is aborted. */

@@ -288,7 +288,7 @@ const NAMED_SUITES: readonly SuiteRow[] = [
     kind: 'suite',
     name: 'Prometheus',
     project: 'addon',
-    files: ['test/addon/prometheus.test.ts'],
+    files: ['test/addon/prometheus.test.ts', 'test/addon/prometheus-web.test.ts'],
     alone: false,
     budgetSeconds: 60,
     reason: 'a real Prometheus takes the configuration, rules and dashboard that are shipped',

@@ -39,7 +39,7 @@ const DEFAULTS: Config = {
     commandLine: false,
     redact: DEFAULT_REDACT,
   },
-  http: { listen: { kind: 'tcp', host: '127.0.0.1', port: 29293 } },
+  http: { listen: { kind: 'tcp', host: '127.0.0.1', port: 29293 }, webConfigFile: undefined },
   selfTest: { intervalMs: 300_000 },
 };
 

@@ -16,7 +16,7 @@ function configOf(name: string): Config {
     watches: [{ ...watch, ignore: { processes: [], users: [] }, log: true }],
     probe: { attach: 'auto', ringBufferBytes: 1 << 16 },
     log: { output: '/log', format: 'json', level: 'info', processArgsBytes: 512, commandLine: false, redact: [] },
-    http: { listen: { kind: 'off' } },
+    http: { listen: { kind: 'off' }, webConfigFile: undefined },
     selfTest: { intervalMs: 60_000 },
   };
 }
@@ -142,6 +142,7 @@ class Host {
         this.http = { ready: () => readiness().ready };
         return {
           address: 'http://h',
+          update: () => {},
           close: async () => {
             await this.moment('http closes');
             this.closed('http');
