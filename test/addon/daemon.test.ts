@@ -15,16 +15,17 @@ import net from 'node:net';
 import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
+import { ledgerGap } from '../lib/metrics.js';
+import { waitUntil } from '../lib/wait-until.js';
 import { expectCheckedLines } from '../support/checked-lines.js';
-import { DaemonProcess, ledgerGap } from '../support/daemon-process.js';
 import { FifoReader, makeFifo } from '../support/fifo.js';
-import { waitUntil } from '../support/wait-until.js';
+import { HostDaemon } from '../support/host-daemon.js';
 
 /** The whole daemon on this machine's own kernel, in whatever mode it allows; real kernels' modes are tested in guests. */
-let daemon: DaemonProcess;
+let daemon: HostDaemon;
 
 beforeEach(() => {
-  daemon = new DaemonProcess();
+  daemon = new HostDaemon();
 });
 
 /** Every line of every test here is what config/event.schema.json says. */
@@ -62,7 +63,7 @@ test('a line names the file, the process and the user', async () => {
   execFileSync('rm', ['named'], { cwd: daemon.work });
   mkdirSync(join(daemon.work, 'dir'));
   rmdirSync(join(daemon.work, 'dir'));
-  const events = await daemon.writtenEvents(await daemon.settle());
+  const events = await daemon.settledEvents();
   expect(events.map(({ event }) => event.action)).toEqual(['unlink', 'rmdir']);
   expect(events[0]).toMatchObject({
     file: { path: join(daemon.work, 'named'), name: 'named', directory: daemon.work },
@@ -84,7 +85,7 @@ test('hostile names stay one line, and keep their bytes', async () => {
   const bad = Buffer.concat([Buffer.from(`${daemon.work}/`), Buffer.from([0xff, 0xfe])]);
   writeFileSync(bad, '');
   unlinkSync(bad);
-  const events = await daemon.writtenEvents(await daemon.settle());
+  const events = await daemon.settledEvents();
   expect(events.map(({ file }) => file.name)).toEqual([...names, '\ufffd\ufffd']);
   expect(Buffer.from(events.at(-1).rmwatch.path_bytes, 'base64')).toEqual(bad);
 });
@@ -112,7 +113,7 @@ test('the ledger closes, with failures, filtered and unwatched deletions', async
 
 test('reload under load judges every event by one configuration', async () => {
   await daemon.start();
-  const reloads = () => daemon.diagnostics.split('configuration reloaded').length - 1;
+  const reloads = () => daemon.diagnostics().split('configuration reloaded').length - 1;
   let deleted = 0;
   for (const name of ['other', 'work', 'other', 'work']) {
     const before = reloads();
@@ -124,8 +125,8 @@ test('reload under load judges every event by one configuration', async () => {
     });
     for (let i = 0; i < 20; i++) unlinkSync(touch(`f${deleted++}`));
   }
-  const metrics = await daemon.settle();
-  const events = await daemon.writtenEvents(metrics);
+  const metrics = await daemon.settleLog();
+  const events = daemon.events();
   expect(events.map(({ file }) => file.name)).toEqual(Array.from({ length: deleted }, (_, i) => `f${i}`));
   const rules: string[] = events.map(({ rule }) => rule.name.join());
   // One configuration after the other, none mixed with the next.
@@ -137,10 +138,10 @@ test('a bad file leaves the old configuration in force, and is told', async () =
   await daemon.start();
   daemon.configure({ watchs: [] });
   daemon.signal('SIGHUP');
-  await waitUntil('the refusal', () => daemon.diagnostics.includes('did you mean'), 5_000);
+  await waitUntil('the refusal', () => daemon.diagnostics().includes('did you mean'), 5_000);
   expect((await daemon.metrics()).get('rmwatch_config_last_reload_successful')).toBe(0);
   unlinkSync(touch('still-watched'));
-  const events = await daemon.writtenEvents(await daemon.settle());
+  const events = await daemon.settledEvents();
   expect(events.map(({ file }) => file.name)).toEqual(['still-watched']);
 });
 
@@ -168,14 +169,15 @@ test('the log does not feed on itself: its own deletions are not reported', asyn
 });
 
 test('paths through symbolic links are marked as unresolved in tracepoint mode', async () => {
-  await daemon.start('--attach', 'tracepoint');
+  daemon.configure({ watches: [{ name: 'work', include: [`${daemon.work}/**`] }], probe: { attach: 'tracepoint' } });
+  await daemon.start();
   mkdirSync(join(daemon.work, 'real'));
   symlinkSync('real', join(daemon.work, 'link'));
   touch('real/file');
   execFileSync('rm', ['link/file'], { cwd: daemon.work });
   touch('plain');
   execFileSync('rm', ['plain'], { cwd: daemon.work });
-  const events = await daemon.writtenEvents(await daemon.settle());
+  const events = await daemon.settledEvents();
   expect(events.map(({ file, rmwatch }) => [file.name, rmwatch.path_complete])).toEqual([
     ['file', false],
     ['plain', true],
@@ -189,7 +191,7 @@ test('a log file that was moved away is written anew after SIGHUP, and no line i
   appendFileSync(join(daemon.directory, 'marker'), '');
   execFileSync('mv', [daemon.eventsFile, `${daemon.eventsFile}.1`]);
   daemon.signal('SIGHUP');
-  await waitUntil('the reload', () => daemon.diagnostics.includes('configuration reloaded'), 5_000);
+  await waitUntil('the reload', () => daemon.diagnostics().includes('configuration reloaded'), 5_000);
   unlinkSync(touch('after'));
   await daemon.settle();
   expect(daemon.events().map(({ file }) => file.name)).toEqual(['after']);
@@ -211,8 +213,8 @@ test('a log file that is removed is opened anew, and tells of its own removal', 
   const metrics = await daemon.settle();
   expect(daemon.events().map(({ file }) => file.name)).toEqual(['events.json', 'after']);
   expect(ledgerGap(metrics)).toBe(0);
-  expect(daemon.diagnostics.split('opening the log file anew')).toHaveLength(2);
-  expect(daemon.diagnostics).toContain('events can be written again');
+  expect(daemon.diagnostics().split('opening the log file anew')).toHaveLength(2);
+  expect(daemon.diagnostics()).toContain('events can be written again');
 });
 
 test('a removed log file is there again within about a second, with nothing to write', async () => {
@@ -228,8 +230,8 @@ test('a reload whose log file cannot be opened has failed, and leaves log and co
   mkdirSync(daemon.eventsFile);
   daemon.configure({ watches: [{ name: 'other', include: [`${daemon.work}/**`] }] });
   daemon.signal('SIGHUP');
-  await waitUntil('the refusal', () => daemon.diagnostics.includes('cannot reopen the log file'), 5_000);
-  expect(daemon.diagnostics).toContain('it is a directory');
+  await waitUntil('the refusal', () => daemon.diagnostics().includes('cannot reopen the log file'), 5_000);
+  expect(daemon.diagnostics()).toContain('it is a directory');
   unlinkSync(touch('still-watched'));
   const metrics = await daemon.settle();
   expect(metrics.get('rmwatch_config_last_reload_successful')).toBe(0);
@@ -238,7 +240,7 @@ test('a reload whose log file cannot be opened has failed, and leaves log and co
 
   rmdirSync(daemon.eventsFile);
   daemon.signal('SIGHUP');
-  await waitUntil('the reload', () => daemon.diagnostics.includes('configuration reloaded'), 5_000);
+  await waitUntil('the reload', () => daemon.diagnostics().includes('configuration reloaded'), 5_000);
   unlinkSync(touch('after'));
   const later = await daemon.settle();
   expect(later.get('rmwatch_config_last_reload_successful')).toBe(1);
@@ -266,7 +268,7 @@ test('a line that waits for its reader is not yet delivered, so that delivered n
   reader.close();
   // Nobody takes the rest any more, and so the flush fails.
   expect(await daemon.stop()).toBe(1);
-  const stopped = JSON.parse(daemon.diagnostics.trimEnd().split('\n').at(-1)!);
+  const stopped = JSON.parse(daemon.diagnostics().trimEnd().split('\n').at(-1)!);
   expect(stopped).toMatchObject({ message: 'stopped' });
   expect(stopped.delivered).toBeGreaterThanOrEqual(before);
   expect(stopped.delivered + stopped.lost.output).toBe(600);
@@ -277,10 +279,13 @@ test('an address in use is told in one line, once', async () => {
   const listener = net.createServer().listen(socket);
   try {
     await once(listener, 'listening');
-    daemon.spawn([]);
-    await waitUntil('it gives up', () => daemon.diagnostics.includes('"fatal"'), 20_000);
+    daemon.spawn();
+    await waitUntil('it gives up', () => daemon.diagnostics().includes('"fatal"'), 20_000);
     expect(await daemon.stop()).toBe(1);
-    const telling = daemon.diagnostics.split('\n').filter((line) => line.includes('another process listens'));
+    const telling = daemon
+      .diagnostics()
+      .split('\n')
+      .filter((line) => line.includes('another process listens'));
     expect(telling.map((line) => JSON.parse(line))).toEqual([
       {
         level: 'fatal',

@@ -8,14 +8,15 @@ import {
   filesystemReplaced,
   watchesFor,
 } from '../kernel/guest/filesystem-faults.mjs';
-import { DaemonProcess, ledgerGap } from '../support/daemon-process.js';
+import { ledgerGap } from '../lib/metrics.js';
+import { HostDaemon } from '../support/host-daemon.js';
 
 /** On this machine's own kernel, in whatever mode it allows; the other modes are tested in a guest. */
-let daemon: DaemonProcess;
+let daemon: HostDaemon;
 let work: string;
 
 beforeEach(async () => {
-  daemon = new DaemonProcess();
+  daemon = new HostDaemon();
   work = join(daemon.work, 'watched');
   mkdirSync(work);
   daemon.configure({ watches: watchesFor(work) });
@@ -30,7 +31,7 @@ test.each([
   ['a filesystem that is unmounted, also with a process in it, and replaced', filesystemReplaced],
 ])('%s', async (_, act) => {
   const did = await act(work);
-  const metrics = await daemon.settle();
-  expect(differences(await daemon.writtenEvents(metrics), did)).toEqual([]);
+  const metrics = await daemon.settleLog();
+  expect(differences(daemon.events(), did)).toEqual([]);
   expect(ledgerGap(metrics)).toBe(0);
 });

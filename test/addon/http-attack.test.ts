@@ -3,14 +3,14 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import http from 'node:http';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
+import { ledgerGap } from '../lib/metrics.js';
 import { expectCheckedLines } from '../support/checked-lines.js';
-import { ledgerGap } from '../support/daemon-process.js';
-import { TcpDaemon } from '../support/tcp-daemon.js';
+import { HostDaemon } from '../support/host-daemon.js';
 
-let daemon: TcpDaemon;
+let daemon: HostDaemon;
 
 beforeEach(() => {
-  daemon = new TcpDaemon();
+  daemon = new HostDaemon({ listen: 'port' });
 });
 
 afterEach(() => daemon.dispose());
@@ -81,10 +81,10 @@ test('clients that pipeline and never read delay neither a scrape nor a line nor
     const tree = join(daemon.work, 'tree');
     mkdirSync(tree);
     execFileSync('sh', ['-c', `seq ${FILES} | xargs touch; rm -r "$1"`, 'sh', tree], { cwd: tree });
-    const metrics = await daemon.settle();
+    const metrics = await daemon.settleLog();
     expect(ledgerGap(metrics)).toBe(0);
     expect(metrics.get('rmwatch_deletions_total{watch="work",operation="unlink"}')).toBe(FILES);
-    expect(await daemon.writtenEvents(metrics)).toHaveLength(FILES + 1);
+    expect(daemon.events()).toHaveLength(FILES + 1);
 
     const beginMs = performance.now();
     expect(await daemon.stop()).toBe(0);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { waitUntil } from '../support/wait-until.js';
+import { waitUntil } from '../lib/wait-until.js';
 
 /**
  * The inspector of Node.js lets every local user who reaches its port run code as the daemon. Neither a signal nor a

@@ -2,17 +2,18 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { DaemonProcess, ledgerGap } from '../support/daemon-process.js';
+import { ledgerGap } from '../lib/metrics.js';
+import { waitUntil } from '../lib/wait-until.js';
 import { FifoReader, makeFifo, openFifoForWriting } from '../support/fifo.js';
-import { waitUntil } from '../support/wait-until.js';
+import { HostDaemon } from '../support/host-daemon.js';
 
 /** What the daemon does when its log cannot be written; the writer alone is tested in test/unit/event-writer.test.ts. */
-let daemon: DaemonProcess;
+let daemon: HostDaemon;
 /** Of the pipe that is the daemon's stdout. */
 let reader: FifoReader | undefined;
 
 beforeEach(() => {
-  daemon = new DaemonProcess();
+  daemon = new HostDaemon();
 });
 
 afterEach(async () => {
@@ -48,7 +49,7 @@ async function startOnPipe(): Promise<FifoReader> {
   makeFifo(fifo);
   reader = new FifoReader(fifo);
   const descriptor = openFifoForWriting(fifo);
-  daemon.spawn([], process.env, descriptor);
+  daemon.spawn({ log: descriptor });
   closeSync(descriptor);
   await daemon.ready();
   return reader;
@@ -60,16 +61,16 @@ test('a disk that is full costs no event when there is room again in time', asyn
   mkdirSync(small);
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=128k', 'tmpfs', small]);
   try {
-    daemon.spawn([], process.env, log);
+    daemon.spawn({ log });
     await daemon.ready();
     deleteFiles(400);
-    await waitUntil('the full disk is told', () => daemon.diagnostics.includes('ENOSPC'));
+    await waitUntil('the full disk is told', () => daemon.diagnostics().includes('ENOSPC'));
     const full = await daemon.settle();
     expect(full.get(DELIVERED)).toBeLessThan(400);
     expect([full.get(DELIVERED)! + ledgerGap(full), full.get(OUTPUT_LOST)]).toEqual([400, 0]);
     expect((await daemon.get('/-/healthy')).status).toBe(200);
     execFileSync('mount', ['-o', 'remount,size=4m', small]);
-    await waitUntil('the recovery is told', () => daemon.diagnostics.includes('events can be written again'));
+    await waitUntil('the recovery is told', () => daemon.diagnostics().includes('events can be written again'));
     deleteFiles(1);
     const written = await daemon.settle();
     expect([written.get(DELIVERED), written.get(OUTPUT_LOST), ledgerGap(written)]).toEqual([401, 0, 0]);
@@ -84,13 +85,13 @@ test('a reader that is gone for good costs its events, which are counted, and no
   (await startOnPipe()).close();
   reader = undefined;
   deleteFiles(100);
-  await waitUntil('it is told', () => daemon.diagnostics.includes('EPIPE'));
+  await waitUntil('it is told', () => daemon.diagnostics().includes('EPIPE'));
   deleteFiles(100);
   const metrics = await daemon.settle();
   expect([metrics.get(DELIVERED), metrics.get(OUTPUT_LOST), ledgerGap(metrics)]).toEqual([0, 200, 0]);
   expect(metrics.get('rmwatch_deletions_total{watch="work",operation="unlink"}')).toBe(200);
   expect((await daemon.get('/-/ready')).status).toBe(200);
-  await waitUntil('the loss is told', () => daemon.diagnostics.includes('events were lost'));
+  await waitUntil('the loss is told', () => daemon.diagnostics().includes('events were lost'));
   expect(await daemon.stop()).toBe(0);
 });
 
@@ -117,8 +118,8 @@ test('a pipe that nobody ever reads does not hold up the end, and what it cost i
   const began = performance.now();
   expect(await daemon.stop()).toBe(1);
   expect(performance.now() - began).toBeLessThan(10_000);
-  expect(daemon.diagnostics).toContain('not everything could be written');
-  const { delivered, lost } = JSON.parse(daemon.diagnostics.trimEnd().split('\n').at(-1)!);
+  expect(daemon.diagnostics()).toContain('not everything could be written');
+  const { delivered, lost } = JSON.parse(daemon.diagnostics().trimEnd().split('\n').at(-1)!);
   expect(lost.output).toBeGreaterThan(0);
   expect(delivered + lost.output).toBe(1_000);
   // What the pipe holds was delivered; the end of its last line may be missing.

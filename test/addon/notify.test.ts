@@ -1,17 +1,17 @@
 import { mkdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
+import { waitUntil } from '../lib/wait-until.js';
 import { expectCheckedLines } from '../support/checked-lines.js';
-import { DaemonProcess } from '../support/daemon-process.js';
+import { HostDaemon } from '../support/host-daemon.js';
 import { NotifyListener } from '../support/notify-listener.js';
-import { waitUntil } from '../support/wait-until.js';
 
 /** What the daemon tells systemd; what systemd makes of it is tested in a guest. */
-let daemon: DaemonProcess;
+let daemon: HostDaemon;
 let listener: NotifyListener;
 
 beforeEach(async () => {
-  daemon = new DaemonProcess();
+  daemon = new HostDaemon();
   listener = new NotifyListener(join(daemon.directory, 'notify.sock'));
   await listener.listening();
 });
@@ -28,12 +28,8 @@ const hears = (line: string) => waitUntil(line, () => told(line).length > 0, 20_
 
 test('readiness waits for a self-test that passes; then watchdog, reload and end are told', async () => {
   const selfTests = join(daemon.directory, 'later');
-  daemon.spawn([], {
-    ...process.env,
-    NOTIFY_SOCKET: listener.path,
-    RUNTIME_DIRECTORY: selfTests,
-    WATCHDOG_USEC: '400000',
-  });
+  const fromSystemd = { NOTIFY_SOCKET: listener.path, RUNTIME_DIRECTORY: selfTests, WATCHDOG_USEC: '400000' };
+  daemon.spawn({ environment: { ...process.env, ...fromSystemd } });
   await waitUntil(
     'a status',
     () =>
@@ -45,7 +41,7 @@ test('readiness waits for a self-test that passes; then watchdog, reload and end
   );
   // A reload now must not look like the end of the start either.
   daemon.signal('SIGHUP');
-  await waitUntil('the reload', () => daemon.diagnostics.includes('configuration reloaded'), 10_000);
+  await waitUntil('the reload', () => daemon.diagnostics().includes('configuration reloaded'), 10_000);
   expect(told('READY=1')).toEqual([]);
   expect((await daemon.get('/-/ready')).status).toBe(503);
 

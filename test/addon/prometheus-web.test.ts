@@ -6,9 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { hashSync } from 'bcryptjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
+import { waitUntil } from '../lib/wait-until.js';
 import { Certificates } from '../support/certificates.js';
 import { findPrometheus, PrometheusServer } from '../support/prometheus.js';
-import { waitUntil } from '../support/wait-until.js';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const PASSWORD = 'a scraper only';

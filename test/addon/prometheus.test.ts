@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { waitUntil } from '../lib/wait-until.js';
 import { expectCheckedLines } from '../support/checked-lines.js';
 import { dashboardQueries, dashboardVariables, readDashboard, substitute } from '../support/grafana-dashboard.js';
+import { HostDaemon } from '../support/host-daemon.js';
 import { findPrometheus, PrometheusServer, type Series } from '../support/prometheus.js';
 import { lintMetrics } from '../support/promtool.js';
-import { TcpDaemon } from '../support/tcp-daemon.js';
-import { waitUntil } from '../support/wait-until.js';
 
 const configured = (name: string) => fileURLToPath(new URL(`../../config/prometheus/${name}`, import.meta.url));
 const RULES = configured('rules.yml');
@@ -58,13 +58,13 @@ function deleteThings(work: string): void {
 }
 
 describe.skipIf(skipped)('a real Prometheus that scrapes the daemon', () => {
-  let daemon: TcpDaemon;
+  let daemon: HostDaemon;
   let prometheus: PrometheusServer;
   let mode: string;
 
   beforeAll(async () => {
     const { server } = found();
-    daemon = new TcpDaemon();
+    daemon = new HostDaemon({ listen: 'port' });
     prometheus = new PrometheusServer(server);
     daemon.configure({
       watches: [

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { LineAccount } from '../event-lines/event-lines.js';
 import { root, staticProgram } from '../kernel/kernels.js';
 import { checkedLines } from '../support/checked-lines.js';
-import { DaemonProcess } from '../support/daemon-process.js';
 import { makeFifo } from '../support/fifo.js';
+import { HostDaemon } from '../support/host-daemon.js';
 
 let program: string | undefined;
 
@@ -158,7 +158,7 @@ export function every(periodMs: number, act: () => unknown): () => Promise<void>
 }
 
 /** A daemon on a work directory that is a tmpfs of its own. */
-export class FloodDaemon extends DaemonProcess {
+export class FloodDaemon extends HostDaemon {
   constructor() {
     super();
     mountTmpfs(this.work);
@@ -190,11 +190,4 @@ export class FloodDaemon extends DaemonProcess {
     }
     return read;
   }
-}
-
-/** Lost events, all reasons together. */
-export function lostOf(metrics: ReadonlyMap<string, number>): number {
-  let sum = 0;
-  for (const [name, value] of metrics) if (name.startsWith('rmwatch_events_lost_total')) sum += value;
-  return sum;
 }

@@ -1,10 +1,10 @@
 import { rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ledgerGap, lostEvents } from '../lib/metrics.js';
+import { waitUntil } from '../lib/wait-until.js';
 import { expectCheckedLines } from '../support/checked-lines.js';
-import { ledgerGap } from '../support/daemon-process.js';
-import { waitUntil } from '../support/wait-until.js';
-import { CountedLog, deleter, every, FloodDaemon, lostOf, memoryOf } from './flood-bench.js';
+import { CountedLog, deleter, every, FloodDaemon, memoryOf } from './flood-bench.js';
 
 /** With the configuration as it comes, on this machine's own kernel in whatever mode it allows. */
 const DELETED = 'rmwatch_deletions_total{watch="work",operation="unlink"}';
@@ -33,7 +33,7 @@ afterAll(expectCheckedLines);
 /** Nothing is lost, all is counted, and every event was a line. */
 async function expectAll(count: number): Promise<void> {
   const metrics = await daemon.settle();
-  expect([lostOf(metrics), ledgerGap(metrics), metrics.get(DELETED)]).toEqual([0, 0, count]);
+  expect([lostEvents(metrics), ledgerGap(metrics), metrics.get(DELETED)]).toEqual([0, 0, count]);
   expect(await daemon.stop()).toBe(0);
   expect(await log.account()).toMatchObject({ read: count, torn: 0 });
 }
@@ -111,7 +111,7 @@ test(
     await deleter('burst', daemon.work, count);
     log.resume();
     expect(await daemon.stop()).toBe(0);
-    const last = JSON.parse(daemon.diagnostics.trimEnd().split('\n').at(-1)!);
+    const last = JSON.parse(daemon.diagnostics().trimEnd().split('\n').at(-1)!);
     const lost = { ring_full: 0, state_full: 0, probe_skipped: 0, decode: 0, output: 0 };
     expect(last).toMatchObject({ message: 'stopped', delivered: count, lost });
     expect(await log.account()).toMatchObject({ read: count, torn: 0 });
@@ -124,8 +124,10 @@ test('8 processes that delete 100,000 files each at once: nothing is lost', asyn
   await Promise.all(names.map((name) => deleter('burst', daemon.subdirectory(name), 100_000)));
   const metrics = await daemon.settle();
   const peak = Math.round(memoryOf(daemon.pid, 'VmHWM') / 1e6);
-  console.log(`8 deleters on ${availableParallelism()} processors: ${lostOf(metrics)} lost, peak memory ${peak} MB`);
-  expect([metrics.get(DELETED), lostOf(metrics), ledgerGap(metrics)]).toEqual([800_000, 0, 0]);
+  console.log(
+    `8 deleters on ${availableParallelism()} processors: ${lostEvents(metrics)} lost, peak memory ${peak} MB`,
+  );
+  expect([metrics.get(DELETED), lostEvents(metrics), ledgerGap(metrics)]).toEqual([800_000, 0, 0]);
   expect(await daemon.stop()).toBe(0);
   expect((await log.account()).read).toBe(metrics.get(DELIVERED));
 }, 300_000);
@@ -147,7 +149,7 @@ test(
     const peak = memoryOf(daemon.pid, 'VmHWM');
     log.resume();
     const metrics = await daemon.settle();
-    const lost = lostOf(metrics);
+    const lost = lostEvents(metrics);
     console.log(
       `${count} deletions, ${lost} shed, peak memory ${Math.round(peak / 1e6)} MB, slowest scrape ${Math.round(slowest.milliseconds)} ms`,
     );
@@ -158,7 +160,7 @@ test(
     const ringFull = metrics.get('rmwatch_events_lost_total{reason="ring_full"}')!;
     expect([metrics.get(DELETED)! + ringFull, ledgerGap(metrics)]).toEqual([count, 0]);
     expect(lost).toBeGreaterThan(0);
-    expect(daemon.diagnostics).toContain('events were lost');
+    expect(daemon.diagnostics()).toContain('events were lost');
     expect(await daemon.stop()).toBe(0);
     expect((await log.account()).read).toBeGreaterThan(metrics.get(DELIVERED)!);
   },
@@ -180,7 +182,7 @@ test(
     const before = (await daemon.settle()).get(DELETED)!;
     await deleter('burst', daemon.work, 1_000);
     const metrics = await daemon.settle();
-    expect([metrics.get(DELETED)! - before, lostOf(metrics), ledgerGap(metrics)]).toEqual([1_000, 0, 0]);
+    expect([metrics.get(DELETED)! - before, lostEvents(metrics), ledgerGap(metrics)]).toEqual([1_000, 0, 0]);
   },
   5 * MINUTES,
 );

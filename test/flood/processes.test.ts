@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { root, staticProgram } from '../kernel/kernels.js';
-import { ledgerGap } from '../support/daemon-process.js';
-import { deleterLines, deleterProgram, FloodDaemon, lostOf, memoryOf } from './flood-bench.js';
+import { ledgerGap, lostEvents } from '../lib/metrics.js';
+import { deleterLines, deleterProgram, FloodDaemon, memoryOf } from './flood-bench.js';
 
 const PROCESSES = 100_000;
 const SAME_PID = 500;
@@ -87,7 +87,7 @@ async function run(
 /** Nothing is lost, and every event is as expected. Stops the daemon. */
 async function compare(expectations: Map<string, Expectation>): Promise<void> {
   const metrics = await daemon.settle();
-  expect([lostOf(metrics), ledgerGap(metrics)]).toEqual([0, 0]);
+  expect([lostEvents(metrics), ledgerGap(metrics)]).toEqual([0, 0]);
   expect(metrics.get('rmwatch_deletions_total{watch="work",operation="unlink"}')).toBe(expectations.size);
   expect(await daemon.stop()).toBe(0);
   const wrong: unknown[] = [];

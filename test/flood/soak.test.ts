@@ -1,8 +1,8 @@
 import { renameSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { ledgerGap, lostEvents } from '../lib/metrics.js';
 import { expectCheckedLines } from '../support/checked-lines.js';
-import { ledgerGap } from '../support/daemon-process.js';
-import { delayQuantiles, deleter, descriptorsOf, every, FloodDaemon, lostOf, memoryOf, slope } from './flood-bench.js';
+import { delayQuantiles, deleter, descriptorsOf, every, FloodDaemon, memoryOf, slope } from './flood-bench.js';
 
 /** RMWATCH_SOAK_SECONDS=600 for the long one. */
 const SECONDS = Number(process.env['RMWATCH_SOAK_SECONDS'] ?? 60);
@@ -45,7 +45,7 @@ test(
           ` descriptors ${Math.min(...descriptors)} to ${Math.max(...descriptors)},` +
           ` delay p50 <= ${p50} s, p99 <= ${p99} s, max <= ${most} s`,
       );
-      expect([lostOf(metrics), ledgerGap(metrics)]).toEqual([0, 0]);
+      expect([lostEvents(metrics), ledgerGap(metrics)]).toEqual([0, 0]);
       expect(metrics.get('rmwatch_deletions_total{watch="work",operation="unlink"}')).toBe(count);
       expect(growth * SECONDS).toBeLessThan(GROWTH_LIMIT);
       // One more for a moment: the scrape's own connection, a file that is being opened anew.

@@ -3,9 +3,9 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, expect, test } from 'vitest';
+import { ledgerGap, lostEvents } from '../lib/metrics.js';
 import { expectCheckedLines } from '../support/checked-lines.js';
-import { ledgerGap } from '../support/daemon-process.js';
-import { CountedLog, FloodDaemon, lostOf, memoryOf, unmount } from './flood-bench.js';
+import { CountedLog, FloodDaemon, memoryOf, unmount } from './flood-bench.js';
 
 const run = promisify(execFile);
 
@@ -41,10 +41,10 @@ test('nothing is lost when rm -rf takes 1,000,000 files on ext4', async () => {
     const metrics = await daemon.settle();
     const count = (operation: string) => metrics.get(`rmwatch_deletions_total{watch="work",operation="${operation}"}`);
     console.log(
-      `rm -rf of ${DIRECTORIES * FILES_EACH} files on ext4 in ${seconds.toFixed(1)} s: ${lostOf(metrics)} lost,` +
+      `rm -rf of ${DIRECTORIES * FILES_EACH} files on ext4 in ${seconds.toFixed(1)} s: ${lostEvents(metrics)} lost,` +
         ` peak memory ${Math.round(memoryOf(daemon.pid, 'VmHWM') / 1e6)} MB`,
     );
-    expect([lostOf(metrics), ledgerGap(metrics)]).toEqual([0, 0]);
+    expect([lostEvents(metrics), ledgerGap(metrics)]).toEqual([0, 0]);
     expect([count('unlink'), count('rmdir')]).toEqual([DIRECTORIES * FILES_EACH, DIRECTORIES + 1]);
     expect(await daemon.stop()).toBe(0);
     expect((await log.account()).read).toBe(DIRECTORIES * FILES_EACH + DIRECTORIES + 1);

@@ -1,161 +1,228 @@
 /** The daemon under test, run as an operator would and spoken to from outside only: arguments, HTTP, signals, files. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
-import http from 'node:http';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type Metrics, parseMetrics, sampleOf } from './metrics.js';
+import { EventLog, type LineParser } from './event-log.js';
+import { type HttpAnswer, type HttpServer, httpGet } from './http-get.js';
+import { ledgerGap, Metrics, sampleOf } from './metrics.js';
+import { waitUntil } from './wait-until.js';
 
-const READY_TIMEOUT_MS = 180_000;
+const START_TIMEOUT_MS = 180_000;
 const STOP_TIMEOUT_MS = 120_000;
 const REST_TIMEOUT_MS = 90_000;
-const POLL_MS = 50;
-const CHUNK_BYTES = 1 << 20;
-const NEWLINE = 0x0a;
+const POLL_MS = 20;
+/** What does not change for so long, though the ledger is open, waits for a reader or is a fault. */
+const UNCHANGED_MS = 1_000;
+
+export type DaemonConfig = Readonly<Record<string, unknown>>;
 
 export interface DaemonOptions {
   /** The command line up to `run`. */
   readonly program: readonly string[];
-  readonly attach: string;
-  /** What rmwatch.yaml holds; the address of its HTTP server is added. */
-  readonly config: Readonly<Record<string, unknown>>;
   /** For everything the daemon reads and writes; made if need be. */
   readonly directory: string;
+  /** What rmwatch.yaml holds; the address of its HTTP server is added. */
+  readonly config: DaemonConfig;
+  /** As `--attach`; by default what the configuration says. */
+  readonly attach?: string;
+  /** `port`: HTTP on a free port of the loopback, for clients that know no unix sockets. */
+  readonly listen?: 'socket' | 'port';
+  /** Takes each line that `events()` reads, to hold it against the schema. */
+  readonly parser?: LineParser;
+  /** How long the start may take. */
+  readonly startTimeoutMs?: number;
 }
 
-export interface HttpAnswer {
-  readonly status: number;
-  readonly body: string;
-}
-
-/** GET on a unix socket, each time by a connection of its own: the caller may block for longer than an idle one is kept. */
-export function httpGet(socketPath: string, urlPath: string, timeoutMs = 60_000): Promise<HttpAnswer> {
-  return new Promise((resolve, reject) => {
-    const request = http.get({ socketPath, path: urlPath, timeout: timeoutMs, agent: false }, (response) => {
-      let body = '';
-      response.setEncoding('utf8').on('data', (part: string) => {
-        body += part;
-      });
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
-    });
-    request.on('error', reject).on('timeout', () => request.destroy(new Error(`no answer to ${urlPath}`)));
-  });
+export interface SpawnOptions {
+  readonly environment?: NodeJS.ProcessEnv;
+  /** A file, or an open descriptor that becomes its stdout; by default `eventsFile`. */
+  readonly log?: string | number;
 }
 
 export class Daemon {
-  readonly attach: string;
+  readonly directory: string;
   readonly eventsFile: string;
   readonly diagnosticsFile: string;
+  readonly configFile: string;
+  /** The unix socket of its HTTP server, unless that has a port. */
   readonly socket: string;
-  private readonly program: readonly string[];
-  private readonly configFile: string;
+  private readonly log: EventLog;
   private child: ChildProcess | undefined;
   private exited: Promise<number | NodeJS.Signals> | undefined;
-  private counted = { bytes: 0, lines: 0 };
 
-  constructor({ program, attach, config, directory }: DaemonOptions) {
-    this.program = program;
-    this.attach = attach;
+  constructor(private readonly options: DaemonOptions) {
+    const { directory, config, parser } = options;
+    this.directory = directory;
     this.eventsFile = path.join(directory, 'events.json');
     this.diagnosticsFile = path.join(directory, 'diagnostics.json');
-    this.socket = path.join(directory, 'http.sock');
     this.configFile = path.join(directory, 'rmwatch.yaml');
+    this.socket = path.join(directory, 'http.sock');
+    this.log = new EventLog(this.eventsFile, parser);
     fs.mkdirSync(directory, { recursive: true });
-    // JSON is YAML.
-    fs.writeFileSync(this.configFile, JSON.stringify({ ...config, http: { listen: `unix:${this.socket}` } }));
+    this.configure(config);
+  }
+
+  /** Writes rmwatch.yaml; a daemon that runs takes it after SIGHUP. */
+  configure(config: DaemonConfig): void {
+    const listen = this.options.listen === 'port' ? '127.0.0.1:0' : `unix:${this.socket}`;
+    // JSON is YAML. A file that is read while it is written would be empty, which stands for the defaults.
+    fs.writeFileSync(`${this.configFile}.new`, JSON.stringify({ ...config, http: { listen } }));
+    fs.renameSync(`${this.configFile}.new`, this.configFile);
   }
 
   /** Resolves when the daemon says that it is ready. */
-  async start(): Promise<void> {
+  start(how: SpawnOptions = {}): Promise<void> {
+    this.spawn(how);
+    return this.ready();
+  }
+
+  /** Starts the daemon and does not wait. */
+  spawn({ environment = process.env, log = this.eventsFile }: SpawnOptions = {}): void {
+    const { program, attach } = this.options;
+    const [command, ...before] = program;
+    const args = [...before, 'run', '--config', this.configFile, '--format', 'json'];
+    if (attach !== undefined) args.push('--attach', attach);
+    const [output, stdout] = typeof log === 'number' ? ['stdout', log] : [log, 'ignore' as const];
     const diagnostics = fs.openSync(this.diagnosticsFile, 'a');
-    const [command, ...before] = this.program;
-    const args = ['run', '--attach', this.attach, '--config', this.configFile, '--format', 'json'];
-    this.child = spawn(command!, [...before, ...args, '--log', this.eventsFile], {
-      stdio: ['ignore', 'ignore', diagnostics],
+    const child = spawn(command!, [...args, '--log', output], {
+      stdio: ['ignore', stdout, diagnostics],
+      env: environment,
     });
     fs.closeSync(diagnostics);
-    this.exited = new Promise((resolve) => this.child!.once('exit', (code, signal) => resolve(code ?? signal!)));
-    const deadline = performance.now() + READY_TIMEOUT_MS;
-    for (;;) {
-      const answer = await this.get('/-/ready').catch(() => undefined);
-      if (answer?.status === 200) return;
-      if (this.child.exitCode !== null || performance.now() > deadline) {
-        throw new Error(`the daemon is not ready: ${answer?.body ?? ''} ${this.diagnostics()}`);
-      }
-      await sleep(POLL_MS);
-    }
+    this.exited = new Promise((resolve, reject) => {
+      child.once('exit', (code, signal) => resolve(code ?? signal!)).once('error', reject);
+    });
+    // It is told to whoever waits for the start or the end.
+    this.exited.catch(() => {});
+    this.child = child;
+  }
+
+  /** Resolves when the daemon says that it is ready; throws when it ends instead, or takes too long. */
+  async ready(): Promise<void> {
+    const child = this.child!;
+    const end = performance.now() + (this.options.startTimeoutMs ?? START_TIMEOUT_MS);
+    let answer: HttpAnswer | undefined;
+    await waitUntil(
+      'the daemon is ready',
+      async () => {
+        answer = await this.get('/-/ready').catch(() => undefined);
+        if (answer?.status === 200) return true;
+        if (child.pid === undefined) await this.exited;
+        if (this.hasEnded || performance.now() > end) {
+          throw new Error(`the daemon is not ready: ${answer?.body ?? ''} ${this.diagnostics()}`);
+        }
+        return false;
+      },
+      Number.POSITIVE_INFINITY,
+      POLL_MS,
+    );
   }
 
   get pid(): number {
     return this.child!.pid!;
   }
 
-  get(urlPath: string): Promise<HttpAnswer> {
-    return httpGet(this.socket, urlPath);
+  get isRunning(): boolean {
+    return this.child?.pid !== undefined && !this.hasEnded;
   }
 
-  async metricsText(): Promise<string> {
-    return (await this.get('/metrics')).body;
+  private get hasEnded(): boolean {
+    return this.child!.exitCode !== null || this.child!.signalCode !== null;
+  }
+
+  /** `host:port` of its HTTP server; known once the daemon has told it. */
+  get address(): string {
+    const told = [...this.diagnostics().matchAll(/"address":"http:\/\/([^"]+)"/g)].at(-1);
+    if (told === undefined) throw new Error('the daemon has not told its address yet');
+    return told[1]!;
+  }
+
+  async get(urlPath: string): Promise<HttpAnswer> {
+    return httpGet(this.server(), urlPath);
+  }
+
+  private server(): HttpServer {
+    if (this.options.listen !== 'port') return { socketPath: this.socket };
+    const { hostname, port } = new URL(`http://${this.address}`);
+    return { host: hostname, port: Number(port) };
   }
 
   async metrics(): Promise<Metrics> {
-    return parseMetrics(await this.metricsText());
+    const { status, body } = await this.get('/metrics');
+    if (status !== 200) throw new Error(`/metrics answers ${status}: ${body}`);
+    return new Metrics(body);
   }
 
   /**
-   * Waits until nothing new arrives: the ring is empty, two scrapes agree, and the log has a line for every event that was
-   * handed to it. For configurations in which every watch logs. Returns the text of the last scrape.
+   * Waits until the ring is empty and the ledger closes, and returns the metrics of that moment: a scrape tells a state that
+   * is not older than its request. What keeps the ledger open for a second, such as a log that nobody reads, is returned too.
    */
-  async settle(): Promise<string> {
-    const deadline = performance.now() + REST_TIMEOUT_MS;
+  async settle(): Promise<Metrics> {
     let before = '';
-    for (;;) {
-      const text = await this.metricsText();
-      const metrics = parseMetrics(text);
-      const delivered = sampleOf(metrics, 'rmwatch_events_delivered_total');
-      const now = `${sampleOf(metrics, 'rmwatch_events_seen_total')} ${delivered}`;
-      const isEmpty = sampleOf(metrics, 'rmwatch_ring_buffer_used_bytes') === 0;
-      if (isEmpty && now === before && this.eventLines() >= delivered) return text;
-      if (performance.now() > deadline) {
-        throw new Error(`the daemon does not come to rest: ${this.eventLines()} lines\n${text}`);
-      }
-      before = now;
-      await sleep(POLL_MS);
-    }
+    let sinceMs = 0;
+    let metrics = new Metrics('');
+    await waitUntil(
+      'the daemon has come to rest',
+      async () => {
+        metrics = await this.metrics();
+        const isEmpty = sampleOf(metrics, 'rmwatch_ring_buffer_used_bytes') === 0;
+        const gap = ledgerGap(metrics);
+        if (isEmpty && gap === 0) return true;
+        const now = `${sampleOf(metrics, 'rmwatch_events_seen_total')} ${gap}`;
+        if (now !== before) sinceMs = performance.now();
+        before = now;
+        return isEmpty && performance.now() - sinceMs > UNCHANGED_MS;
+      },
+      REST_TIMEOUT_MS,
+      POLL_MS,
+    );
+    return metrics;
+  }
+
+  /**
+   * Like settle(), and waits until each event that is counted as delivered has its line in `eventsFile`. For configurations
+   * in which every watch logs, and a log that was not moved away.
+   */
+  async settleLog(): Promise<Metrics> {
+    const metrics = await this.settle();
+    const delivered = sampleOf(metrics, 'rmwatch_events_delivered_total');
+    const hasAll = () => this.eventLines() >= delivered;
+    await waitUntil(`${delivered} events have their lines`, hasAll, REST_TIMEOUT_MS, POLL_MS);
+    return metrics;
+  }
+
+  /** Finished event lines so far, parsed. */
+  // biome-ignore lint/suspicious/noExplicitAny: what the daemon writes is what is tested
+  events(): any[] {
+    return this.log.events();
+  }
+
+  /** Finished event lines so far. */
+  eventLines(): number {
+    return this.log.lines();
   }
 
   /** Bytes of event lines so far. */
   eventBytes(): number {
-    return fs.existsSync(this.eventsFile) ? fs.statSync(this.eventsFile).size : 0;
+    return this.log.bytes();
   }
 
-  /** Finished event lines so far. What was counted before is not read again. */
-  eventLines(): number {
-    if (!fs.existsSync(this.eventsFile)) return this.counted.lines;
-    const file = fs.openSync(this.eventsFile, 'r');
-    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-    for (;;) {
-      const length = fs.readSync(file, chunk, 0, CHUNK_BYTES, this.counted.bytes);
-      if (length === 0) break;
-      const bytes = chunk.subarray(0, length);
-      for (let at = bytes.indexOf(NEWLINE); at !== -1; at = bytes.indexOf(NEWLINE, at + 1)) this.counted.lines += 1;
-      this.counted.bytes += length;
-    }
-    fs.closeSync(file);
-    return this.counted.lines;
-  }
-
+  /** What it has said on stderr. */
   diagnostics(): string {
     return fs.existsSync(this.diagnosticsFile) ? fs.readFileSync(this.diagnosticsFile, 'utf8') : '';
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.child!.kill(signal);
+  }
+
   /** The exit code, or the signal that ended it. Throws when it does not end in time, and kills it. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | NodeJS.Signals> {
-    this.child!.kill(signal);
+    this.signal(signal);
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
-        this.child!.kill('SIGKILL');
+        this.kill();
         reject(new Error(`no exit after ${signal}: ${this.diagnostics()}`));
       }, STOP_TIMEOUT_MS);
     });
@@ -169,5 +236,10 @@ export class Daemon {
 
   kill(): void {
     this.child?.kill('SIGKILL');
+  }
+
+  /** Closes the log that is being read; the daemon's own files stay. */
+  close(): void {
+    this.log.close();
   }
 }

@@ -47,7 +47,7 @@ export async function recordDeletions(
     await daemon.start();
     part('start');
     const basic = deleter('basic', WORK);
-    await daemon.settle();
+    await daemon.settleLog();
     recording.basic = { did: basic, lines: { from: 0, to: daemon.eventLines() } };
     part('basic');
     recording.burst = await recordBurst(daemon, burst);
@@ -65,23 +65,23 @@ export async function recordDeletions(
 
 async function recordBurst(daemon: Daemon, count: number): Promise<NonNullable<DeletionsRecording['burst']>> {
   const from = daemon.eventLines();
-  const before = await daemon.metricsText();
+  const { text: before } = await daemon.metrics();
   const [did] = deleter('burst', WORK, String(count));
-  const after = await daemon.settle();
+  const { text: after } = await daemon.settleLog();
   return { pid: did!.pid, before, after, lines: { from, to: daemon.eventLines() } };
 }
 
 async function recordAsleep(daemon: Daemon): Promise<NonNullable<DeletionsRecording['asleep']>> {
   const from = daemon.eventLines();
-  const before = await daemon.metricsText();
+  const { text: before } = await daemon.metrics();
   const did = deleter('frozen', DISK, String(SLEEPERS));
   const deadline = performance.now() + LEFT_OUT_MS;
-  let after = await daemon.settle();
+  let after = await daemon.settleLog();
   while (daemon.eventLines() - from < did.length && performance.now() < deadline) {
     await sleep(100);
-    after = await daemon.settle();
+    after = await daemon.settleLog();
   }
-  return { did, before, after, lines: { from, to: daemon.eventLines() } };
+  return { did, before, after: after.text, lines: { from, to: daemon.eventLines() } };
 }
 
 /** SIGTERM in the middle of a burst. */

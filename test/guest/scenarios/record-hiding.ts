@@ -106,7 +106,7 @@ export async function recordHiding(
       process.chdir('/');
     }
     remove(`${DISK}/beside`);
-    recording.metrics = await daemon.settle();
+    recording.metrics = (await daemon.settleLog()).text;
     await daemon.stop();
     part('hiding');
   } catch (error) {

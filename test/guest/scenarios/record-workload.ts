@@ -45,7 +45,7 @@ async function runCases(session: WorkloadSession, filesystem: string, daemon: Da
   const base = `${DIRECTORIES[filesystem]}/${session.mode}`;
   fs.mkdirSync(base, { recursive: true });
   const from = daemon.eventLines();
-  const before = await daemon.metricsText();
+  const { text: before } = await daemon.metrics();
   const account = `${filesystem}.account.jsonl`;
   const chosen = [
     ...session.only.flatMap((name) => ['--only', name]),
@@ -56,7 +56,7 @@ async function runCases(session: WorkloadSession, filesystem: string, daemon: Da
     encoding: 'utf8',
     maxBuffer: 1 << 26,
   });
-  const after = await daemon.settle();
+  const { text: after } = await daemon.settleLog();
   return { filesystem, status, stderr, account, before, after, lines: { from, to: daemon.eventLines() } };
 }
 

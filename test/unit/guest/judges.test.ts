@@ -36,6 +36,7 @@ const metrics = (changes: Record<string, number> = {}) =>
   Object.entries({
     rmwatch_events_seen_total: 0,
     rmwatch_events_delivered_total: 0,
+    'rmwatch_events_filtered_total{stage="kernel"}': 0,
     'rmwatch_events_lost_total{reason="ring_full"}': 0,
     rmwatch_probe_missed_total: 0,
     'rmwatch_deletions_total{watch="work",operation="unlink"}': 0,

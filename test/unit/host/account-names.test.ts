@@ -3,7 +3,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AccountNames } from '../../../src/host/account-names.js';
-import { waitUntil } from '../../support/wait-until.js';
+import { waitUntil } from '../../lib/wait-until.js';
 
 let directory: string;
 let file: string;

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { OwnDeletion } from '../../../src/deletion/own-deletion.js';
 import { type AttachMode, OPERATIONS, type Operation } from '../../../src/model/config.js';
 import { SelfTest, type SelfTestOptions, type SelfTestResult } from '../../../src/service/self-test.js';
-import { waitUntil } from '../../support/wait-until.js';
+import { waitUntil } from '../../lib/wait-until.js';
 
 let directory: string;
 

@@ -5,10 +5,11 @@ export async function waitUntil(
   what: string,
   condition: () => boolean | Promise<boolean>,
   deadlineMs = 5_000,
+  pollMs = 2,
 ): Promise<void> {
   const end = performance.now() + deadlineMs;
   while (!(await condition())) {
     if (performance.now() > end) throw new Error(`not within ${deadlineMs} ms: ${what}`);
-    await sleep(2);
+    await sleep(pollMs);
   }
 }
