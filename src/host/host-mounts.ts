@@ -1,5 +1,5 @@
 import { closeSync, openSync, readlinkSync } from 'node:fs';
-import { type MountTable, readMountTable } from './mount-table.js';
+import { MountInfoFile, type MountTable } from './mount-table.js';
 
 /** Inode number of the first pid namespace, PROC_PID_INIT_INO of the kernel: the same on every host. */
 const FIRST_PID_NAMESPACE = 'pid:[4026531836]';
@@ -26,11 +26,13 @@ export class HostMounts {
   /** Why other sources are not used, a line each. */
   readonly problems: readonly string[];
   private readonly fd: number | undefined;
+  private readonly info: MountInfoFile | undefined;
 
   private constructor(fd: number | undefined, source: string | undefined, problems: readonly string[]) {
     this.fd = fd;
     this.source = source;
     this.problems = problems;
+    this.info = this.file === undefined ? undefined : new MountInfoFile(this.file);
   }
 
   /** Never throws. */
@@ -78,7 +80,7 @@ export class HostMounts {
 
   /** undefined when there is no source. Throws as fs does. */
   read(): MountTable | undefined {
-    return this.file === undefined ? undefined : readMountTable(this.file);
+    return this.info?.read();
   }
 
   close(): void {

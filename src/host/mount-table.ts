@@ -78,9 +78,20 @@ export function* prefixLengths(path: string): Generator<number> {
   if (path.length > 0) yield path.length;
 }
 
-/** Reads /proc/PID/mountinfo (proc_pid_mountinfo(5)). Throws as fs does. */
-export function readMountTable(file: string): MountTable {
-  return new MountTable(parseMountInfo(readFileSync(file, 'latin1')));
+/** Reads /proc/PID/mountinfo (proc_pid_mountinfo(5)) each time; the same text gives the same table. */
+export class MountInfoFile {
+  private last: { readonly text: Buffer; readonly table: MountTable } | undefined;
+
+  constructor(private readonly file: string) {}
+
+  /** Throws as fs does. */
+  read(): MountTable {
+    const text = readFileSync(this.file);
+    if (this.last?.text.equals(text) !== true) {
+      this.last = { text, table: new MountTable(parseMountInfo(text.toString('latin1'))) };
+    }
+    return this.last.table;
+  }
 }
 
 /** Lines that are not understood are left out; the kernel writes none. */

@@ -42,12 +42,14 @@ export interface PipelineParts {
 }
 
 /**
- * Generations remembered behind the newest one of which no record waited: a call can have slept in the kernel meanwhile.
- * What slept for longer is judged by the oldest.
+ * Generations remembered behind the newest one of which no record waited: a program of the kernel side can run in that
+ * moment. It reads the generation, and its filter, which the kernel keeps for as many. What is older is judged by the oldest.
  */
-const GENERATIONS_KEPT = 64;
-/** In all, also while records wait: each holds the host's mounts. They come at most every 50 ms. */
+const GENERATIONS_KEPT = 4;
+/** In all, also while records wait. They come at most every 50 ms. */
 const GENERATIONS_MAX = 1024;
+/** Mounts of all generations together, some 150 MB; a host with many of them has few generations. */
+const MOUNTS_KEPT_MAX = 200_000;
 
 /** By what the records of one generation are judged, and placed on the host. */
 export interface FilterGeneration {
@@ -117,9 +119,15 @@ export class Pipeline {
     if (this.parts.isDrained()) this.drainedGeneration = generation;
     const oldest = Math.max(this.drainedGeneration - GENERATIONS_KEPT, generation - GENERATIONS_MAX);
     for (const known of this.generations.keys()) {
-      if (known > oldest) break;
+      if (known > oldest && (known === generation || this.countMounts() <= MOUNTS_KEPT_MAX)) break;
       this.generations.delete(known);
     }
+  }
+
+  /** Generations share the tables that are the same. */
+  private countMounts(): number {
+    const tables = new Set([...this.generations.values()].map(({ mounts }) => mounts));
+    return [...tables].reduce((sum, table) => sum + (typeof table === 'object' ? table.mounts.length : 0), 0);
   }
 
   /** Handles the records at the first `count` offsets and hands on the lines. */
@@ -243,8 +251,8 @@ export class Pipeline {
   private stillHolds(device: number, mounts: KnownMounts): boolean {
     if (this.mountsNow === null) this.mountsNow = this.parts.mountsNow();
     const { mountsNow } = this;
-    if (mountsNow === mounts || typeof mountsNow !== 'object' || typeof mounts !== 'object') return true;
-    return mountsNow.agrees(device, mounts);
+    if (mountsNow === mounts || mountsNow === undefined || typeof mounts !== 'object') return true;
+    return mountsNow !== 'unknown' && mountsNow.agrees(device, mounts);
   }
 
   /** Once for each process, before the first line that has only a part of its arguments; without room, before the next. */

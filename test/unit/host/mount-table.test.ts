@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { MountTable, parseMountInfo, readMountTable } from '../../../src/host/mount-table.js';
+import { MountInfoFile, MountTable, parseMountInfo } from '../../../src/host/mount-table.js';
 
 /** A line of mountinfo. */
 function line(
@@ -53,7 +53,7 @@ describe('parseMountInfo', () => {
   );
 
   it('reads the table of this process, where the root is on the device that stat tells', () => {
-    const { mounts } = readMountTable('/proc/self/mountinfo');
+    const { mounts } = new MountInfoFile('/proc/self/mountinfo').read();
     expect(mounts).toHaveLength(readFileSync('/proc/self/mountinfo', 'latin1').trimEnd().split('\n').length);
     // The numbers of stat(2) are spread otherwise: major in bits 8 to 19, minor in bits 0 to 7 and 20 up.
     const { dev } = statSync('/proc');
@@ -62,7 +62,7 @@ describe('parseMountInfo', () => {
   });
 
   it('throws for a file that is not there', () => {
-    expect(() => readMountTable('/proc/self/no-such-file')).toThrow('ENOENT');
+    expect(() => new MountInfoFile('/proc/self/no-such-file').read()).toThrow('ENOENT');
   });
 });
 

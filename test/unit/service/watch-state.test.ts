@@ -44,6 +44,7 @@ const mountsOn = (...devices: number[]) =>
 let mounts: MountTable | Error;
 let reads: number;
 let changed: boolean;
+let onRead: () => void;
 let notify: () => void;
 let problems: string[];
 
@@ -52,6 +53,7 @@ beforeEach(() => {
   mounts = mountsOn(1);
   reads = 0;
   changed = false;
+  onRead = () => {};
   problems = [];
 });
 afterEach(() => {
@@ -64,6 +66,7 @@ function open(...names: string[]): WatchState {
   return new WatchState(planOf(names), {
     readMounts: () => {
       reads += 1;
+      onRead();
       if (mounts instanceof Error) throw mounts;
       return mounts;
     },
@@ -127,7 +130,9 @@ it('puts nothing in force while a record asks for the mounts of an unknown devic
   const state = open('a');
   const target = new Target();
   state.bind(target);
+  state.follow(() => {});
   mounts = mountsOn(1, 5);
+  changed = true;
   expect(state.mountsFor(5)).toBe(mounts);
   expect([target.filters.length, target.used.length, reads]).toEqual([1, 1, 2]);
   expect(state.mountsNow()).toBe(mounts);
@@ -138,20 +143,75 @@ it('puts nothing in force while a record asks for the mounts of an unknown devic
   ]);
 });
 
-it('reads the mounts once for each device that the host does not mount, until they change', () => {
+it('reads the mounts for no device that the host does not mount, unless they changed', () => {
   const state = open('a');
   const target = new Target();
   state.bind(target);
   state.follow(() => {});
-  for (const device of [7, 8, 7, 8, 7]) state.mountsFor(device);
+  // What changed before they were followed.
+  state.mountsFor(6);
+  expect(reads).toBe(2);
+  for (let device = 7; device < 1_507; device++) state.mountsFor(device);
   vi.advanceTimersByTime(SETTLED_MS);
-  expect([reads, target.filters.length]).toEqual([3, 1]);
-  notify();
-  notify();
-  vi.advanceTimersByTime(SETTLED_MS);
-  expect([reads, target.filters.length]).toEqual([4, 2]);
+  expect([reads, target.filters.length]).toEqual([2, 1]);
+  changed = true;
+  for (let device = 7; device < 1_507; device++) state.mountsFor(device);
+  expect(reads).toBe(3);
+});
+
+it('reads the mounts once a second at the most for unknown devices where changes are not told', () => {
+  const clock = vi.spyOn(performance, 'now').mockReturnValue(0);
+  const state = open('a');
+  state.bind(new Target());
+  mounts = mountsOn(1, 7);
+  clock.mockReturnValue(999);
   state.mountsFor(7);
-  expect(reads).toBe(5);
+  expect(reads).toBe(1);
+  clock.mockReturnValue(1_000);
+  expect(state.mountsFor(7)).toBe(mounts);
+  expect(reads).toBe(2);
+  clock.mockRestore();
+});
+
+it('gives the kernel no other filter when the mounts are the same', () => {
+  const state = open('a');
+  const target = new Target();
+  let taken = 0;
+  state.bind(target);
+  state.follow(() => {
+    taken += 1;
+  });
+  notify();
+  notify();
+  vi.advanceTimersByTime(SETTLED_MS);
+  expect([reads, target.filters.length, taken]).toEqual([2, 1, 1]);
+  mounts = mountsOn(1, 2);
+  notify();
+  vi.advanceTimersByTime(SETTLED_MS);
+  expect([reads, target.filters.length, taken]).toEqual([3, 2, 2]);
+});
+
+it('reads mounts that change all the time for a tenth of the time, and lets pass meanwhile what could be wanted', () => {
+  const clock = vi.spyOn(performance, 'now');
+  let ms = 0;
+  clock.mockImplementation(() => ms);
+  const state = open('a');
+  state.bind(new Target());
+  state.follow(() => {});
+  const before = reads;
+  onRead = () => {
+    ms += 25;
+  };
+  let unknown = 0;
+  for (; ms < 10_000; ms += 5) {
+    changed = true;
+    if (state.mountsFor(9) === 'unknown') unknown += 1;
+  }
+  const readingMs = (reads - before) * 25;
+  expect(readingMs).toBeGreaterThan(500);
+  expect(readingMs).toBeLessThan(1_000 + 200 + 25);
+  expect(unknown).toBeGreaterThan(1_000);
+  clock.mockRestore();
 });
 
 it('keeps what is in force when the kernel refuses the renewed filter', () => {
@@ -199,6 +259,7 @@ it('says that deletions may go unseen while the kernel refuses the filter, and t
   state.bind(target);
   state.follow(() => {});
   target.refuses = true;
+  mounts = mountsOn(2);
   notify();
   vi.advanceTimersByTime(SETTLED_MS);
   expect(state.unseen).toBe("the kernel's filter is out of date: no room for the filter");
