@@ -4,6 +4,7 @@
 #include <string>
 
 #include "clocks.h"
+#include "errno_name.h"
 #include "js_errors.h"
 #include "kernel_btf.h"
 #include "mount_watch.h"
@@ -45,6 +46,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["Probe"] = Probe::Define(env);
   exports["MountWatch"] = MountWatch::Define(env);
   exports["readClocks"] = Napi::Function::New(env, ReadClocks, "readClocks");
+  exports["errorName"] = Napi::Function::New(env, ErrorName, "errorName");
   exports["recordLayout"] = RecordLayout(env);
   exports["sendDatagram"] = Napi::Function::New(env, SendDatagramFromJs, "sendDatagram");
   exports["kernelFunctions"] = Napi::Function::New(env, KernelFunctions, "kernelFunctions");

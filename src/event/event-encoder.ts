@@ -69,6 +69,8 @@ export interface EventEncoderOptions {
   readonly bootId: string | undefined;
   readonly attach: AttachMode;
   userName(uid: number): string | undefined;
+  /** The name of an errno. */
+  errorName(number: number): string;
 }
 
 /** What the line tells beyond the record itself. */
@@ -170,7 +172,11 @@ export class EventEncoder {
     const id = record.processId;
     let frame = this.frames.get(id);
     if (frame?.fits(record, context) !== true) {
-      frame = new LineFrame(record, context, { hostJson: this.hostJson, attach: this.options.attach });
+      frame = new LineFrame(record, context, {
+        hostJson: this.hostJson,
+        attach: this.options.attach,
+        errorName: this.options.errorName,
+      });
       if (this.frames.size >= FRAMES_MAX) this.frames.clear();
       this.frames.set(id, frame);
     }

@@ -1,6 +1,5 @@
 import type { ProcessInfo } from '../deletion/process-table.js';
 import { type AttachMode, OPERATIONS } from '../model/config.js';
-import { errorName } from '../model/error-names.js';
 import { DELETION_IO_URING, type RecordView } from '../probe/record-view.js';
 import { jsonPartOf } from '../text/byte-text.js';
 import type { Outcome } from '../watch/watch-filter.js';
@@ -24,6 +23,7 @@ export interface FrameContext {
 export interface FrameOptions {
   readonly hostJson: string;
   readonly attach: AttachMode;
+  errorName(number: number): string;
 }
 
 /**
@@ -45,7 +45,7 @@ export class LineFrame {
   private readonly context: FrameContext;
   private readonly words: readonly number[];
 
-  constructor(record: RecordView, context: FrameContext, { hostJson, attach }: FrameOptions) {
+  constructor(record: RecordView, context: FrameContext, { hostJson, attach, errorName }: FrameOptions) {
     const { outcome, process, user, ruleJson } = context;
     const { tgid } = record;
     const action = OPERATIONS[record.operation]!;

@@ -18,6 +18,8 @@ export interface NativeBinding {
   sendDatagram(path: string, message: string): void;
   /** Those of `names` that are functions of the running kernel, by its BTF. Throws a NativeError without BTF. */
   kernelFunctions(names: readonly string[]): string[];
+  /** "ENOENT" for 2; undefined for a number that the C library does not know. */
+  errorName(number: number): string | undefined;
   /** Writes [seconds, nanoseconds] from boot time to wall clock time, and the seconds since boot. */
   readClocks(out: Float64Array): void;
 }

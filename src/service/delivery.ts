@@ -55,6 +55,7 @@ export class Delivery {
         bootId: parts.host.bootId,
         attach: mode,
         userName: (uid) => parts.users.nameOf(uid),
+        errorName: (number) => parts.errorName(number),
       }),
       lines: output.lines,
       notice: output.notice,

@@ -8,6 +8,7 @@ import type { KnownMounts } from '../host/mount-table.js';
 import { type HttpServer, type HttpServerOptions, startHttpServer } from '../http/http-server.js';
 import type { BuildInfo } from '../metrics/registry.js';
 import type { AttachMode, Config } from '../model/config.js';
+import { errorName } from '../probe/error-names.js';
 import type { MountWatch, NativeBinding, NativeProbe } from '../probe/native-probe.js';
 import { type OpenedProbe, openProbe } from '../probe/open-probe.js';
 import { type EventOutput, openEventOutput } from './event-output.js';
@@ -35,6 +36,8 @@ export interface RuntimeParts {
   watchMounts(onChange: () => void): MountWatch | undefined;
   /** See NativeBinding.readClocks. */
   readClocks(out: Float64Array): void;
+  /** The name of an errno. */
+  errorName(number: number): string;
 }
 
 export interface HostPartsOptions {
@@ -49,7 +52,7 @@ export function hostParts(
   diagnostics: Diagnostics,
   { version, onReaderGone }: HostPartsOptions,
 ): RuntimeParts {
-  const users = new AccountNames('passwd');
+  const users = new AccountNames();
   let mounts: HostMounts | undefined;
   return {
     diagnostics,
@@ -75,6 +78,7 @@ export function hostParts(
     readMounts: () => (mounts === undefined ? undefined : (mounts.read() ?? 'unknown')),
     watchMounts: (onChange) => (mounts?.file === undefined ? undefined : new binding.MountWatch(mounts.file, onChange)),
     readClocks: hostClocks((out) => binding.readClocks(out)),
+    errorName: (number) => errorName(binding, number),
   };
 }
 

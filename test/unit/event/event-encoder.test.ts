@@ -26,6 +26,7 @@ import { beginsAsDeletion } from '../../../src/search/line-scanner.js';
 import type { Outcome } from '../../../src/watch/watch-filter.js';
 import { validateEventLine } from '../../support/event-schema.js';
 import { deletionRecord, processRecord, processTextRecord, viewOf, WHOLE_ARGS } from '../../support/records.js';
+import { systemErrorName } from '../../support/system-error-name.js';
 import { writtenLine } from '../../support/written-line.js';
 import { randomFrom } from '../watch/plain-glob.js';
 
@@ -34,6 +35,7 @@ const OPTIONS: EventEncoderOptions = {
   bootId: 'cb061274-345c-488b-b002-a2cdda75d371',
   attach: 'kprobe',
   userName: (uid) => (uid === 0 ? 'root' : undefined),
+  errorName: systemErrorName,
 };
 const BOOT_OFFSET = Float64Array.from([1_795_350_000, 0, 0]);
 const FOUND =

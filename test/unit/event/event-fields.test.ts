@@ -23,6 +23,7 @@ import {
 } from '../../../src/probe/record-view.js';
 import { validateEventLine } from '../../support/event-schema.js';
 import { deletionRecord, processRecord, processTextRecord, viewOf, WHOLE_ARGS } from '../../support/records.js';
+import { systemErrorName } from '../../support/system-error-name.js';
 import { writtenLine } from '../../support/written-line.js';
 
 const FOUND =
@@ -56,7 +57,13 @@ function linesOf({ name = 'a\xff', cgroup = '/a', argsFlags = 0, failed = false 
   processes.add(viewOf(processRecord({ process_id: 1, tgid: 7, login_uid: 1000, flags }, ['\xff'])), BOOT_OFFSET);
   const members = { ...FILE, flags: FOUND, process_id: 1, result: failed ? -13 : 0 };
   const record = viewOf(deletionRecord(members, { path: `/${name}`, typed: name, comm: 'rm' }));
-  const encoder = new EventEncoder({ hostName: 'web-3', bootId: BOOT_ID, attach: 'kprobe', userName: () => 'root' });
+  const encoder = new EventEncoder({
+    hostName: 'web-3',
+    bootId: BOOT_ID,
+    attach: 'kprobe',
+    userName: () => 'root',
+    errorName: systemErrorName,
+  });
   const line = writtenLine(encoder, record, {
     path: new PathResolver().resolve(record, undefined),
     hostPlace: { directory: '/srv', name, cut: false },
@@ -79,7 +86,13 @@ function argumentsLine(): object {
     processes.add(viewOf(processRecord(members, ['\xff', 'a'.repeat(200)])), BOOT_OFFSET);
     return processes.get(1)!.wholeArgs!;
   };
-  const encoder = new EventEncoder({ hostName: 'web-3', bootId: BOOT_ID, attach: 'kprobe', userName: () => 'root' });
+  const encoder = new EventEncoder({
+    hostName: 'web-3',
+    bootId: BOOT_ID,
+    attach: 'kprobe',
+    userName: () => 'root',
+    errorName: systemErrorName,
+  });
   const record = viewOf(deletionRecord({ ...FILE, flags: FOUND, process_id: 1 }, { path: '/a', comm: 'rm' }));
   const [whole, cut] = [0, PROCESS_ARGS_CUT].map(
     (flags) => JSON.parse(encoder.processLine(record, add(flags), BOOT_OFFSET)) as object,

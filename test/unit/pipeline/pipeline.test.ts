@@ -29,6 +29,7 @@ import {
 import { WatchFilter } from '../../../src/watch/watch-filter.js';
 import { validateEventLine } from '../../support/event-schema.js';
 import { deletionRecord, processRecord, processTextRecord, ringOf, WHOLE_ARGS } from '../../support/records.js';
+import { systemErrorName } from '../../support/system-error-name.js';
 
 const COMPLETE = PROCESS_TEXT_COMPLETE;
 const ENOENT = 2;
@@ -104,7 +105,13 @@ class Bench {
       this.lines.push(...lines);
     };
     this.pipeline = new Pipeline({
-      line: new EventEncoder({ hostName: 'h', bootId: undefined, attach: 'kprobe', userName }),
+      line: new EventEncoder({
+        hostName: 'h',
+        bootId: undefined,
+        attach: 'kprobe',
+        userName,
+        errorName: systemErrorName,
+      }),
       lines: new LineBuffer(take),
       notice: (line) => {
         expect(validateEventLine(JSON.parse(line))).toEqual([]);

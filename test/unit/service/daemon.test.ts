@@ -158,6 +158,7 @@ class Host {
         return { changed: () => false, close: () => this.closed('mounts') };
       },
       readClocks: () => {},
+      errorName: (number) => `E${number}`,
     };
   }
 

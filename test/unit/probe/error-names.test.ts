@@ -1,7 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { expect, it } from 'vitest';
-import { errorName } from '../../../src/model/error-names.js';
+import { errorName as nameFrom } from '../../../src/probe/error-names.js';
+import { loadBinding } from '../../../src/probe/native-probe.js';
+
+const binding = loadBinding();
+const errorName = (number: number) => nameFrom(binding, number);
 
 it('knows every error number of the kernel by the name of its header', () => {
   const text = ['errno-base.h', 'errno.h']
@@ -22,6 +26,9 @@ it.each([
   [58, 'E58'],
   [117, 'EUCLEAN'],
   [512, 'ERESTARTSYS'],
+  [513, 'ERESTARTNOINTR'],
+  [514, 'ERESTARTNOHAND'],
+  [524, 'ENOTSUPP'],
   [4095, 'E4095'],
 ])('names %i', (number, name) => {
   expect(errorName(number)).toBe(name);
