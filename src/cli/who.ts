@@ -56,7 +56,7 @@ async function tell(
   }
   const atMs = Date.parse(deletion['@timestamp']);
   const around = await openSources({ ...options, bounds: { sinceMs: atMs - AROUND_MS, untilMs: atMs + AROUND_MS } });
-  const users = new AccountNames('passwd');
+  const users = new AccountNames();
   try {
     const sentences = whoSentences({
       deletion,

@@ -13,12 +13,11 @@ interface LookedUp {
 }
 
 /**
- * Names of numeric users or groups. The local file is read when it has changed; other ids are asked of the host's name
+ * Names of numeric users. The local file is read when it has changed; other ids are asked of the host's name
  * services (LDAP and the like) through getent(1), in the background: the first events of such a user have no name.
  */
 export class AccountNames {
   private readonly file: string;
-  private readonly database: 'passwd' | 'group';
   private names = new Map<number, string>();
   private ids = new Map<string, number>();
   private readonly lookedUp = new Map<number, LookedUp>();
@@ -27,8 +26,7 @@ export class AccountNames {
   private readonly pending = new Set<number>();
   private stamp = '';
 
-  constructor(database: 'passwd' | 'group', file = `/etc/${database}`) {
-    this.database = database;
+  constructor(file = '/etc/passwd') {
     this.file = file;
     this.refresh();
   }
@@ -61,7 +59,7 @@ export class AccountNames {
    */
   async findIds(names: readonly string[]): Promise<void> {
     this.refresh();
-    // A name that looks like an option is nobody's.
+    // No user has a name that looks like an option.
     const missing = names.filter((name) => !this.ids.has(name) && !name.startsWith('-'));
     // Entries come under their canonical names: who is not among them may still be found under another name.
     const answers = missing.length === 0 ? new Map<string, number>() : (await this.ask(missing)).ids;
@@ -101,7 +99,7 @@ export class AccountNames {
   /** The entries of those keys, names or ids, that the name services know. */
   private ask(keys: readonly string[]): Promise<ReturnType<typeof parse>> {
     return new Promise((resolve) => {
-      execFile('getent', [this.database, ...keys], { timeout: LOOKUP_TIMEOUT_MS }, (_error, stdout) =>
+      execFile('getent', ['passwd', ...keys], { timeout: LOOKUP_TIMEOUT_MS }, (_error, stdout) =>
         resolve(parse(stdout)),
       );
     });
@@ -112,7 +110,7 @@ function firstOf(ids: ReadonlyMap<string, number>): number | undefined {
   return ids.values().next().value;
 }
 
-/** passwd(5), group(5): name:password:id:… Of several names for one id, and of several ids for one name, the first counts. */
+/** passwd(5), name:password:id:… The first of several names for one id counts, and the first of several ids for one name. */
 function parse(text: string): { names: Map<number, string>; ids: Map<string, number> } {
   const names = new Map<number, string>();
   const ids = new Map<string, number>();

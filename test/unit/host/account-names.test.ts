@@ -14,9 +14,9 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-function accounts(text: string, database: 'passwd' | 'group' = 'passwd'): AccountNames {
+function accounts(text: string): AccountNames {
   writeFileSync(file, text);
-  return new AccountNames(database, file);
+  return new AccountNames(file);
 }
 
 const ROOT = 'root:x:0:0:root:/root:/bin/bash\n';
@@ -28,11 +28,6 @@ describe('AccountNames', () => {
     const names = accounts(`${ROOT}www-data:x:33:33:www-data:/var/www:/usr/sbin/nologin\n`);
     expect([names.nameOf(0), names.nameOf(33)]).toEqual(['root', 'www-data']);
     expect([names.idOf('root'), names.idOf('www-data'), names.idOf('nobody-else')]).toEqual([0, 33, undefined]);
-  });
-
-  it('reads groups', () => {
-    const names = accounts('root:x:0:\nadm:x:4:syslog,someone\n', 'group');
-    expect(names.nameOf(4)).toBe('adm');
   });
 
   it('reads names of any letters, and the largest id', () => {
