@@ -20,6 +20,7 @@ interface Finding {
   readonly fix?: string;
 }
 
+const MAP_CHARGE_FUNCTION = 'bpf_map_charge_init';
 const HOOKED_FUNCTIONS = ['do_unlinkat', 'filename_unlinkat'];
 /** Numbers of capabilities, capabilities(7). */
 const CAPABILITIES = { CAP_SYS_ADMIN: 21, CAP_PERFMON: 38, CAP_BPF: 39, CAP_SYS_RESOURCE: 24 } as const;
@@ -110,7 +111,7 @@ function mounts({ hostMountNamespace = 0 }: ModeFinding): Finding {
 }
 
 function surroundings(binding: NativeBinding): Finding[] {
-  const findings = [btf(binding), capabilities(), perfEventParanoid(), lockdown(), memlock()];
+  const findings = [btf(binding), capabilities(), perfEventParanoid(), lockdown(), memlock(binding)];
   return findings.filter((finding) => finding !== undefined);
 }
 
@@ -176,25 +177,31 @@ function lockdown(): Finding | undefined {
   };
 }
 
-function memlock(): Finding | undefined {
+function memlock(binding: NativeBinding): Finding | undefined {
   const check = 'memlock';
   const limit = /^Max locked memory\s+(\S+)/m.exec(read('/proc/self/limits') ?? '')?.[1];
   if (limit === undefined) return undefined;
-  // From 5.11 on BPF memory is charged to the cgroup instead.
-  if (limit === 'unlimited' || atLeast(5, 11)) return { check, state: 'ok', message: limit };
+  if (limit === 'unlimited' || !countsMaps(binding)) return { check, state: 'ok', message: limit };
   // The daemon raises it by itself then.
   const raises = has('CAP_SYS_RESOURCE');
   return {
     check,
     state: raises ? 'ok' : 'fail',
-    message: `${limit} bytes; before Linux 5.11 maps count against it`,
+    message: `${limit} bytes; BPF maps count against it on this kernel`,
     ...(!raises && { fix: 'LimitMEMLOCK=infinity in the unit, or ulimit -l unlimited' }),
   };
 }
 
-function atLeast(major: number, minor: number): boolean {
-  const [ours = 0, oursMinor = 0] = release().split('.').map(Number);
-  return ours > major || (ours === major && oursMinor >= minor);
+/**
+ * Whether BPF maps count as locked memory: then the kernel has the function that charges them ("bpf: Eliminate rlimit-based
+ * memory accounting infra for bpf maps" removed it in Linux 5.11). Without BTF no mode works, and the limit does not matter.
+ */
+function countsMaps(binding: NativeBinding): boolean {
+  try {
+    return binding.kernelFunctions([MAP_CHARGE_FUNCTION]).length > 0;
+  } catch {
+    return false;
+  }
 }
 
 function read(file: string): string | undefined {

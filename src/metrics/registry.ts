@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client';
 import { OPERATIONS, type Operation } from '../model/config.js';
 import { LOSS_REASONS, type PipelineCounts, type ProbeInfo, type WatchCounts } from '../model/pipeline-counts.js';
 import type { DelayHistogram } from './delay-histogram.js';
@@ -176,7 +176,7 @@ function registerPipelineMetrics(registry: Registry, sources: MetricsSources): v
     'Deletions that no watched call led to, as by the servers in the kernel; they are not told.',
     (counts) => counts.unattributed,
   );
-  new PublishedDelay(registry, sources.delay);
+  registerDelay(registry, sources.delay);
   gauge(
     'rmwatch_ring_buffer_bytes',
     'Room for records between kernel and daemon: the ring buffer, and the memory that it is emptied into in a flood.',
@@ -238,39 +238,25 @@ function registerStateMetrics(registry: Registry, sources: MetricsSources): void
 }
 
 /**
- * A histogram that is filled elsewhere. The client library offers no way to set one, but both its text and its JSON form
- * read a histogram through this one method; it is not in the typings, hence the exact version in package.json.
+ * A histogram that is filled elsewhere: the client library offers no way to set one, but reads any metric that is registered
+ * through its get().
  */
-class PublishedDelay extends Histogram {
-  private static readonly metricName = 'rmwatch_event_delay_seconds';
-  private static readonly helpText = 'Time from a deletion to its line.';
-
-  constructor(
-    registry: Registry,
-    private readonly cells: DelayHistogram,
-  ) {
-    super({ name: PublishedDelay.metricName, help: PublishedDelay.helpText, registers: [registry] });
-  }
-
-  async getForPromString() {
-    const name = PublishedDelay.metricName;
-    const { cells } = this;
-    const bucket = (le: number | string, value: number) => series(`${name}_bucket`, value, { le });
-    return {
-      name,
-      help: PublishedDelay.helpText,
-      type: 'histogram',
-      aggregator: 'sum',
+function registerDelay(registry: Registry, cells: DelayHistogram): void {
+  const name = 'rmwatch_event_delay_seconds';
+  const description = { name, help: 'Time from a deletion to its line.', type: 'histogram', aggregator: 'sum' };
+  const bucket = (le: number | string, value: number) => ({ metricName: `${name}_bucket`, value, labels: { le } });
+  const metric = {
+    ...description,
+    get: async () => ({
+      ...description,
       values: [
         ...cells.buckets().map(({ upperBound, count }) => bucket(upperBound, count)),
         bucket('+Inf', cells.count),
-        series(`${name}_sum`, cells.sum),
-        series(`${name}_count`, cells.count),
+        { metricName: `${name}_sum`, value: cells.sum, labels: {} },
+        { metricName: `${name}_count`, value: cells.count, labels: {} },
       ],
-    };
-  }
-}
-
-function series(metricName: string, value: number, labels: Record<string, number | string> = {}) {
-  return { metricName, value, labels, sharedLabels: {} };
+    }),
+  };
+  // Its typings name the classes of the library only.
+  registry.registerMetric(metric as unknown as Metric);
 }
