@@ -22,7 +22,6 @@ export default defineConfig({
       { test: { name: 'addon', include: ['test/addon/**/*.test.ts'], ...slow } },
       { test: { name: 'flood', include: ['test/flood/**/*.test.ts'], ...slow } },
       { test: { name: 'service', include: ['test/service/**/*.test.ts'], ...slow } },
-      { test: { name: 'kernel', include: ['test/kernel/**/*.test.ts'], ...slow } },
     ],
   },
 });

@@ -12,6 +12,8 @@ export interface MetricsSources {
   probe(): ProbeInfo | undefined;
   selfTest(): Readonly<Record<Operation, boolean>>;
   reload(): ReloadState;
+  /** undefined where mounts are not followed. */
+  followsMounts(): boolean | undefined;
   readonly delay: DelayHistogram;
   readonly build: BuildInfo;
 }
@@ -217,6 +219,16 @@ function registerStateMetrics(registry: Registry, sources: MetricsSources): void
       this.reset();
       const passed = sources.selfTest();
       for (const operation of observed(sources)) this.set({ operation }, passed[operation] ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'rmwatch_mounts_followed',
+    help: "1 when the kernel's filter knows the present mounts of this host: 0 for some 50 ms after each change of them.",
+    registers: [registry],
+    collect() {
+      const follows = sources.followsMounts();
+      if (follows === undefined) this.remove();
+      else this.set(follows ? 1 : 0);
     },
   });
   new Gauge({

@@ -46,6 +46,17 @@ export class FollowedMounts {
     return this.known;
   }
 
+  /**
+   * Whether the newest are those of this moment, and no change waits for its callback, which follows soon otherwise. undefined:
+   * changes are not told here.
+   */
+  get isSettled(): boolean | undefined {
+    if (this.watch === undefined) return undefined;
+    this.isStale ||= this.watch.changed();
+    if (this.isStale) this.renewSoon();
+    return this.timer === undefined;
+  }
+
   /** Looks for changes from now on. */
   follow(): void {
     try {

@@ -197,6 +197,7 @@ export class Runtime {
       probe: () => probeInfoOf(probe),
       selfTest: () => this.selfTests.last?.passed ?? { unlink: false, rmdir: false, replace: false },
       reload: () => this.reloadState,
+      followsMounts: () => watches.followsMounts,
       delay,
       build: parts.build,
     });

@@ -64,6 +64,17 @@ export class WatchState {
   }
 
   /**
+   * Whether the kernel's filter is made of the mounts that this host has at this moment: every change made before the
+   * question counts. undefined: the changes are not told here, or mounts say nothing in this mode.
+   */
+  get followsMounts(): boolean | undefined {
+    const { isSettled } = this.mounts;
+    if (isSettled === undefined) return undefined;
+    const { mounts } = this.inForce;
+    return isSettled && mounts === this.mounts.newest && mounts !== 'unknown' && this.refusal === undefined;
+  }
+
+  /**
    * Puts the plan into a probe that is not yet attached, and keeps it there from now on; `renewed`: with mounts that are
    * read again before. Throws a NativeError.
    */

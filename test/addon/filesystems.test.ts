@@ -7,7 +7,7 @@ import {
   directoryReplaced,
   filesystemReplaced,
   watchesFor,
-} from '../kernel/guest/filesystem-faults.mjs';
+} from '../guest/cases/filesystem-faults.js';
 import { ledgerGap } from '../lib/metrics.js';
 import { HostDaemon } from '../support/host-daemon.js';
 
@@ -30,7 +30,7 @@ test.each([
   ['a watched directory that is moved away and replaced', directoryReplaced],
   ['a filesystem that is unmounted, also with a process in it, and replaced', filesystemReplaced],
 ])('%s', async (_, act) => {
-  const did = await act(work);
+  const did = await act(work, () => daemon.mountsFollowed());
   const metrics = await daemon.settleLog();
   expect(differences(daemon.events(), did)).toEqual([]);
   expect(ledgerGap(metrics)).toBe(0);

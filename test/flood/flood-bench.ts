@@ -9,9 +9,9 @@ import { HostDaemon } from '../support/host-daemon.js';
 
 let program: string | undefined;
 
-/** test/kernel/guest/deleter.c, compiled. */
+/** test/guest/programs/deleter.c, compiled. */
 export function deleterProgram(): string {
-  program ??= staticProgram(join(root, 'test/kernel/guest/deleter.c'));
+  program ??= staticProgram(join(root, 'test/guest/programs/deleter.c'));
   return program;
 }
 

@@ -191,6 +191,18 @@ export class Daemon {
     return metrics;
   }
 
+  /** Waits until its filter knows the present mounts of this host, or has no use for them. */
+  async mountsFollowed(): Promise<void> {
+    const isFollowed = async () => (await this.metrics()).get('rmwatch_mounts_followed') !== 0;
+    await waitUntil('the daemon follows the mounts of this host', isFollowed, REST_TIMEOUT_MS, POLL_MS);
+  }
+
+  /** Waits until every record that the kernel has made is handled, though its line may not be written yet. */
+  async handled(): Promise<void> {
+    const isEmpty = async () => sampleOf(await this.metrics(), 'rmwatch_ring_buffer_used_bytes') === 0;
+    await waitUntil('the daemon has handled what waited', isEmpty, REST_TIMEOUT_MS, POLL_MS);
+  }
+
   /** Finished event lines so far, parsed. */
   // biome-ignore lint/suspicious/noExplicitAny: what the daemon writes is what is tested
   events(): any[] {

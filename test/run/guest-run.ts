@@ -1,92 +1,15 @@
 /** Runs rows of one kernel in one guest: plans sessions, boots, records there, and judges here. */
 import fs from 'node:fs';
-import path from 'node:path';
 import { type GuestResult, runGuest } from '../guest/harness/guest.js';
 import { type Check, missingChecks } from '../guest/scenarios/checks.js';
-import { DELETIONS_CHECKS, judgeDeletions } from '../guest/scenarios/judge-deletions.js';
-import { HIDING_CHECKS, judgeHiding } from '../guest/scenarios/judge-hiding.js';
-import { casesCheck, casesLeftOut, judgeWorkload, WORKLOAD_CHECKS } from '../guest/scenarios/judge-workload.js';
-import {
-  type DeletionsRecording,
-  DIRECTORIES,
-  type HidingRecording,
-  MODES,
-  PLAN_FILE,
-  RECORDS,
-  type Session,
-  type SessionReport,
-  STAGE,
-  type WorkloadRecording,
-} from '../guest/scenarios/plan.js';
-import { SessionRecord } from '../guest/scenarios/record-files.js';
-import { budgetOf, type Outcome } from './outcome.js';
+import { casesCheck } from '../guest/scenarios/judge-workload.js';
+import type { Session, SessionReport } from '../guest/scenarios/plan.js';
+import { type GuestFiles, guestOptions, type PlannedSession, planSessions } from './guest-plan.js';
+import type { Outcome } from './outcome.js';
 import type { GuestRow } from './rows.js';
-
-/** Made once for all guests of a run. */
-export interface GuestFiles {
-  readonly stage: string;
-  readonly deleter: string;
-  readonly cases: string;
-  readonly recorder: string;
-}
+import { checkNames, judgeRecords } from './session-judges.js';
 
 type Result = GuestResult<SessionReport>;
-
-interface PlannedSession {
-  readonly session: Session;
-  readonly rows: readonly GuestRow[];
-}
-
-const MIB_OF_DISK: Readonly<Record<string, number>> = { ext4: 256, btrfs: 256, xfs: 320 };
-/** Every event line of a guest fits into it. */
-const OUTPUTS_MIB = 1_024;
-/** The recorder is ended when it has taken this many times what its rows may: within it a row only fails. */
-const PATIENCE = 2;
-
-/** One session for each row, but one for all file systems that have the workload in one mode. */
-export function planSessions(rows: readonly GuestRow[]): PlannedSession[] {
-  const planned: PlannedSession[] = [];
-  for (const mode of MODES) {
-    for (const row of rows.filter((each) => each.mode === mode)) {
-      const name = [row.scenario, mode, row.burst].join('-');
-      if (row.scenario === 'hiding') planned.push({ session: { kind: 'hiding', name, mode }, rows: [row] });
-      if (row.scenario === 'deletions') {
-        planned.push({ session: { kind: 'deletions', name, mode, burst: row.burst }, rows: [row] });
-      }
-    }
-    const workload = rows.filter((each) => each.mode === mode && each.scenario === 'workload');
-    if (workload.length === 0) continue;
-    const { only } = workload[0]!;
-    const skip = Object.keys(casesLeftOut(mode)).filter((name) => !only.includes(name));
-    const filesystems = workload.map(({ filesystem }) => filesystem);
-    const session = { kind: 'workload', name: `workload-${mode}`, mode, filesystems, only, skip } as const;
-    planned.push({ session, rows: workload });
-  }
-  return planned;
-}
-
-function usedFilesystems(rows: readonly GuestRow[]): Set<string> {
-  // Deletions freeze one, hiding needs a disk, and the upper layer of an overlayfs is on one.
-  const needDisk = rows.some((row) => row.scenario !== 'workload' || row.filesystem === 'overlayfs');
-  return new Set([...(needDisk ? ['ext4'] : []), ...rows.map(({ filesystem }) => filesystem)]);
-}
-
-/** An overlayfs as containers have it: the lower layer on one file system, the upper one on another. */
-function mountCommands(used: ReadonlySet<string>): string[] {
-  const commands = [`mkdir -p ${DIRECTORIES['tmpfs']}`];
-  if (used.has('overlayfs')) {
-    commands.push(
-      `mkdir -p /tmp/lower ${DIRECTORIES['overlayfs']} /mnt/ext4/upper /mnt/ext4/work`,
-      `mount -t overlay -o lowerdir=/tmp/lower,upperdir=/mnt/ext4/upper,workdir=/mnt/ext4/work overlay ${DIRECTORIES['overlayfs']}`,
-    );
-  }
-  return commands;
-}
-
-/** Whether two rows may share a guest. */
-export function guestKey({ kernel, variant, only }: GuestRow): string {
-  return [kernel, variant.name, ...only].join(' ');
-}
 
 /**
  * Runs rows of one kernel and variant. A row's seconds are those of its session, of the workload those of its file
@@ -97,34 +20,9 @@ export async function runGuestRows(
   files: GuestFiles,
 ): Promise<{ outcomes: Outcome[]; seconds: number; release: string }> {
   const began = performance.now();
-  const { kernel, variant } = rows[0]!;
   const planned = planSessions(rows);
-  const used = usedFilesystems(rows);
-  // Cases of the workload make an overlayfs of their own.
-  const modules = ['overlay', ...['btrfs', 'xfs'].filter((name) => used.has(name))];
-  const command = [...mountCommands(used), `node /opt/recorder/${path.basename(files.recorder)}`];
-  if (variant.prepare !== undefined) command.unshift(variant.prepare);
-  const budget = rows.reduce((sum, row) => sum + budgetOf(row), 0);
-  const result: Result = await runGuest<SessionReport>({
-    kernel,
-    label: [rows[0]!.mode, variant.name].join('-'),
-    initrdFiles: {
-      [files.stage]: STAGE,
-      [files.deleter]: '/opt/deleter',
-      [files.cases]: '/opt/cases',
-      [files.recorder]: `/opt/recorder/${path.basename(files.recorder)}`,
-    },
-    texts: { [PLAN_FILE]: JSON.stringify(planned.map(({ session }) => session)) },
-    modules,
-    disks: ['ext4', 'btrfs', 'xfs']
-      .filter((name) => used.has(name))
-      .map((fsName) => ({ sizeMiB: MIB_OF_DISK[fsName]!, fs: fsName, mountAt: DIRECTORIES[fsName]! })),
-    outputs: [RECORDS],
-    outputsMiB: OUTPUTS_MIB,
-    append: variant.append ?? '',
-    command: command.join(' && '),
-    timeoutSeconds: budget * PATIENCE,
-  });
+  const sessions = planned.map(({ session }) => session);
+  const result: Result = await runGuest<SessionReport>(await guestOptions(rows, sessions, files));
   const guestChecks = judgeGuest(result);
   const outcomes = planned.flatMap((each, index) => {
     const judged = judgeSession(each, result);
@@ -179,32 +77,10 @@ function checksOf(session: Session, { outputDir, runDir }: Result): Check[] {
   const expected = checkNames(session);
   if (outputDir === undefined) return missingChecks(expected, []);
   try {
-    const checks = judge(session, outputDir);
+    const checks = judgeRecords(session, outputDir);
     return [...checks, ...missingChecks(expected, checks)];
   } catch (error) {
     const name = 'the records of the guest can be judged';
     return [...missingChecks(expected, []), { name, problems: [`${(error as Error).stack}; ${runDir}`] }];
-  }
-}
-
-function checkNames(session: Session): string[] {
-  switch (session.kind) {
-    case 'deletions':
-      return [...DELETIONS_CHECKS];
-    case 'workload':
-      return [...session.filesystems.map(casesCheck), ...WORKLOAD_CHECKS];
-    case 'hiding':
-      return [...HIDING_CHECKS];
-  }
-}
-
-function judge(session: Session, outputDir: string): Check[] {
-  switch (session.kind) {
-    case 'deletions':
-      return judgeDeletions(session, new SessionRecord<DeletionsRecording>(outputDir, session.name));
-    case 'workload':
-      return judgeWorkload(session, new SessionRecord<WorkloadRecording>(outputDir, session.name));
-    case 'hiding':
-      return judgeHiding(session, new SessionRecord<HidingRecording>(outputDir, session.name));
   }
 }

@@ -3,12 +3,13 @@ import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { kernelNames } from '../guest/harness/kernel-table.js';
 import { kernelNotes } from '../guest/harness/kernels.js';
-import { DIRECTORIES, MODES, type Mode } from '../guest/scenarios/plan.js';
+import { MODES, type Mode } from '../guest/scenarios/mode.js';
+import { DIRECTORIES } from '../guest/scenarios/plan.js';
 import { buildWorkload } from '../workload/build.js';
 import { budgetOf, countsLine, timeTable } from './outcome.js';
 import { readPassedRows } from './passed-rows.js';
 import { Products } from './products.js';
-import { commandOf, GUEST_ROWS, type GuestRow, PLAIN, ROWS, type Row, rowName, type Scenario } from './rows.js';
+import { commandOf, GUEST_ROWS, type GuestRow, PLAIN, ROWS, type Row, rowName, SCENARIOS } from './rows.js';
 import { Results, runRows } from './run-rows.js';
 
 const USAGE = `usage: npm run test:matrix -- [OPTION]...
@@ -16,12 +17,10 @@ const USAGE = `usage: npm run test:matrix -- [OPTION]...
   --variant NAME      rows of kernels that are set up in this way: plain, ...
   --mode MODE         rows of one mode: ${MODES.join(', ')}
   --filesystem NAME   rows of one file system: ${Object.keys(DIRECTORIES).join(', ')}
-  --case NAME         rows of one scenario (workload, deletions, hiding), or one case of the workload
+  --case NAME         rows of one scenario (${SCENARIOS.join(', ')}), or one case of the workload
   --row NAME          the row of this name
   --all               also what npm test has just passed
   --list              prints the table instead of running it`;
-
-const SCENARIOS: readonly Scenario[] = ['workload', 'deletions', 'hiding'];
 
 class UsageError extends Error {}
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { staticProgram } from '../kernel/kernels.js';
 import { bundleProgram } from '../lib/bundle.js';
 import { buildWorkload } from '../workload/build.js';
-import type { GuestFiles } from './guest-run.js';
+import type { GuestFiles } from './guest-plan.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -41,7 +41,8 @@ export class Products {
   private async makeGuestFiles(): Promise<GuestFiles> {
     return {
       stage: this.stage(),
-      deleter: staticProgram(path.join(ROOT, 'test/kernel/guest/deleter.c')),
+      deleter: staticProgram(path.join(ROOT, 'test/guest/programs/deleter.c')),
+      contention: staticProgram(path.join(ROOT, 'test/guest/programs/contention.c'), '-pthread'),
       cases: buildWorkload(),
       recorder: await bundleProgram(path.join(ROOT, 'test/guest/scenarios/recorder.ts')),
     };

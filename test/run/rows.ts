@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { kernelEntries } from '../guest/harness/kernel-table.js';
-import { MODES, type Mode } from '../guest/scenarios/plan.js';
+import { MODES, type Mode } from '../guest/scenarios/mode.js';
 
 /** A guest's kernel is booted as it comes, or set up in one of these ways. */
 export interface Variant {
@@ -22,7 +22,8 @@ export const PLAIN: Variant = { name: 'plain' };
 const JIT_HARDEN: Variant = { name: 'bpf_jit_harden', prepare: 'echo 2 >/proc/sys/net/core/bpf_jit_harden' };
 const LOCKDOWN: Variant = { name: 'lockdown', append: 'lockdown=integrity' };
 
-export type Scenario = 'workload' | 'deletions' | 'hiding';
+export const SCENARIOS = ['workload', 'deletions', 'hiding', 'contention', 'faults', 'differential'] as const;
+export type Scenario = (typeof SCENARIOS)[number];
 
 /** One cell of kernel x mode x file system x scenario, in a guest that it may share with others. */
 export interface GuestRow {
@@ -196,6 +197,30 @@ const BLOCKS: readonly Block[] = [
     budgetSeconds: 120,
     reason: 'lockdown=integrity is what Secure Boot brings',
   },
+  {
+    kernels: ['6.12', NEWEST],
+    modes: ['kprobe', 'fentry'],
+    filesystems: ['tmpfs'],
+    scenario: 'contention',
+    budgetSeconds: 350,
+    reason: 'crowds of threads and attacks by local users, on kernels with and without do_unlinkat',
+  },
+  {
+    kernels: ['6.12'],
+    modes: ['kprobe'],
+    filesystems: ['tmpfs'],
+    scenario: 'faults',
+    budgetSeconds: 300,
+    reason: 'hooks that stop, a clock that jumps, too little memory: in a guest, for they harm the machine',
+  },
+  {
+    kernels: ['6.12'],
+    modes: ['kprobe'],
+    filesystems: ['ext4'],
+    scenario: 'differential',
+    budgetSeconds: 400,
+    reason: 'every deletion that strace sees in git, rsync, perl, node and rm is one event',
+  },
 ];
 
 function rowsOf(block: Block): GuestRow[] {
@@ -316,36 +341,6 @@ const NAMED_SUITES: readonly SuiteRow[] = [
   },
   {
     kind: 'suite',
-    name: 'contention',
-    project: 'kernel',
-    files: ['test/kernel/contention.test.ts'],
-    alone: true,
-    budgetSeconds: 700,
-    reason: 'crowds of threads and attacks by local users: every deletion is told, or counted as lost',
-    quick: false,
-  },
-  {
-    kind: 'suite',
-    name: 'faults',
-    project: 'kernel',
-    files: ['test/kernel/faults.test.ts'],
-    alone: false,
-    budgetSeconds: 300,
-    reason: 'a probe that is disarmed, a clock that jumps, too little memory: in a guest, for they harm the machine',
-    quick: false,
-  },
-  {
-    kind: 'suite',
-    name: 'differential',
-    project: 'kernel',
-    files: ['test/kernel/differential.test.ts'],
-    alone: false,
-    budgetSeconds: 400,
-    reason: 'every deletion that strace sees in git, rsync, perl, node and rm is one event',
-    quick: false,
-  },
-  {
-    kind: 'suite',
     name: 'service',
     project: 'service',
     files: ['test/service/service.test.ts'],
@@ -371,7 +366,7 @@ const TESTS = fileURLToPath(new URL('..', import.meta.url));
 /** Files that no row names, so that a new one is run, too: all of a project in one row of the matrix. */
 function otherSuites(): SuiteRow[] {
   const named = new Set(NAMED_SUITES.flatMap(({ files }) => files));
-  return ['addon', 'flood', 'kernel', 'service'].flatMap((project) => {
+  return ['addon', 'flood', 'service'].flatMap((project) => {
     const files = fs
       .readdirSync(path.join(TESTS, project))
       .filter((name) => name.endsWith('.test.ts'))

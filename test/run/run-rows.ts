@@ -1,5 +1,6 @@
 /** Runs rows of the table, prints a line for each when it is over, and collects what became of them. */
-import { guestKey, runGuestRows } from './guest-run.js';
+import { guestKey } from './guest-plan.js';
+import { runGuestRows } from './guest-run.js';
 import { runTasks, type Task } from './lanes.js';
 import { type Outcome, outcomeLines, withinBudget } from './outcome.js';
 import type { Products } from './products.js';

@@ -24,13 +24,18 @@ export function sharedLibrariesOf(file: string): string[] {
   return [...text.matchAll(/(?:=>\s*|^\s*)(\/\S+) \(0x/gm)].map((match) => match[1]!);
 }
 
-/** The path of a program: `name` itself when it has a slash, otherwise the first of PATH. Throws when there is none. */
-export function findProgram(name: string): string {
-  if (name.includes('/')) return path.resolve(name);
-  const found = (process.env['PATH'] ?? '')
+/** The first program of this name in PATH; undefined when there is none. */
+export function findInstalled(name: string): string | undefined {
+  return (process.env['PATH'] ?? '')
     .split(':')
     .map((dir) => path.join(dir, name))
     .find((file) => fs.existsSync(file));
+}
+
+/** The path of a program: `name` itself when it has a slash, otherwise the first of PATH. Throws when there is none. */
+export function findProgram(name: string): string {
+  if (name.includes('/')) return path.resolve(name);
+  const found = findInstalled(name);
   if (found === undefined) throw new Error(`program ${name} is not installed`);
   return found;
 }

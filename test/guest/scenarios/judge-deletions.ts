@@ -1,7 +1,8 @@
 /** Judges the sessions `deletions`. */
 import { ledgerGap, lostEvents, parseMetrics, sampleOf } from '../../lib/metrics.js';
 import type { Check } from './checks.js';
-import { type DeletionsRecording, type DeletionsSession, type Mode, WORK } from './plan.js';
+import type { Mode } from './mode.js';
+import { type DeletionsRecording, type DeletionsSession, WORK } from './plan.js';
 import { type Event, growth, type SessionRecord } from './record-files.js';
 
 /** The verifier gives up at a million. */

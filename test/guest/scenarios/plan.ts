@@ -1,10 +1,19 @@
 /** What a guest is asked to record, and what it leaves behind: shared by the recorder in the guest and the judges here. */
 
-export const MODES = ['kprobe', 'fentry', 'tracepoint'] as const;
-export type Mode = (typeof MODES)[number];
+import type { ContentionSession } from './contention.js';
+import type { DifferentialSession } from './differential/recording.js';
+import type { FaultsSession } from './faults.js';
+import type { LineRange } from './line-range.js';
+import type { Mode } from './mode.js';
 
-/** One daemon, started once, and what is done under it. */
-export type Session = DeletionsSession | WorkloadSession | HidingSession;
+/** One daemon, or one for each part, and what is done under it. */
+export type Session =
+  | DeletionsSession
+  | WorkloadSession
+  | HidingSession
+  | ContentionSession
+  | FaultsSession
+  | DifferentialSession;
 
 /** Single deletions, a burst, sleeping calls and an end under load. */
 export interface DeletionsSession {
@@ -59,12 +68,6 @@ export interface Deletion {
   readonly path: string;
   readonly requested?: string;
   readonly pid: number;
-}
-
-/** Event lines of the log, counted from 0: from `from` on, up to but not including `to`. */
-export interface LineRange {
-  readonly from: number;
-  readonly to: number;
 }
 
 export interface VerifiedProgram {

@@ -4,30 +4,31 @@ import path from 'node:path';
 import { type LineAccount, lineProblems, newLineCheck } from '../../event-lines/event-lines.js';
 import { type Metrics, parseMetrics, sampleOf } from '../../lib/metrics.js';
 import type { Check } from './checks.js';
-import { type LineRange, RECORDS } from './plan.js';
+import type { LineRange } from './line-range.js';
+import { RECORDS } from './plan.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: what the daemon writes is what is tested
 export type Event = any;
 
-export class SessionRecord<Recording> {
-  readonly recording: Recording;
+/** What one daemon left behind in its directory. */
+export class EventRecord {
   /** Every finished line of the log, parsed. A line that is no JSON is undefined, and told by `schemaCheck`. */
   readonly events: readonly Event[];
-  private readonly directory: string;
   private readonly account: LineAccount;
 
-  /** `outputDir`: where the outputs of the guest were unpacked. */
-  constructor(outputDir: string, session: string) {
-    this.directory = path.join(outputDir, RECORDS, session);
-    this.recording = JSON.parse(this.text('recording.json'));
+  constructor(protected readonly directory: string) {
     const check = newLineCheck();
     const bytes = fs.existsSync(this.file('events.json')) ? fs.readFileSync(this.file('events.json')) : Buffer.alloc(0);
     this.events = check.add(bytes.subarray(0, bytes.lastIndexOf(0x0a) + 1));
     this.account = check.toJSON();
   }
 
-  private file(name: string): string {
+  protected file(name: string): string {
     return path.join(this.directory, name);
+  }
+
+  bytes(name: string): Buffer {
+    return fs.readFileSync(this.file(name));
   }
 
   text(name: string): string {
@@ -45,6 +46,22 @@ export class SessionRecord<Recording> {
   schemaCheck(name: string): Check {
     const { lines, invalid } = this.account;
     return { name, problems: lineProblems(this.account), facts: `${lines} lines, ${invalid} invalid` };
+  }
+}
+
+/** What a session left behind: what its recorder wrote, and what its daemon did. */
+export class SessionRecord<Recording> extends EventRecord {
+  readonly recording: Recording;
+
+  /** `outputDir`: where the outputs of the guest were unpacked. */
+  constructor(outputDir: string, session: string) {
+    super(path.join(outputDir, RECORDS, session));
+    this.recording = JSON.parse(this.text('recording.json'));
+  }
+
+  /** Of a part that had a daemon of its own. */
+  part(name: string): EventRecord {
+    return new EventRecord(this.file(name));
   }
 }
 

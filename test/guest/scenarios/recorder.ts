@@ -6,12 +6,22 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Daemon } from '../../lib/daemon.js';
+import { differentialConfig, recordDifferential } from './differential/record.js';
 import { PLAN_FILE, RECORDS, type Session, type SessionReport, STAGE } from './plan.js';
+import { recordContention } from './record-contention.js';
 import { deletionsConfig, recordDeletions } from './record-deletions.js';
+import { faultsConfig, recordFaults } from './record-faults.js';
 import { hidingConfig, recordHiding } from './record-hiding.js';
 import { recordWorkload, workloadConfig } from './record-workload.js';
 
-const CONFIGS = { deletions: deletionsConfig, workload: workloadConfig, hiding: hidingConfig };
+/** Of the sessions with one daemon. */
+const CONFIGS = {
+  deletions: deletionsConfig,
+  workload: workloadConfig,
+  hiding: hidingConfig,
+  faults: faultsConfig,
+  differential: differentialConfig,
+};
 
 async function record(session: Session): Promise<SessionReport> {
   const began = performance.now();
@@ -22,18 +32,17 @@ async function record(session: Session): Promise<SessionReport> {
     partBegan = performance.now();
   };
   const directory = path.join(RECORDS, session.name);
-  const daemon = new Daemon({
-    program: [`${STAGE}/usr/bin/rmwatch`],
-    attach: session.mode,
-    config: CONFIGS[session.kind],
-    directory,
-  });
-  const recording = await recordSession(session, daemon, part);
+  fs.mkdirSync(directory, { recursive: true });
+  const recording = await recordSession(session, directory, part);
   fs.writeFileSync(path.join(directory, 'recording.json'), JSON.stringify(recording));
   return { session: session.name, seconds: Math.round((performance.now() - began) / 10) / 100, parts };
 }
 
-function recordSession(session: Session, daemon: Daemon, part: (name: string) => void): Promise<unknown> {
+function recordSession(session: Session, directory: string, part: (name: string) => void): Promise<unknown> {
+  const { mode, kind } = session;
+  if (kind === 'contention') return recordContention(session, directory, part);
+  const program = [`${STAGE}/usr/bin/rmwatch`];
+  const daemon = new Daemon({ program, attach: mode, config: CONFIGS[kind], directory });
   switch (session.kind) {
     case 'deletions':
       return recordDeletions(session, daemon, part);
@@ -41,6 +50,10 @@ function recordSession(session: Session, daemon: Daemon, part: (name: string) =>
       return recordWorkload(session, daemon, part);
     case 'hiding':
       return recordHiding(session, daemon, part);
+    case 'faults':
+      return recordFaults(session, daemon, part);
+    case 'differential':
+      return recordDifferential(session, daemon, part);
   }
 }
 

@@ -6,7 +6,8 @@ import { missingChecks } from '../../guest/scenarios/checks.js';
 import { DELETIONS_CHECKS, judgeDeletions } from '../../guest/scenarios/judge-deletions.js';
 import { HIDING_CHECKS, judgeHiding } from '../../guest/scenarios/judge-hiding.js';
 import { judgeWorkload, WORKLOAD_CHECKS } from '../../guest/scenarios/judge-workload.js';
-import type { DeletionsRecording, HidingRecording, Mode, WorkloadRecording } from '../../guest/scenarios/plan.js';
+import type { Mode } from '../../guest/scenarios/mode.js';
+import type { DeletionsRecording, HidingRecording, WorkloadRecording } from '../../guest/scenarios/plan.js';
 import { RECORDS } from '../../guest/scenarios/plan.js';
 import { type Event, SessionRecord } from '../../guest/scenarios/record-files.js';
 

@@ -12,6 +12,7 @@ let pipeline: PipelineCounts;
 let probe: ProbeInfo | undefined;
 let selfTest: Record<Operation, boolean>;
 let reloadSuccessful: boolean;
+let followsMounts: boolean | undefined;
 let metrics: Metrics;
 
 beforeEach(() => {
@@ -34,12 +35,14 @@ beforeEach(() => {
   probe = undefined;
   selfTest = { unlink: false, rmdir: false, replace: false };
   reloadSuccessful = true;
+  followsMounts = true;
   metrics = createMetrics({
     watches: () => countsOf(counters),
     pipeline: () => pipeline,
     probe: () => probe,
     selfTest: () => selfTest,
     reload: () => ({ successful: reloadSuccessful, lastSuccessSeconds: 1_700_000_000 }),
+    followsMounts: () => followsMounts,
     delay,
     build: { version: '1.2.3', nodeVersion: 'v20.0.0', libbpfVersion: '1.5.0' },
   });
@@ -73,6 +76,7 @@ describe('metrics text', () => {
       '# TYPE rmwatch_probe_info gauge',
       '# TYPE rmwatch_build_info gauge',
       '# TYPE rmwatch_self_test_ok gauge',
+      '# TYPE rmwatch_mounts_followed gauge',
       '# TYPE rmwatch_config_last_reload_successful gauge',
       '# TYPE rmwatch_config_last_reload_success_timestamp_seconds gauge',
     ]);
@@ -105,6 +109,7 @@ describe('metrics text', () => {
       'rmwatch_self_test_ok{operation="unlink"} 0',
       'rmwatch_self_test_ok{operation="rmdir"} 0',
       'rmwatch_self_test_ok{operation="replace"} 0',
+      'rmwatch_mounts_followed 1',
       'rmwatch_config_last_reload_successful 1',
       'rmwatch_config_last_reload_success_timestamp_seconds 1700000000',
     ]);
@@ -186,6 +191,15 @@ describe('metrics text', () => {
     expect(lines).toContain('rmwatch_self_test_ok{operation="rmdir"} 0');
     expect(lines).toContain('rmwatch_self_test_ok{operation="replace"} 1');
     expect(lines).toContain('rmwatch_config_last_reload_successful 0');
+  });
+
+  it('says whether the mounts of the host are followed, and nothing where they are not', async () => {
+    followsMounts = false;
+    expect(await seriesOf('rmwatch_mounts_followed')).toEqual(['rmwatch_mounts_followed 0']);
+    followsMounts = undefined;
+    expect(await seriesOf('rmwatch_mounts_followed')).toEqual([]);
+    followsMounts = true;
+    expect(await seriesOf('rmwatch_mounts_followed')).toEqual(['rmwatch_mounts_followed 1']);
   });
 
   it('publishes the delay as a histogram', async () => {

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { planSessions } from '../../run/guest-run.js';
+import { planSessions } from '../../run/guest-plan.js';
 import { PART_BUDGETS } from '../../run/part-budgets.js';
 import { GUEST_ROWS, ROWS, rowName, SUITES } from '../../run/rows.js';
 

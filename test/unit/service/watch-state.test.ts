@@ -279,3 +279,47 @@ it('lets everything pass that could be wanted while the mounts of the host are n
   vi.advanceTimersByTime(5_000);
   expect([state.unfiltered, target.used[1]![1].mounts]).toEqual([undefined, mounts]);
 });
+
+it('follows the mounts again when the filter of the newest ones is in force, whoever hears of a change first', () => {
+  const state = open('a');
+  expect(state.followsMounts).toBeUndefined();
+  state.bind(new Target());
+  state.follow(() => {});
+  // They may have changed between the first reading and this moment.
+  expect(state.followsMounts).toBe(false);
+  vi.advanceTimersByTime(SETTLED_MS);
+  expect(state.followsMounts).toBe(true);
+  // The news waits on the event loop, and the question comes first.
+  changed = true;
+  expect([state.followsMounts, state.followsMounts]).toEqual([false, false]);
+  notify();
+  vi.advanceTimersByTime(SETTLED_MS - 1);
+  expect(state.followsMounts).toBe(false);
+  vi.advanceTimersByTime(1);
+  expect(state.followsMounts).toBe(true);
+  // The other way round: what was told and renewed is not a change once more.
+  notify();
+  changed = true;
+  expect(state.followsMounts).toBe(false);
+  vi.advanceTimersByTime(SETTLED_MS);
+  expect(state.followsMounts).toBe(true);
+});
+
+it('does not follow the mounts while the kernel refuses their filter, or while they are not known', () => {
+  const state = open('a');
+  const target = new Target();
+  state.bind(target);
+  state.follow(() => {});
+  target.refuses = true;
+  mounts = mountsOn(1);
+  notify();
+  vi.advanceTimersByTime(SETTLED_MS);
+  expect(state.followsMounts).toBe(false);
+  target.refuses = false;
+  mounts = new Error('EACCES');
+  vi.advanceTimersByTime(5_000);
+  expect(state.followsMounts).toBe(false);
+  mounts = mountsOn(1);
+  vi.advanceTimersByTime(5_000);
+  expect(state.followsMounts).toBe(true);
+});

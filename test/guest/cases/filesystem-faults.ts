@@ -6,35 +6,49 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
+import type { Event } from '../scenarios/record-files.js';
 
-/** The daemon reads the host's mounts 50 ms after a change; a guest can stand still for a while. */
-const MOUNTS_FOLLOWED_MS = 1_000;
+/** A deletion, and what its event should say. Where no path leads to it, only the name is compared. */
+export interface Deleted {
+  readonly action: 'unlink' | 'rmdir';
+  readonly path?: string;
+  readonly name?: string;
+  readonly rules: readonly string[];
+  readonly pid: number;
+}
+
+/** Resolves when the daemon has taken over what the host's mounts are now. */
+export type MountsFollowed = () => Promise<void>;
 
 /** The configuration under which the events are as described: a watch that wants everything, and one on `work`. */
-export function watchesFor(work) {
+export function watchesFor(work: string): { name: string; include: string[] }[] {
   return [
     { name: 'all', include: ['/**'] },
     { name: 'work', include: [work, `${work}/**`] },
   ];
 }
 
-const removed = (action, path, pid = process.pid) => ({ action, path, rules: ['all', 'work'], pid });
+const removed = (action: Deleted['action'], path: string): Deleted => ({
+  action,
+  path,
+  rules: ['all', 'work'],
+  pid: process.pid,
+});
 
-function deleteFile(path) {
+function deleteFile(path: string): Deleted {
   fs.writeFileSync(path, 'content');
   fs.unlinkSync(path);
   return removed('unlink', path);
 }
 
-function removeDirectory(path) {
+function removeDirectory(path: string): Deleted {
   fs.rmdirSync(path);
   return removed('rmdir', path);
 }
 
 /** The watched directory is removed and made again, twice. */
-export async function directoryMadeAgain(work) {
-  const did = [];
+export async function directoryMadeAgain(work: string): Promise<Deleted[]> {
+  const did: Deleted[] = [];
   for (let round = 0; round < 2; round++) {
     did.push(deleteFile(join(work, 'file')));
     fs.mkdirSync(join(work, 'below'));
@@ -48,7 +62,7 @@ export async function directoryMadeAgain(work) {
 }
 
 /** The watched directory is moved away, and another one takes its place. */
-export async function directoryReplaced(work) {
+export async function directoryReplaced(work: string): Promise<Deleted[]> {
   const old = `${work}.old`;
   const did = [deleteFile(join(work, 'file'))];
   fs.renameSync(work, old);
@@ -59,11 +73,11 @@ export async function directoryReplaced(work) {
   return did;
 }
 
-const mount = (directory) => execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', directory]);
-const unmount = (...args) => execFileSync('umount', args);
+const mount = (directory: string) => execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', directory]);
+const unmount = (...args: string[]) => execFileSync('umount', args);
 
 /** A shell in `directory` that runs a script when its input ends; resolves to its pid when it has. */
-function shellIn(directory, script) {
+function shellIn(directory: string, script: string): () => Promise<number> {
   const shell = spawn('sh', ['-c', `read -r line; ${script}`], {
     cwd: directory,
     stdio: ['pipe', 'ignore', 'ignore'],
@@ -72,7 +86,7 @@ function shellIn(directory, script) {
     shell.stdin.end();
     const [code] = await once(shell, 'exit');
     if (code !== 0) throw new Error(`${script}: exit ${code}`);
-    return shell.pid;
+    return shell.pid!;
   };
 }
 
@@ -80,7 +94,7 @@ function shellIn(directory, script) {
  * A filesystem is mounted, unmounted and followed by another; then the same while a process is still in it: no path leads
  * to what that deletes, and the event says so.
  */
-export async function filesystemReplaced(work) {
+export async function filesystemReplaced(work: string, mountsFollowed: MountsFollowed): Promise<Deleted[]> {
   const at = join(work, 'mounted');
   fs.mkdirSync(at);
   const did = [deleteFile(join(at, 'below'))];
@@ -99,14 +113,8 @@ export async function filesystemReplaced(work) {
     fs.writeFileSync(join(at, 'left'), 'stays');
     did.push(deleteFile(join(at, 'third')));
     // Until then the filesystem that went away may be taken for one that is mounted, so that no watch misses a deletion.
-    await setTimeout(MOUNTS_FOLLOWED_MS);
-    did.push({
-      action: 'unlink',
-      path: undefined,
-      name: 'left',
-      rules: ['all'],
-      pid: await endShell(),
-    });
+    await mountsFollowed();
+    did.push({ action: 'unlink', name: 'left', rules: ['all'], pid: await endShell() });
     did.push(deleteFile(join(at, 'fourth')));
     if (fs.readFileSync(join(at, 'left'), 'utf8') !== 'stays') throw new Error('the wrong file was removed');
   } finally {
@@ -117,26 +125,28 @@ export async function filesystemReplaced(work) {
 }
 
 /** System calls do not tell what the directories of a typed path are, whether links or not. */
-const mustBeComplete = ({ attach, requested_path: typed }) => attach !== 'tracepoint' || !typed.includes('/');
+const mustBeComplete = ({ attach, requested_path: typed }: Event['rmwatch']): boolean =>
+  attach !== 'tracepoint' || !typed.includes('/');
 
 /** How the events of these deletions differ from what they should say; where no path leads only the name is compared. */
-export function differences(events, did) {
+export function differences(events: readonly Event[], did: readonly Deleted[]): string[] {
   const pids = new Set(did.map(({ pid }) => pid));
-  const seen = events.filter(({ event, process }) => event.kind === 'event' && pids.has(process.pid));
-  const problems = [];
+  const seen = events.filter(({ event, process }) => event.kind === 'event' && pids.has(process?.pid));
+  const problems: string[] = [];
   for (let at = 0; at < Math.max(seen.length, did.length); at++) {
-    const is = seen[at] && eventText(seen[at]);
-    const should = did[at] && deletionText(did[at]);
+    const [event, deleted] = [seen[at], did[at]];
+    const is = event && eventText(event);
+    const should = deleted && deletionText(deleted);
     if (is !== should) problems.push(`${is ?? 'nothing'} instead of ${should ?? 'nothing'}`);
   }
   return problems;
 }
 
-function eventText({ event, file, rmwatch, rule, process }) {
+function eventText({ event, file, rmwatch, rule, process }: Event): string {
   const where = rmwatch.path_complete || !mustBeComplete(rmwatch) ? file.path : `${file.name}, incomplete`;
   return `${event.action} ${where} by ${process.pid}: ${rule.name.join()}`;
 }
 
-function deletionText({ action, path, name, rules, pid }) {
+function deletionText({ action, path, name, rules, pid }: Deleted): string {
   return `${action} ${path ?? `${name}, incomplete`} by ${pid}: ${rules.join()}`;
 }

@@ -7,8 +7,16 @@ import fs from 'node:fs';
 
 const NPM = '/opt/npm/bin/npm-cli.js';
 
+export interface Program {
+  readonly name: string;
+  readonly prepare: () => void;
+  readonly script: string;
+  /** Why it cannot run here; undefined: it can. */
+  readonly needs?: () => string | undefined;
+}
+
 /** `directories` times `files` files, nested three deep, their content telling where they are. */
-function tree(base, directories, files) {
+function tree(base: string, directories: number, files: number): void {
   for (let directory = 0; directory < directories; directory += 1) {
     const dir = `${base}/d${directory % 5}/e${directory % 3}/f${directory}`;
     fs.mkdirSync(dir, { recursive: true });
@@ -16,7 +24,7 @@ function tree(base, directories, files) {
   }
 }
 
-function oddNames(base) {
+function oddNames(base: string): void {
   fs.mkdirSync(base, { recursive: true });
   const names = [
     'a b',
@@ -37,16 +45,16 @@ function oddNames(base) {
   execFileSync('mkfifo', [`${base}/fifo`]);
 }
 
-function has(...command) {
+function has(program: string, ...args: string[]): string | undefined {
   try {
-    execFileSync(command[0], command.slice(1), { stdio: 'ignore' });
+    execFileSync(program, args, { stdio: 'ignore' });
     return undefined;
   } catch (error) {
-    return `${command.join(' ')}: ${error.message.split('\n')[0]}`;
+    return `${[program, ...args].join(' ')}: ${(error as Error).message.split('\n')[0]}`;
   }
 }
 
-function npmPackage() {
+function npmPackage(): void {
   fs.mkdirSync('pack/package/lib', { recursive: true });
   fs.writeFileSync(
     'pack/package/package.json',
@@ -134,7 +142,7 @@ const fs = require('node:fs');
 })();
 `;
 
-export const programs = [
+export const programs: readonly Program[] = [
   {
     name: 'rm',
     prepare() {

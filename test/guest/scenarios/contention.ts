@@ -1,0 +1,65 @@
+/** The sessions `contention`: what is recorded of deletions by hundreds of threads, and under attack by local users. */
+import type { Mode } from './mode.js';
+
+/** Parts of a session, each with a daemon and a directory of its own. */
+export const CONTENTION_PARTS = ['accounts', 'crowds', 'sleepers', 'failures', 'preempted', 'updates'] as const;
+export type ContentionPart = (typeof CONTENTION_PARTS)[number];
+
+export interface ContentionSession {
+  readonly kind: 'contention';
+  readonly name: string;
+  readonly mode: Mode;
+}
+
+/** How many calls sleep in the kernel at once: fewer, and more, than it has places for failures that wait for their return. */
+export const SLEEPERS_FEW = 40;
+export const SLEEPERS_MANY = 520;
+
+/** What contention.c says of calls by one process. */
+export interface Did {
+  readonly pid: number;
+  readonly count: number;
+}
+
+/** What the programs in the kernel count of themselves. */
+export interface AccountsRun {
+  readonly count: number;
+  /** Runs at the success hooks that the kernel left out. */
+  readonly skipped: number;
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+/** A crowd; `before` and `after` are scrapes. */
+export interface CrowdRun {
+  readonly threads: number;
+  readonly where: string;
+  readonly did: Did;
+  readonly before: string;
+  readonly after: string;
+}
+
+/** Deletions under an attack; `after` is a scrape. */
+export interface VictimsRun {
+  readonly did: Did;
+  readonly after: string;
+}
+
+/** Failures and deletions while `asleep` calls sleep. */
+export interface FailuresRun {
+  readonly asleep: number;
+  readonly failed: Did;
+  readonly deleted: Did;
+  readonly before: string;
+  readonly after: string;
+}
+
+/** Each part is absent when it was not recorded; `errors` says why then. */
+export interface ContentionRecording {
+  accounts?: AccountsRun;
+  crowds?: readonly CrowdRun[];
+  sleepers?: VictimsRun;
+  failures?: readonly FailuresRun[];
+  preempted?: VictimsRun;
+  updates?: VictimsRun;
+  readonly errors: Partial<Record<ContentionPart, string>>;
+}

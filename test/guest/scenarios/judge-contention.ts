@@ -1,0 +1,160 @@
+/** Judges the sessions `contention`: whatever keeps the programs from running, each deletion is told, or counted as lost. */
+import { ledgerGap, lostEvents, type Metrics, parseMetrics, sampleOf } from '../../lib/metrics.js';
+import type { Check } from './checks.js';
+import {
+  type AccountsRun,
+  CONTENTION_PARTS,
+  type ContentionPart,
+  type ContentionRecording,
+  type ContentionSession,
+  type CrowdRun,
+  type Did,
+  type FailuresRun,
+  SLEEPERS_MANY,
+  type VictimsRun,
+} from './contention.js';
+import { type Event, type EventRecord, growth, type SessionRecord } from './record-files.js';
+
+const NAMES: Readonly<Record<ContentionPart, string>> = {
+  accounts: 'the programs account for each time that they ran where a file vanished',
+  crowds: 'every deletion by a crowd of threads is told',
+  sleepers: 'hundreds of calls that sleep hold up no other deletion',
+  failures: 'a failure is told, or counted as lost where more calls sleep than the kernel side has places for',
+  preempted: 'a deletion beside tasks that are preempted half way is told, or counted as lost',
+  updates: 'a deletion beside a task that calls bpf(2) in a loop is told, or counted as lost',
+};
+const SCHEMA = 'every line is of the schema';
+
+export const CONTENTION_CHECKS: readonly string[] = [...Object.values(NAMES), SCHEMA];
+
+const UNLINKED = 'rmwatch_deletions_total{watch="work",operation="unlink"}';
+const SKIPPED = 'rmwatch_events_lost_total{reason="probe_skipped"}';
+const MISSED = 'rmwatch_probe_missed_total';
+
+interface Verdict {
+  readonly problems: string[];
+  readonly facts?: string;
+}
+
+export function judgeContention(_: ContentionSession, record: SessionRecord<ContentionRecording>): Check[] {
+  const { recording } = record;
+  const logs: EventRecord[] = [];
+  const checks = CONTENTION_PARTS.map((part): Check => {
+    const name = NAMES[part];
+    const error = recording.errors[part];
+    if (recording[part] === undefined) return { name, problems: [error ?? 'the guest recorded nothing of it'] };
+    if (part === 'accounts') return { name, ...judgeAccounts(recording.accounts!) };
+    const log = record.part(part);
+    logs.push(log);
+    return { name, ...judgePart(part, recording, log) };
+  });
+  const schema = logs.map((log) => log.schemaCheck(SCHEMA));
+  const problems = logs.length === 0 ? ['the guest recorded no lines'] : schema.flatMap((check) => check.problems);
+  const lines = logs.reduce((sum, { events }) => sum + events.length, 0);
+  return [...checks, { name: SCHEMA, problems, facts: `${lines} lines` }];
+}
+
+function judgePart(
+  part: Exclude<ContentionPart, 'accounts'>,
+  recording: ContentionRecording,
+  log: EventRecord,
+): Verdict {
+  switch (part) {
+    case 'crowds':
+      return judgeCrowds(recording.crowds!, log);
+    case 'sleepers':
+      return judgeSleepers(recording.sleepers!, log);
+    case 'failures':
+      return judgeFailures(recording.failures!, log);
+    case 'preempted':
+    case 'updates':
+      return judgeAttacked(recording[part]!, log);
+  }
+}
+
+const told = (log: EventRecord, { pid }: Did, outcome: 'success' | 'failure'): Event[] =>
+  log.events.filter((line) => line?.process?.pid === pid && line.event.outcome === outcome);
+
+const complete = (lines: readonly Event[]) => lines.filter(({ rmwatch }) => rmwatch.path_complete).length;
+
+function ledgerProblems(metrics: Metrics): string[] {
+  const gap = ledgerGap(metrics);
+  return gap === 0 ? [] : [`ledger gap ${gap}`];
+}
+
+/** What ran at the success hooks ended in one way each, and was told as often as files vanished. */
+function judgeAccounts({ count, skipped, counters }: AccountsRun): Verdict {
+  const counter = (name: string): number => {
+    const value = counters[name];
+    if (value === undefined) throw new Error(`the addon has no counter ${name}`);
+    return value;
+  };
+  const both = (name: string) => counter(`kprobe${name}`) + counter(`fentry${name}`);
+  const ended = counter('told') + counter('toldBefore') + both('Passed') + both('Unattributed');
+  const accounted = counter('filtered') + counter('submitted') + counter('lostRingFull');
+  const problems: string[] = [];
+  if (both('Runs') !== ended) problems.push(`${both('Runs')} runs at the success hooks, ${ended} accounted for`);
+  if (counter('seen') !== accounted) problems.push(`${counter('seen')} seen, ${accounted} accounted for`);
+  if (counter('seen') + skipped < count || counter('told') < counter('seen')) problems.push('deletions are missing');
+  if (problems.length > 0) problems.push(JSON.stringify({ count, skipped, ...counters }));
+  return { problems, facts: `${both('Runs')} runs for ${count} deletions, ${skipped} skipped` };
+}
+
+function judgeCrowds(runs: readonly CrowdRun[], log: EventRecord): Verdict {
+  const problems: string[] = [];
+  const facts: string[] = [];
+  for (const { threads, where, did, before, after } of runs) {
+    const metrics = parseMetrics(after);
+    const counted = growth(parseMetrics(before), metrics, UNLINKED);
+    const lines = told(log, did, 'success');
+    const fact = `${threads} threads in ${where}: ${lines.length} lines (${complete(lines)} complete), ${counted} counted`;
+    facts.push(fact);
+    if (lines.length !== did.count || counted !== did.count) problems.push(`${fact}, ${did.count} deletions`);
+    if (lostEvents(metrics) !== 0) problems.push(`${fact}, ${lostEvents(metrics)} lost`);
+    problems.push(...ledgerProblems(metrics));
+  }
+  if (runs.length === 0) problems.push('there was no crowd');
+  return { problems, facts: facts.join('; ') };
+}
+
+function judgeSleepers({ did, after }: VictimsRun, log: EventRecord): Verdict {
+  const metrics = parseMetrics(after);
+  const lines = told(log, did, 'success').length;
+  const problems = ledgerProblems(metrics);
+  if (lines !== did.count) problems.push(`${lines} of ${did.count} told`);
+  if (lostEvents(metrics) !== 0) problems.push(`${lostEvents(metrics)} lost`);
+  return { problems, facts: `${lines} told` };
+}
+
+function judgeFailures(runs: readonly FailuresRun[], log: EventRecord): Verdict {
+  const problems: string[] = [];
+  const facts: string[] = [];
+  for (const { asleep, failed, deleted, before, after } of runs) {
+    const metrics = parseMetrics(after);
+    const lost = lostEvents(metrics) - lostEvents(parseMetrics(before));
+    const failures = told(log, failed, 'failure').length;
+    const deletions = told(log, deleted, 'success').length;
+    const fact = `${asleep} asleep: ${failures} of ${failed.count} failures, ${deletions} deletions, ${lost} lost`;
+    facts.push(fact);
+    const hasRoom = asleep < SLEEPERS_MANY;
+    const isAccounted = deletions === deleted.count && failures + lost >= failed.count;
+    if (!isAccounted || (hasRoom && lost > 0)) problems.push(fact);
+    problems.push(...ledgerProblems(metrics));
+  }
+  if (runs.length === 0) problems.push('there was no failure');
+  return { problems, facts: facts.join('; ') };
+}
+
+function judgeAttacked({ did, after }: VictimsRun, log: EventRecord): Verdict {
+  const metrics = parseMetrics(after);
+  const lines = told(log, did, 'success');
+  const typed = lines.filter(({ rmwatch }) => rmwatch.requested_path !== undefined).length;
+  const problems = ledgerProblems(metrics);
+  const lost = lostEvents(metrics);
+  if (lines.length + lost < did.count) problems.push(`${lines.length} told and ${lost} lost of ${did.count}`);
+  if (lines.length > did.count) problems.push(`${lines.length} told of ${did.count}`);
+  const facts =
+    `${lines.length} of ${did.count} told (${complete(lines)} complete, ${typed} with the typed name), ` +
+    `${sampleOf(metrics, SKIPPED)} skipped, ${sampleOf(metrics, MISSED)} missed`;
+  return { problems, facts };
+}

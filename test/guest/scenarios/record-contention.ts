@@ -1,0 +1,178 @@
+/** Records the sessions `contention`: crowds of threads and attacks by contention.c, each part under a daemon of its own. */
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { Daemon } from '../../lib/daemon.js';
+import {
+  type AccountsRun,
+  CONTENTION_PARTS,
+  type ContentionPart,
+  type ContentionRecording,
+  type ContentionSession,
+  type CrowdRun,
+  type Did,
+  type FailuresRun,
+  SLEEPERS_FEW,
+  SLEEPERS_MANY,
+  type VictimsRun,
+} from './contention.js';
+import type { Mode } from './mode.js';
+import { STAGE, WORK } from './plan.js';
+
+const CONTENTION = '/opt/contention';
+/** Not watched. */
+const ELSEWHERE = '/tmp/elsewhere';
+const CROWDS = [12, 48, 200];
+const FILES = 40;
+const VICTIMS = 1_000;
+const FEW = 100;
+const FAILURES = 50;
+const RING_BYTES = 1 << 24;
+
+function contention(...args: (string | number)[]): Did {
+  return JSON.parse(execFileSync(CONTENTION, args.map(String), { encoding: 'utf8' }));
+}
+
+const crowd = (threads: number, files: number, where: string) => contention('crowd', WORK, threads, files, where);
+
+/** Does `work` under an attack: begins when contention.c says that it is under way, and ends it whatever comes. */
+async function underAttack<T>(args: readonly (string | number)[], work: () => T | Promise<T>): Promise<T> {
+  const child = spawn(CONTENTION, args.map(String), { stdio: ['pipe', 'pipe', 'inherit'] });
+  const ended = once(child, 'exit');
+  try {
+    const early = ended.then(([code]) => Promise.reject(new Error(`${args.join(' ')} ended with ${code}`)));
+    await Promise.race([once(child.stdout, 'data'), early]);
+    ended.catch(() => undefined);
+    early.catch(() => undefined);
+    return await work();
+  } finally {
+    child.stdin.end();
+    await ended;
+  }
+}
+
+class Recorder {
+  constructor(
+    private readonly mode: Mode,
+    private readonly directory: string,
+  ) {}
+
+  /** Does `work` under a daemon that watches WORK, and records into the directory of a part. */
+  private async withDaemon<T>(
+    part: ContentionPart,
+    watch: Readonly<Record<string, unknown>>,
+    work: (daemon: Daemon) => Promise<T>,
+  ): Promise<T> {
+    const daemon = new Daemon({
+      program: [`${STAGE}/usr/bin/rmwatch`],
+      attach: this.mode,
+      config: { watches: [{ name: 'work', include: [`${WORK}/**`], ...watch }], self_test: { interval: 'off' } },
+      directory: path.join(this.directory, part),
+    });
+    try {
+      await daemon.start();
+      const result = await work(daemon);
+      await daemon.stop();
+      return result;
+    } finally {
+      daemon.kill();
+    }
+  }
+
+  accounts(): AccountsRun {
+    const { Probe } = createRequire(import.meta.url)(`${STAGE}/usr/lib/rmwatch/build/Release/rmwatch.node`);
+    const probe = new Probe({ mode: this.mode, ringBytes: RING_BYTES });
+    try {
+      const everywhere = { prefixes: [[Buffer.from('/'), 7]], devices: [], mounts: [] };
+      probe.setFilter({ ...everywhere, successOperations: 7, failureOperations: 0 });
+      probe.attach();
+      const { count } = crowd(48, FILES, 'one');
+      return { count, skipped: probe.skippedSuccesses() ?? 0, counters: probe.readCounters() };
+    } finally {
+      probe.close();
+    }
+  }
+
+  crowds(): Promise<CrowdRun[]> {
+    return this.withDaemon('crowds', {}, async (daemon) => {
+      const runs: CrowdRun[] = [];
+      for (const threads of CROWDS) {
+        for (const where of ['one', 'many']) {
+          const { text: before } = await daemon.metrics();
+          const did = crowd(threads, FILES, where);
+          const { text: after } = await daemon.settleLog();
+          runs.push({ threads, where, did, before, after });
+        }
+      }
+      return runs;
+    });
+  }
+
+  sleepers(): Promise<VictimsRun> {
+    return this.withDaemon('sleepers', {}, (daemon) =>
+      underAttack(['sleep', SLEEPERS_MANY], async () => {
+        const did = crowd(1, FEW, 'one');
+        return { did, after: (await daemon.settleLog()).text };
+      }),
+    );
+  }
+
+  failures(): Promise<FailuresRun[]> {
+    return this.withDaemon('failures', { failures: true }, async (daemon) => {
+      const runs: FailuresRun[] = [];
+      for (const asleep of [SLEEPERS_FEW, SLEEPERS_MANY]) {
+        const { text: before } = await daemon.metrics();
+        const run = await underAttack(['sleep', asleep], async () => {
+          const failed = contention('fail', WORK, FAILURES);
+          const deleted = crowd(1, FAILURES, 'one');
+          const { text: after } = await daemon.settleLog();
+          return { asleep, failed, deleted, before, after };
+        });
+        runs.push(run);
+        await daemon.settleLog();
+      }
+      return runs;
+    });
+  }
+
+  preempted(): Promise<VictimsRun> {
+    return this.attacked('preempted', 'preempt', ELSEWHERE);
+  }
+
+  updates(): Promise<VictimsRun> {
+    return this.attacked('updates', 'update');
+  }
+
+  private attacked(part: ContentionPart, ...args: string[]): Promise<VictimsRun> {
+    return this.withDaemon(part, {}, async (daemon) => {
+      const did = await underAttack(args, () => crowd(1, VICTIMS, 'one'));
+      return { did, after: (await daemon.settleLog()).text };
+    });
+  }
+}
+
+export async function recordContention(
+  { mode }: ContentionSession,
+  directory: string,
+  part: (name: string) => void,
+): Promise<ContentionRecording> {
+  const recording: ContentionRecording = { errors: {} };
+  // Calls sleep for as long as a part takes.
+  fs.writeFileSync('/proc/sys/kernel/hung_task_timeout_secs', '0');
+  for (const each of [WORK, ELSEWHERE]) {
+    fs.mkdirSync(each, { recursive: true });
+    fs.chmodSync(each, 0o777);
+  }
+  const recorder = new Recorder(mode, directory);
+  for (const name of CONTENTION_PARTS) {
+    try {
+      Object.assign(recording, { [name]: await recorder[name]() });
+    } catch (error) {
+      recording.errors[name] = String((error as Error).stack);
+    }
+    part(name);
+  }
+  return recording;
+}

@@ -1,0 +1,142 @@
+/** Which sessions rows have, and what the guest needs in which they are recorded. */
+import fs from 'node:fs';
+import path from 'node:path';
+import type { GuestOptions } from '../guest/harness/guest.js';
+import { hostNode } from '../guest/harness/host-node.js';
+import { findInstalled } from '../guest/harness/programs.js';
+import { ensureDebianRoot } from '../guest/harness/systemd-root.js';
+import { casesLeftOut } from '../guest/scenarios/judge-workload.js';
+import { MODES } from '../guest/scenarios/mode.js';
+import { DIRECTORIES, PLAN_FILE, RECORDS, type Session, STAGE } from '../guest/scenarios/plan.js';
+import { budgetOf } from './outcome.js';
+import type { GuestRow, Scenario } from './rows.js';
+
+/** Made once for all guests of a run. */
+export interface GuestFiles {
+  readonly stage: string;
+  readonly deleter: string;
+  readonly contention: string;
+  readonly cases: string;
+  readonly recorder: string;
+}
+
+export interface PlannedSession {
+  readonly session: Session;
+  readonly rows: readonly GuestRow[];
+}
+
+const MIB_OF_DISK: Readonly<Record<string, number>> = { ext4: 256, btrfs: 256, xfs: 320 };
+const NEED_DISK: ReadonlySet<Scenario> = new Set(['deletions', 'hiding']);
+/** Rows with a guest of their own: they change its clock, its limits of sleeping calls, or have a whole Debian. */
+const ALONE: ReadonlySet<Scenario> = new Set(['contention', 'faults', 'differential']);
+/** Every event line of a guest fits into it. */
+const OUTPUTS_MIB = 1_024;
+/** The recorder is ended when it has taken this many times what its rows may: within it a row only fails. */
+const PATIENCE = 2;
+/** The Debian root has no Node.js of its own. */
+const NODE_OF_DEBIAN = 'chmod 755 /opt/node/wrapper && ln -s /opt/node/wrapper /usr/local/bin/node';
+
+/** One session for each row, but one for all file systems that have the workload in one mode. */
+export function planSessions(rows: readonly GuestRow[]): PlannedSession[] {
+  const planned: PlannedSession[] = [];
+  for (const mode of MODES) {
+    for (const row of rows.filter((each) => each.mode === mode)) {
+      const name = [row.scenario, mode, row.burst].join('-');
+      const { scenario, burst } = row;
+      if (scenario === 'workload') continue;
+      const session: Session =
+        scenario === 'deletions' ? { kind: scenario, name, mode, burst } : { kind: scenario, name, mode };
+      planned.push({ session, rows: [row] });
+    }
+    const workload = rows.filter((each) => each.mode === mode && each.scenario === 'workload');
+    if (workload.length === 0) continue;
+    const { only } = workload[0]!;
+    const skip = Object.keys(casesLeftOut(mode)).filter((name) => !only.includes(name));
+    const filesystems = workload.map(({ filesystem }) => filesystem);
+    const session = { kind: 'workload', name: `workload-${mode}`, mode, filesystems, only, skip } as const;
+    planned.push({ session, rows: workload });
+  }
+  return planned;
+}
+
+function usedFilesystems(rows: readonly GuestRow[]): Set<string> {
+  // Deletions freeze one, hiding needs a disk, and the upper layer of an overlayfs is on one.
+  const needDisk = rows.some(({ scenario, filesystem }) => NEED_DISK.has(scenario) || filesystem === 'overlayfs');
+  return new Set([...(needDisk ? ['ext4'] : []), ...rows.map(({ filesystem }) => filesystem)]);
+}
+
+/** An overlayfs as containers have it: the lower layer on one file system, the upper one on another. */
+function mountCommands(used: ReadonlySet<string>): string[] {
+  const commands = [`mkdir -p ${DIRECTORIES['tmpfs']}`];
+  if (used.has('overlayfs')) {
+    commands.push(
+      `mkdir -p /tmp/lower ${DIRECTORIES['overlayfs']} /mnt/ext4/upper /mnt/ext4/work`,
+      `mount -t overlay -o lowerdir=/tmp/lower,upperdir=/mnt/ext4/upper,workdir=/mnt/ext4/work overlay ${DIRECTORIES['overlayfs']}`,
+    );
+  }
+  return commands;
+}
+
+/** Whether two rows may share a guest. */
+export function guestKey({ kernel, variant, only, scenario }: GuestRow): string {
+  return [kernel, variant.name, ...only, ...(ALONE.has(scenario) ? [scenario] : [])].join(' ');
+}
+
+const TOOLS_OF_PROGRAMS = ['perl', 'git', 'rsync', 'strace'];
+
+/** npm's directory when it holds everything npm needs (Debian's own npm is spread over many). */
+function hostNpm(): Record<string, string> {
+  const npm = findInstalled('npm');
+  if (npm === undefined) return {};
+  const directory = path.dirname(path.dirname(fs.realpathSync(npm)));
+  const isComplete = ['bin/npm-cli.js', 'node_modules/@npmcli/arborist'].every((name) =>
+    fs.existsSync(path.join(directory, name)),
+  );
+  return isComplete ? { [directory]: '/opt/npm' } : {};
+}
+
+/** Real programs need a whole Debian, and on it this machine's Node.js. */
+async function debianOptions(): Promise<Pick<GuestOptions, 'root' | 'initrdFiles' | 'texts'>> {
+  const node = hostNode();
+  const root = await ensureDebianRoot({ packages: TOOLS_OF_PROGRAMS, mode: 'command' });
+  return { root, initrdFiles: { ...node.files, ...hostNpm() }, texts: node.texts };
+}
+
+/** The guest of these rows, all of one kernel and variant. */
+export async function guestOptions(
+  rows: readonly GuestRow[],
+  sessions: readonly Session[],
+  files: GuestFiles,
+): Promise<GuestOptions> {
+  const { kernel, variant, mode, scenario } = rows[0]!;
+  const used = usedFilesystems(rows);
+  const budget = rows.reduce((sum, row) => sum + budgetOf(row), 0);
+  const recorder = `/opt/recorder/${path.basename(files.recorder)}`;
+  const debian = scenario === 'differential' ? await debianOptions() : undefined;
+  const setUp = debian === undefined ? mountCommands(used) : [NODE_OF_DEBIAN];
+  const prepare = variant.prepare === undefined ? [] : [variant.prepare];
+  return {
+    kernel,
+    ...debian,
+    label: [mode, variant.name, ...(ALONE.has(scenario) ? [scenario] : [])].join('-'),
+    initrdFiles: {
+      ...debian?.initrdFiles,
+      [files.stage]: STAGE,
+      [files.deleter]: '/opt/deleter',
+      [files.contention]: '/opt/contention',
+      [files.cases]: '/opt/cases',
+      [files.recorder]: recorder,
+    },
+    texts: { ...debian?.texts, [PLAN_FILE]: JSON.stringify(sessions) },
+    // Cases of the workload make an overlayfs of their own.
+    modules: debian === undefined ? ['overlay', ...['btrfs', 'xfs'].filter((name) => used.has(name))] : [],
+    disks: ['ext4', 'btrfs', 'xfs']
+      .filter((name) => used.has(name))
+      .map((name) => ({ sizeMiB: MIB_OF_DISK[name]!, fs: name, mountAt: DIRECTORIES[name]! })),
+    outputs: [RECORDS],
+    outputsMiB: OUTPUTS_MIB,
+    append: variant.append ?? '',
+    command: [...prepare, ...setUp, `node ${recorder}`].join(' && '),
+    timeoutSeconds: budget * PATIENCE,
+  };
+}

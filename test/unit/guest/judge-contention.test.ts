@@ -1,0 +1,119 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type ContentionRecording, SLEEPERS_MANY } from '../../guest/scenarios/contention.js';
+import { CONTENTION_CHECKS, judgeContention } from '../../guest/scenarios/judge-contention.js';
+import type { Event } from '../../guest/scenarios/record-files.js';
+import { recordOf, scrape } from './session-files.js';
+
+const SESSION = { kind: 'contention', name: 'session', mode: 'fentry' } as const;
+const UNLINKED = 'rmwatch_deletions_total{watch="work",operation="unlink"}';
+const SKIPPED = 'rmwatch_events_lost_total{reason="probe_skipped"}';
+
+let directory: string;
+
+beforeEach(() => {
+  directory = fs.mkdtempSync(path.join(os.tmpdir(), 'rmwatch-judge-contention-'));
+});
+
+afterEach(() => fs.rmSync(directory, { recursive: true, force: true }));
+
+function problemsOf(check: number, recording: Partial<ContentionRecording>, parts: Record<string, Event[]> = {}) {
+  const record = recordOf<ContentionRecording>(directory, { recording: { errors: {}, ...recording }, parts });
+  return judgeContention(SESSION, record).find(({ name }) => name === CONTENTION_CHECKS[check])!.problems;
+}
+
+const lines = (count: number, outcome = 'success'): Event[] =>
+  Array.from({ length: count }, () => ({ event: { outcome }, process: { pid: 7 }, rmwatch: { path_complete: true } }));
+
+const counted = (count: number, changes: Record<string, number> = {}) =>
+  scrape({ rmwatch_events_seen_total: count, rmwatch_events_delivered_total: count, [UNLINKED]: count, ...changes });
+
+test('a part that was not recorded fails with its reason', () => {
+  for (const check of [0, 1, 2, 3, 4, 5]) {
+    expect(problemsOf(check, {})).toEqual(['the guest recorded nothing of it']);
+  }
+  expect(problemsOf(1, { errors: { crowds: 'it broke' } })).toEqual(['it broke']);
+  expect(problemsOf(6, {})).toEqual(['the guest recorded no lines']);
+});
+
+test('programs that do not account for a run, or for a deletion, fail', () => {
+  const zero = { kprobePassed: 0, fentryPassed: 0, kprobeUnattributed: 0, fentryUnattributed: 0, filtered: 0 };
+  const right = {
+    ...zero,
+    kprobeRuns: 3,
+    fentryRuns: 3,
+    told: 3,
+    toldBefore: 3,
+    seen: 3,
+    submitted: 3,
+    lostRingFull: 0,
+  };
+  const problems = (changes: object, count = 3) =>
+    problemsOf(0, { accounts: { count, skipped: 0, counters: { ...right, ...changes } } });
+  expect(problems({})).toEqual([]);
+  expect(problems({ kprobeRuns: 4 })[0]).toBe('7 runs at the success hooks, 6 accounted for');
+  expect(problems({ submitted: 2 })[0]).toBe('3 seen, 2 accounted for');
+  expect(problems({}, 4)[0]).toBe('deletions are missing');
+});
+
+test('a crowd of which a deletion is not told, not counted, lost, or outside of the ledger fails', () => {
+  const problems = (told: number, after = counted(3)) => {
+    const crowd = { threads: 2, where: 'one', did: { pid: 7, count: 3 }, before: counted(0), after };
+    return problemsOf(1, { crowds: [crowd] }, { crowds: lines(told) });
+  };
+  expect(problems(3)).toEqual([]);
+  expect(problems(2)).toEqual(['2 threads in one: 2 lines (2 complete), 3 counted, 3 deletions']);
+  expect(problems(3, counted(3, { [UNLINKED]: 2 }))).toHaveLength(1);
+  expect(problems(3, counted(3, { [SKIPPED]: 1, rmwatch_events_seen_total: 4 }))).toHaveLength(1);
+  expect(problems(3, counted(3, { rmwatch_events_seen_total: 4 }))).toEqual(['ledger gap 1']);
+  expect(problemsOf(1, { crowds: [] })).toEqual(['there was no crowd']);
+});
+
+test('a deletion beside sleeping calls that is not told fails, and so does one that is lost', () => {
+  const problems = (told: number, after = counted(3)) =>
+    problemsOf(2, { sleepers: { did: { pid: 7, count: 3 }, after } }, { sleepers: lines(told) });
+  expect(problems(3)).toEqual([]);
+  expect(problems(2)).toEqual(['2 of 3 told']);
+  expect(problems(3, counted(3, { [SKIPPED]: 1, rmwatch_events_seen_total: 4 }))).toEqual(['1 lost']);
+});
+
+test('a failure that is neither told nor lost fails, and so does one that is lost where there is room', () => {
+  const LOST = 'rmwatch_events_lost_total{reason="state_full"}';
+  const problems = (asleep: number, told: number, lost: number) => {
+    const [failed, deleted] = [
+      { pid: 7, count: 3 },
+      { pid: 8, count: 0 },
+    ];
+    const after = counted(told, { rmwatch_events_seen_total: told + lost, [LOST]: lost });
+    const failures = [{ asleep, failed, deleted, before: counted(0), after }];
+    return problemsOf(3, { failures }, { failures: lines(told, 'failure') });
+  };
+  expect(problems(1, 3, 0)).toEqual([]);
+  expect(problems(SLEEPERS_MANY, 1, 2)).toEqual([]);
+  expect(problems(SLEEPERS_MANY, 1, 1)).toHaveLength(1);
+  expect(problems(1, 2, 1)).toHaveLength(1);
+});
+
+test.each([
+  ['preempted', 4],
+  ['updates', 5],
+] as const)(
+  'a deletion under the attack "%s" that is neither told nor lost fails, and so does one told twice',
+  (part, check) => {
+    const problems = (told: number, lost: number) => {
+      const after = counted(told, { rmwatch_events_seen_total: told + lost, [SKIPPED]: lost });
+      return problemsOf(check, { [part]: { did: { pid: 7, count: 3 }, after } }, { [part]: lines(told) });
+    };
+    expect(problems(3, 0)).toEqual([]);
+    expect(problems(1, 2)).toEqual([]);
+    expect(problems(1, 1)).toEqual(['1 told and 1 lost of 3']);
+    expect(problems(4, 0)).toEqual(['4 told of 3']);
+  },
+);
+
+test('a line of a part that is not of the schema fails', () => {
+  const sleepers = { did: { pid: 7, count: 1 }, after: counted(1) };
+  expect(problemsOf(6, { sleepers }, { sleepers: lines(1) })[0]).toBe('1 of 1 event lines are not of the schema');
+});
