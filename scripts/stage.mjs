@@ -12,7 +12,7 @@ const ADDON = 'build/Release/rmwatch.node';
 /** As many directories deep as the modules that look for package.json and the addon from where they lie. */
 const PROGRAM = 'dist/bundle/main.js';
 /** What the program starts as a thread lies beside it. */
-const THREADS = ['http/password-worker.js'];
+const THREADS = ['config/load-thread.js', 'http/password-worker.js'];
 
 /** Files and directories that go as they are. */
 const COPIES = [

@@ -48,7 +48,7 @@ export async function explain({ paths, config, json }: ExplainOptions, io: Comma
     return EXIT.configuration;
   }
   const { watches, linked } = withResolvedPatterns(loaded.config.watches, await followLinks(loaded.config.watches));
-  const watchSet = new WatchSet(watches);
+  const watchSet = WatchSet.of(watches);
   const filter = kernelFilter(watches);
   const verdicts = paths.map((path) => judge(reportedPath(path), watchSet, filter, linked));
   io.stdout.write(json ? `${JSON.stringify(verdicts, null, 2)}\n` : verdicts.map(render).join('\n'));

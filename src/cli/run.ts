@@ -2,6 +2,7 @@ import { getPriority, setPriority } from 'node:os';
 import { resolve } from 'node:path';
 import { parseListenAddress } from '../config/listen-address.js';
 import { defaultConfig, loadConfig } from '../config/load.js';
+import { loadInThread } from '../config/load-in-thread.js';
 import { formatProblem } from '../config/problem.js';
 import type { Parsed } from '../config/units.js';
 import { createDiagnostics, type Diagnostics } from '../diagnostics/diagnostics.js';
@@ -108,7 +109,7 @@ function withOptions(file: Config, options: RunOptions): Parsed<Config> {
 }
 
 async function readAgain(options: RunOptions, diagnostics: Diagnostics): Promise<Config | undefined> {
-  const loaded = isAdHoc(options) && options.config === undefined ? unread() : await loadConfig(options.config);
+  const loaded = isAdHoc(options) && options.config === undefined ? unread() : await loadInThread(options.config);
   const wanted = 'config' in loaded ? withOptions(loaded.config, options) : undefined;
   if (wanted !== undefined && 'value' in wanted) return wanted.value;
   const problems = 'problems' in loaded ? loaded.problems.map(formatProblem) : [wanted?.error];

@@ -17,7 +17,13 @@ const CLIENT_AUTH: Readonly<Record<ClientAuthType, { asked: boolean; required: b
 /** Options of a secure context. node:tls throws when certificate, key and authorities do not make one. */
 export function secureContextOptions(settings: TlsSettings): SecureContextOptions {
   const { certificates, key, clientAuthorities, minVersion, maxVersion } = settings;
-  return { cert: certificates, key, minVersion, maxVersion, ...(clientAuthorities && { ca: clientAuthorities }) };
+  return {
+    cert: Buffer.from(certificates),
+    key: Buffer.from(key),
+    minVersion,
+    maxVersion,
+    ...(clientAuthorities && { ca: Buffer.from(clientAuthorities) }),
+  };
 }
 
 /**

@@ -20,11 +20,11 @@ export type ClientAuthType = (typeof CLIENT_AUTH_TYPES)[number];
 
 export interface TlsSettings {
   /** In PEM, the server's own first. */
-  readonly certificates: Buffer;
-  readonly key: Buffer;
+  readonly certificates: Uint8Array;
+  readonly key: Uint8Array;
   readonly clientAuth: ClientAuthType;
   /** Authorities of client certificates in PEM. */
-  readonly clientAuthorities: Buffer | undefined;
+  readonly clientAuthorities: Uint8Array | undefined;
   /** Host names, addresses and e-mail addresses, one of which a client's certificate must hold; empty: any. */
   readonly clientNames: readonly string[];
   readonly minVersion: TlsVersion;

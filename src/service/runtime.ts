@@ -8,6 +8,7 @@ import { countsOf } from '../metrics/watch-counters.js';
 import type { Config } from '../model/config.js';
 import type { PipelineCounts } from '../model/pipeline-counts.js';
 import { type OpenedProbe, probeInfoOf } from '../probe/open-probe.js';
+import { inSlices, type Steps } from '../watch/steps.js';
 import { Delivery } from './delivery.js';
 import type { EventOutput } from './event-output.js';
 import { type CloseFailure, ResourceStack } from './resource-stack.js';
@@ -15,7 +16,7 @@ import type { RuntimeParts } from './runtime-parts.js';
 import type { SelfTestResult } from './self-test.js';
 import { SelfTestSchedule } from './self-test-schedule.js';
 import type { ServiceStatus } from './service-status.js';
-import { planWatches, type WatchPlan } from './watch-plan.js';
+import { planSteps, type WatchPlan } from './watch-plan.js';
 import { WatchState } from './watch-state.js';
 
 const HOUSEKEEPING_MS = 1_000;
@@ -57,7 +58,7 @@ export async function openRuntime(
     const output = parts.openOutput(config.log);
     stack.defer('close the log', () => output.writer.close());
     await unlessAborted(parts.lookups.look(config.watches), signal);
-    const watches = new WatchState(planFor(config, undefined, parts), {
+    const watches = new WatchState(await inSlices(planFor(config, undefined, parts), signal), {
       readMounts: () => parts.readMounts(),
       watchMounts: (onChange) => parts.watchMounts(onChange),
       onProblem: (message) => diagnostics.warn(message),
@@ -85,6 +86,7 @@ export class Runtime {
   private reloadState: ReloadState = { successful: true, lastSuccessSeconds: Date.now() / 1000 };
   private closing = false;
   private http: HttpServer | undefined;
+  private planning = Promise.resolve();
 
   /** For openRuntime: takes over a probe that is attached. */
   constructor(opened: Opened) {
@@ -162,8 +164,13 @@ export class Runtime {
     const { watches, parts } = this.opened;
     parts.users.refresh();
     await parts.lookups.look(config.watches);
-    signal.throwIfAborted();
-    watches.adopt(planFor(config, watches.plan, parts));
+    await this.alone(async () => {
+      watches.adopt(await inSlices(planFor(config, watches.plan, parts), signal));
+      this.takeOver(config);
+    });
+  }
+
+  private takeOver(config: Config): void {
     // Its files were found fit when the configuration was read.
     this.http?.update(config.http.web);
     this.warnOfFixedChanges(config);
@@ -240,13 +247,22 @@ export class Runtime {
   /** Never rejects. */
   private async lookUpAgain(): Promise<void> {
     const { parts, watches } = this.opened;
-    const changed = await parts.lookups.look(this.config.watches);
-    if (!changed || this.closing) return;
-    try {
-      watches.adopt(planFor(this.config, watches.plan, parts));
-    } catch (error) {
-      parts.diagnostics.error({ error }, 'cannot take over what changed on this host');
-    }
+    if (!(await parts.lookups.look(this.config.watches))) return;
+    await this.alone(async () => {
+      try {
+        const plan = await inSlices(planFor(this.config, watches.plan, parts));
+        if (!this.closing) watches.adopt(plan);
+      } catch (error) {
+        parts.diagnostics.error({ error }, 'cannot take over what changed on this host');
+      }
+    });
+  }
+
+  /** Makes one plan at a time: each starts from what the one before it put in force. */
+  private alone(work: () => Promise<void>): Promise<void> {
+    const done = this.planning.then(work);
+    this.planning = done.catch(() => undefined);
+    return done;
   }
 
   private warnOfFixedChanges(config: Config): void {
@@ -260,8 +276,8 @@ export class Runtime {
   }
 }
 
-function planFor({ watches }: Config, previous: WatchPlan | undefined, { lookups }: RuntimeParts): WatchPlan {
-  return planWatches(lookups.watchesFor(watches), previous, (name) => lookups.uidOf(name));
+function planFor({ watches }: Config, previous: WatchPlan | undefined, { lookups }: RuntimeParts): Steps<WatchPlan> {
+  return planSteps(lookups.watchesFor(watches), previous, (name) => lookups.uidOf(name));
 }
 
 function reportProbe(

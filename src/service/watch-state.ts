@@ -125,7 +125,7 @@ export class WatchState {
   private putInForce(next: InForce): void {
     const { target, plan, mounts } = next;
     if (target !== undefined) {
-      const generation = target.setFilter(nativeFilterOf(plan.watches, mounts));
+      const generation = target.setFilter(nativeFilterOf(plan.kernelWants, mounts));
       target.use(generation, { filter: plan.filter, mounts });
       this.refusal = undefined;
     }

@@ -1,6 +1,7 @@
 import type { Operation, WatchConfig } from '../model/config.js';
 import { firstNotBefore } from '../text/sorted-strings.js';
 import { compileGlob } from './glob.js';
+import { atOnce, type Steps } from './steps.js';
 
 /** How the kernel names the operations in its masks. */
 export const OPERATION_BITS: Readonly<Record<Operation, number>> = { unlink: 1, rmdir: 2, replace: 4 };
@@ -25,6 +26,11 @@ export interface KernelFilterEntry {
  * beginnings want too; entries that would say the same as the next shorter one are left out. Sorted by prefix.
  */
 export function kernelFilter(watches: readonly WatchConfig[]): KernelFilterEntry[] {
+  return atOnce(kernelFilterSteps(watches));
+}
+
+/** As kernelFilter(), for ten thousand watches beside other work. */
+export function* kernelFilterSteps(watches: readonly WatchConfig[]): Steps<KernelFilterEntry[]> {
   const wanted = new Map<string, { successMask: number; failureMask: number }>();
   for (const watch of watches) {
     const mask = watch.operations.reduce((bits, operation) => bits | OPERATION_BITS[operation], 0);
@@ -35,6 +41,7 @@ export function kernelFilter(watches: readonly WatchConfig[]): KernelFilterEntry
       if (watch.failures) masks.failureMask |= mask;
       wanted.set(prefix, masks);
     }
+    yield;
   }
   const entries: KernelFilterEntry[] = [];
   const shorter: KernelFilterEntry[] = [];
@@ -48,6 +55,7 @@ export function kernelFilter(watches: readonly WatchConfig[]): KernelFilterEntry
     const entry = { prefix, successMask, failureMask };
     shorter.push(entry);
     entries.push(entry);
+    yield;
   }
   return entries;
 }

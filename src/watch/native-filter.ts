@@ -1,8 +1,9 @@
 import type { KnownMounts } from '../host/mount-table.js';
 import type { WatchConfig } from '../model/config.js';
 import type { NativeFilter } from '../probe/native-probe.js';
-import { type KernelFilterEntry, kernelFilter, WantedBelow } from './kernel-filter.js';
+import { type KernelFilterEntry, kernelFilterSteps, WantedBelow } from './kernel-filter.js';
 import { wantsElsewhere } from './mount-wants.js';
+import { atOnce, type Steps } from './steps.js';
 
 /** Where the failure bits of a mask begin; WANT_FAILURE_SHIFT of bpf/record.h. */
 const FAILURE_SHIFT = 8;
@@ -10,12 +11,29 @@ const FAILURE_SHIFT = 8;
 /** No mount has this number: the kernel meets only mounts that it does not know, and passes what is wanted anywhere. */
 const NO_MOUNT = 0xffffffff;
 
+/** What watches want as far as the kernel can tell, whatever is mounted: mounts change more often than watches. */
+export interface KernelWants {
+  readonly entries: readonly KernelFilterEntry[];
+  /** Of watches that speak of host paths. */
+  readonly onHost: WantedBelow;
+}
+
+export function kernelWants(watches: readonly WatchConfig[]): KernelWants {
+  return atOnce(kernelWantsSteps(watches));
+}
+
+/** As kernelWants(), for ten thousand watches beside other work. */
+export function* kernelWantsSteps(watches: readonly WatchConfig[]): Steps<KernelWants> {
+  const entries = yield* kernelFilterSteps(watches);
+  const onHost = yield* kernelFilterSteps(watches.filter((watch) => watch.view === 'host'));
+  return { entries, onHost: new WantedBelow(onHost) };
+}
+
 /**
  * What the kernel needs to drop early what no watch can want. `mounts` of this host; undefined: paths are compared as they
  * are, as in tracepoint mode.
  */
-export function nativeFilterOf(watches: readonly WatchConfig[], mounts: KnownMounts | undefined): NativeFilter {
-  const { entries, onHost } = compile(watches);
+export function nativeFilterOf({ entries, onHost }: KernelWants, mounts: KnownMounts | undefined): NativeFilter {
   let successOperations = 0;
   let failureOperations = 0;
   for (const { successMask, failureMask } of entries) {
@@ -47,23 +65,4 @@ function placesOf(wanted: WantedBelow, mounts: KnownMounts | undefined): Pick<Na
     devices.set(device, (devices.get(device) ?? 0) | wantsBelow(mountPoint));
   }
   return { devices: [...devices], mounts: wantsElsewhere(mounts, wantsBelow) };
-}
-
-interface CompiledWatches {
-  readonly entries: readonly KernelFilterEntry[];
-  /** Of watches that speak of host paths. */
-  readonly onHost: WantedBelow;
-}
-
-/** What the mounts do not change: they change more often than the watches. */
-const compiled = new WeakMap<readonly WatchConfig[], CompiledWatches>();
-
-function compile(watches: readonly WatchConfig[]): CompiledWatches {
-  let known = compiled.get(watches);
-  if (known === undefined) {
-    const onHost = new WantedBelow(kernelFilter(watches.filter((watch) => watch.view === 'host')));
-    known = { entries: kernelFilter(watches), onHost };
-    compiled.set(watches, known);
-  }
-  return known;
 }

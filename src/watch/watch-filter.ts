@@ -1,5 +1,6 @@
 import type { WatchCounter } from '../metrics/watch-counters.js';
 import { OPERATIONS, type WatchConfig } from '../model/config.js';
+import { atOnce, type Steps } from './steps.js';
 import { WatchSet } from './watch-set.js';
 
 /** How an attempt ended. */
@@ -34,6 +35,9 @@ interface Rule {
   readonly judgesActor: boolean;
 }
 
+/** undefined: there is no such user. */
+export type UidOf = (name: string) => number | undefined;
+
 const NOBODY: Verdict = { watches: [], ruleJson: undefined };
 
 /**
@@ -50,31 +54,27 @@ export class WatchFilter {
   /** Equal sets of watches come as the same array, so their verdicts can be remembered by it. */
   private readonly verdicts = new Map<number, WeakMap<readonly number[], Verdict>>();
 
-  /** `uidOf` resolves user names; unknown ones ignore nobody. */
-  constructor(
-    watches: readonly WatchConfig[],
-    counters: readonly WatchCounter[],
-    uidOf: (name: string) => number | undefined,
-  ) {
-    this.watchSet = new WatchSet(watches);
+  private constructor(watchSet: WatchSet, counters: readonly WatchCounter[], rules: readonly Rule[]) {
+    this.watchSet = watchSet;
     this.counters = counters;
-    this.hasProcessView = watches.some((watch) => watch.view === 'process');
-    this.rules = watches.map((config) => {
-      const uids = config.ignore.users.map((user) => (/^\d+$/.test(user) ? Number(user) : uidOf(user)));
-      const ignoredProcesses = new Set(config.ignore.processes.map((name) => Buffer.from(name).toString('latin1')));
-      const ignoredUids = new Set(uids.filter((uid) => uid !== undefined));
-      const onlyProcesses = new Set(config.only?.processes.map((name) => Buffer.from(name).toString('latin1')));
-      const onlyUids = new Set(config.only?.uids);
-      return {
-        config,
-        operations: new Set(config.operations.map((operation) => OPERATIONS.indexOf(operation))),
-        ignoredProcesses,
-        ignoredUids,
-        onlyProcesses,
-        onlyUids,
-        judgesActor: [ignoredProcesses, ignoredUids, onlyProcesses, onlyUids].some(({ size }) => size > 0),
-      };
-    });
+    this.hasProcessView = watchSet.watches.some((watch) => watch.view === 'process');
+    this.rules = rules;
+  }
+
+  /** `counters`: by index of the watch. `uidOf` resolves user names; unknown ones ignore nobody. */
+  static of(watches: readonly WatchConfig[], counters: readonly WatchCounter[], uidOf: UidOf): WatchFilter {
+    return atOnce(WatchFilter.steps(watches, counters, uidOf));
+  }
+
+  /** As of(), for ten thousand watches beside other work. */
+  static *steps(watches: readonly WatchConfig[], counters: readonly WatchCounter[], uidOf: UidOf): Steps<WatchFilter> {
+    const watchSet = yield* WatchSet.steps(watches);
+    const rules: Rule[] = [];
+    for (const watch of watches) {
+      rules.push(ruleOf(watch, uidOf));
+      yield;
+    }
+    return new WatchFilter(watchSet, counters, rules);
   }
 
   /**
@@ -111,6 +111,23 @@ export class WatchFilter {
       .map((index) => this.rules[index]!.config.name);
     return { watches, ruleJson: names.length === 0 ? undefined : JSON.stringify(names) };
   }
+}
+
+function ruleOf(config: WatchConfig, uidOf: UidOf): Rule {
+  const uids = config.ignore.users.map((user) => (/^\d+$/.test(user) ? Number(user) : uidOf(user)));
+  const ignoredProcesses = new Set(config.ignore.processes.map((name) => Buffer.from(name).toString('latin1')));
+  const ignoredUids = new Set(uids.filter((uid) => uid !== undefined));
+  const onlyProcesses = new Set(config.only?.processes.map((name) => Buffer.from(name).toString('latin1')));
+  const onlyUids = new Set(config.only?.uids);
+  return {
+    config,
+    operations: new Set(config.operations.map((operation) => OPERATIONS.indexOf(operation))),
+    ignoredProcesses,
+    ignoredUids,
+    onlyProcesses,
+    onlyUids,
+    judgesActor: [ignoredProcesses, ignoredUids, onlyProcesses, onlyUids].some(({ size }) => size > 0),
+  };
 }
 
 function wantsFrom(rule: Rule, { executableName, executablePath, uid }: Actor): boolean {

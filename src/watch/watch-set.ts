@@ -5,11 +5,14 @@ import { ExcludeSet } from './exclude-set.js';
 import { compileGlob, type Glob, namesOf } from './glob.js';
 import { InternedSets } from './interned-sets.js';
 import { PatternTrie } from './pattern-trie.js';
+import { atOnce, type Steps } from './steps.js';
 
 export type View = WatchConfig['view'];
 
 /** Directories remembered per view. */
 const DIRECTORIES_MAX = 4096;
+
+type Tries = Readonly<Record<View, PatternTrie<readonly Part[]>>>;
 
 interface CompiledWatch {
   readonly config: WatchConfig;
@@ -33,20 +36,36 @@ export interface Explanation {
 export class WatchSet {
   readonly watches: readonly WatchConfig[];
   private readonly compiled: readonly CompiledWatch[];
-  private readonly sets = new InternedSets();
-  private readonly tries: Readonly<Record<View, PatternTrie<readonly Part[]>>>;
+  private readonly sets: InternedSets;
+  private readonly tries: Tries;
   private readonly directories: Readonly<Record<View, BoundedCache<DirectoryMatcher>>>;
 
-  /** The patterns must be valid, as parseConfig leaves them. */
-  constructor(watches: readonly WatchConfig[]) {
-    this.watches = watches;
-    this.compiled = watches.map((config) => ({
-      config,
-      include: config.include.map((pattern) => compileGlob(pattern, 'include')),
-      exclude: config.exclude.map((pattern) => compileGlob(pattern, 'exclude')),
-    }));
-    this.tries = buildTries(this.compiled, this.sets);
+  private constructor(compiled: readonly CompiledWatch[], tries: Tries, sets: InternedSets) {
+    this.watches = compiled.map(({ config }) => config);
+    this.compiled = compiled;
+    this.tries = tries;
+    this.sets = sets;
     this.directories = { host: directoryCache(), process: directoryCache() };
+  }
+
+  /** The patterns must be valid, as parseConfig leaves them. */
+  static of(watches: readonly WatchConfig[]): WatchSet {
+    return atOnce(WatchSet.steps(watches));
+  }
+
+  /** As of(), for ten thousand watches beside other work. */
+  static *steps(watches: readonly WatchConfig[]): Steps<WatchSet> {
+    const compiled: CompiledWatch[] = [];
+    for (const config of watches) {
+      compiled.push({
+        config,
+        include: config.include.map((pattern) => compileGlob(pattern, 'include')),
+        exclude: config.exclude.map((pattern) => compileGlob(pattern, 'exclude')),
+      });
+      yield;
+    }
+    const sets = new InternedSets();
+    return new WatchSet(compiled, yield* buildTries(compiled, sets), sets);
   }
 
   /** `directory` in latin1 view without a slash at the end, '' for the root; only watches of the given view are asked. */
@@ -91,11 +110,11 @@ function directoryCache(): BoundedCache<DirectoryMatcher> {
   return new BoundedCache(DIRECTORIES_MAX, (matcher) => Math.max(1, matcher.weight / 256));
 }
 
-function buildTries(watches: readonly CompiledWatch[], sets: InternedSets): Record<View, PatternTrie<readonly Part[]>> {
+function* buildTries(watches: readonly CompiledWatch[], sets: InternedSets): Steps<Tries> {
   const tries = { host: new PatternTrie<Part[]>(), process: new PatternTrie<Part[]>() };
   const watchesOfPattern = new Map<Part[], Map<ExcludeSet | undefined, number[]>>();
   const excludeSets = new Map<string, ExcludeSet>();
-  watches.forEach(({ config, include, exclude }, index) => {
+  for (const [index, { config, include, exclude }] of watches.entries()) {
     const excludes = sharedExcludeSet(exclude, excludeSets);
     for (const glob of include) {
       const parts = tries[config.view].getOrAdd(glob, () => []);
@@ -105,13 +124,15 @@ function buildTries(watches: readonly CompiledWatch[], sets: InternedSets): Reco
       group.set(excludes, members);
       members.push(index);
     }
-  });
+    yield;
+  }
   let id = 0;
   for (const [parts, group] of watchesOfPattern) {
     for (const [excludes, members] of group) {
       parts.push({ id, watches: sets.intern(members, 'permanent'), excludes });
       id += 1;
     }
+    yield;
   }
   return tries;
 }

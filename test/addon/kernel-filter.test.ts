@@ -8,7 +8,7 @@ import { OPERATIONS, type WatchConfig } from '../../src/model/config.js';
 import { loadBinding } from '../../src/probe/native-probe.js';
 import { openProbe } from '../../src/probe/open-probe.js';
 import { RECORD_DELETION, RecordView } from '../../src/probe/record-view.js';
-import { nativeFilterOf } from '../../src/watch/native-filter.js';
+import { kernelWants, nativeFilterOf } from '../../src/watch/native-filter.js';
 import { plainMatch, randomFrom } from '../unit/watch/plain-glob.js';
 
 const ROUNDS = 40;
@@ -51,7 +51,7 @@ test('the kernel never drops what a watch wants', () => {
       log: true,
     }));
 
-    probe.setFilter(nativeFilterOf(watches, undefined));
+    probe.setFilter(nativeFilterOf(kernelWants(watches), undefined));
     // Written in other words: some with parents that lead back, doubled slashes, relative to a working directory.
     const typed = files.map((file) =>
       pick([

@@ -142,7 +142,7 @@ class Bench {
 
   use(generation: number, watches: WatchConfig[], mounts?: KnownMounts): void {
     this.counters = countersFor(watches, this.counters);
-    this.pipeline.use(generation, { filter: new WatchFilter(watches, this.counters, () => undefined), mounts });
+    this.pipeline.use(generation, { filter: WatchFilter.of(watches, this.counters, () => undefined), mounts });
   }
 
   handle(...records: Buffer[]): void {

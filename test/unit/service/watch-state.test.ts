@@ -4,8 +4,9 @@ import { countsOf } from '../../../src/metrics/watch-counters.js';
 import { OPERATIONS, type WatchConfig } from '../../../src/model/config.js';
 import type { FilterGeneration } from '../../../src/pipeline/pipeline.js';
 import type { NativeFilter } from '../../../src/probe/native-probe.js';
-import { planWatches } from '../../../src/service/watch-plan.js';
+import { planSteps } from '../../../src/service/watch-plan.js';
 import { WatchState, type WatchTarget } from '../../../src/service/watch-state.js';
+import { atOnce } from '../../../src/watch/steps.js';
 
 const SETTLED_MS = 50;
 
@@ -60,7 +61,8 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const planOf = (names: string[], state?: WatchState) => planWatches(names.map(watch), state?.plan, () => undefined);
+const planOf = (names: string[], state?: WatchState) =>
+  atOnce(planSteps(names.map(watch), state?.plan, () => undefined));
 
 function open(...names: string[]): WatchState {
   return new WatchState(planOf(names), {

@@ -108,7 +108,7 @@ describe('decidingStage', () => {
     ['/a/b', [], '/a/bc', 'daemon'],
     [`/${'x'.repeat(255)}/**`, [], `/${'x'.repeat(255)}/y`, 'daemon'],
   ])('%s without %j on %s: %s', (include, exclude, path, stage) => {
-    const [explanation] = new WatchSet([watch([include], ['unlink'], false, exclude)]).explain(path);
+    const [explanation] = WatchSet.of([watch([include], ['unlink'], false, exclude)]).explain(path);
     expect(explanation && decidingStage(explanation, path)).toBe(stage);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { MountTable } from '../../../src/host/mount-table.js';
+import { type KnownMounts, MountTable } from '../../../src/host/mount-table.js';
 import { OPERATIONS, type WatchConfig } from '../../../src/model/config.js';
-import { nativeFilterOf } from '../../../src/watch/native-filter.js';
+import { nativeFilterOf as filterOf, kernelWants } from '../../../src/watch/native-filter.js';
 
 /** Bits of bpf/record.h. */
 const [UNLINK, RMDIR, REPLACE, FAILURES] = [1, 2, 4, 256];
@@ -19,6 +19,10 @@ function watch(include: string[], changes: Partial<WatchConfig> = {}): WatchConf
     log: true,
     ...changes,
   };
+}
+
+function nativeFilterOf(watches: WatchConfig[], mounts: KnownMounts | undefined) {
+  return filterOf(kernelWants(watches), mounts);
 }
 
 function mountsAt(...mountPoints: string[]): MountTable {

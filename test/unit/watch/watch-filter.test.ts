@@ -21,7 +21,7 @@ function watch(name: string, changes: Partial<WatchConfig> = {}): WatchConfig {
 }
 
 function judgeOf(watches: WatchConfig[], users: Record<string, number> = {}): WatchFilter {
-  return new WatchFilter(watches, countersFor(watches), (name) => users[name]);
+  return WatchFilter.of(watches, countersFor(watches), (name) => users[name]);
 }
 
 /** The names of the watches that want it, and of those that want a line of it. */
