@@ -39,6 +39,14 @@ export interface SpawnOptions {
   readonly log?: string | number;
 }
 
+/**
+ * Whether every event is accounted for and nothing waits in the ring. A scrape tells a state that is not older than its
+ * request, so that one is enough.
+ */
+export function isSettled(metrics: Metrics): boolean {
+  return sampleOf(metrics, 'rmwatch_ring_buffer_used_bytes') === 0 && ledgerGap(metrics) === 0;
+}
+
 export class Daemon {
   readonly directory: string;
   readonly eventsFile: string;
@@ -154,8 +162,8 @@ export class Daemon {
   }
 
   /**
-   * Waits until the ring is empty and the ledger closes, and returns the metrics of that moment: a scrape tells a state that
-   * is not older than its request. What keeps the ledger open for a second, such as a log that nobody reads, is returned too.
+   * Waits until the ring is empty and the ledger closes, and returns the metrics of that moment. What keeps the ledger open
+   * for a second, such as a log that nobody reads, is returned too.
    */
   async settle(): Promise<Metrics> {
     let before = '';
@@ -165,12 +173,11 @@ export class Daemon {
       'the daemon has come to rest',
       async () => {
         metrics = await this.metrics();
-        const isEmpty = sampleOf(metrics, 'rmwatch_ring_buffer_used_bytes') === 0;
-        const gap = ledgerGap(metrics);
-        if (isEmpty && gap === 0) return true;
-        const now = `${sampleOf(metrics, 'rmwatch_events_seen_total')} ${gap}`;
+        if (isSettled(metrics)) return true;
+        const now = `${sampleOf(metrics, 'rmwatch_events_seen_total')} ${ledgerGap(metrics)}`;
         if (now !== before) sinceMs = performance.now();
         before = now;
+        const isEmpty = sampleOf(metrics, 'rmwatch_ring_buffer_used_bytes') === 0;
         return isEmpty && performance.now() - sinceMs > UNCHANGED_MS;
       },
       REST_TIMEOUT_MS,

@@ -336,7 +336,7 @@ const NAMED_SUITES: readonly SuiteRow[] = [
     files: ['test/addon/bench.test.ts'],
     alone: true,
     budgetSeconds: 40,
-    reason: 'the bench works; nothing is measured',
+    reason: 'the bench works, listening and searching; nothing is judged',
     quick: false,
   },
   {

@@ -13,14 +13,19 @@ const BPF_FLAGS = [
   ...['-Wall', '-Wextra', '-Werror', '-Wno-unused-parameter', '-c'],
 ];
 
-const PROGRAMS = {
+interface Program {
+  readonly source: string;
+  readonly libraries?: readonly string[];
+}
+
+const PROGRAMS: Readonly<Record<string, Program>> = {
   deletions: { source: 'deletions.c' },
   bpf_statistics: { source: 'bpf_statistics.c' },
   floor: { source: 'floor.c', libraries: ['-lbpf', '-lelf', '-lz'] },
 };
 
-function compileProgram({ source, libraries = [] }, output) {
-  const compiler = process.env.CC ?? 'gcc';
+function compileProgram({ source, libraries = [] }: Program, output: string): void {
+  const compiler = process.env['CC'] ?? 'gcc';
   const args = [...C_FLAGS, '-o', output, path.join(sourceDir, source), ...libraries];
   try {
     execFileSync(compiler, args, { stdio: 'ignore' });
@@ -31,9 +36,10 @@ function compileProgram({ source, libraries = [] }, output) {
 }
 
 /** The newest clang there is; bpf/build.sh takes the same. */
-function clang() {
-  const candidates = [process.env.CLANG, ...[19, 18, 17, 16, 15, 14].map((version) => `clang-${version}`), 'clang'];
-  for (const candidate of candidates.filter(Boolean)) {
+function clang(): string {
+  const candidates = [process.env['CLANG'], ...[19, 18, 17, 16, 15, 14].map((version) => `clang-${version}`), 'clang'];
+  for (const candidate of candidates) {
+    if (!candidate) continue;
     try {
       execFileSync(candidate, ['--version'], { stdio: 'ignore' });
       return candidate;
@@ -44,11 +50,8 @@ function clang() {
   throw new Error('there is no clang: run "npm run setup"');
 }
 
-/**
- * Builds what is older than its sources.
- * @returns {string} the directory with deletions, bpf_statistics, floor and floor.bpf.o
- */
-export function buildPrograms() {
+/** Builds what is older than its sources. Returns the directory with deletions, bpf_statistics, floor and floor.bpf.o. */
+export function buildPrograms(): string {
   fs.mkdirSync(outputDir, { recursive: true });
   const newest = Math.max(
     ...fs.readdirSync(sourceDir).map((name) => fs.statSync(path.join(sourceDir, name)).mtimeMs),

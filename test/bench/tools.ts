@@ -1,25 +1,27 @@
-/**
- * What rmwatch is compared with. A listener has a name, the reason when it cannot work here, and start(), which resolves
- * once it listens to: begin(), end(run) => what it told of a run, memory(), stop().
- */
+/** What rmwatch is compared with. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { auditd } from './auditd.mjs';
-import { lineTool, missing } from './line-tool.mjs';
+import { auditd } from './auditd.js';
+import { missing } from './installed.js';
+import { lineTool } from './line-tool.js';
+import { type Listener, nobody } from './listener.js';
+import type { ToolProcess } from './tool-process.js';
+import type { Roots } from './workloads.js';
 
 const BPFTRACE_PROGRAM =
   'tracepoint:syscalls:sys_enter_unlink, tracepoint:syscalls:sys_enter_unlinkat ' +
   '{ printf("%d %s %s\\n", pid, comm, str(args->pathname)); }';
 
-const ofPids = (pids) => {
+function ofPids(pids: readonly number[]): (line: string) => boolean {
   const beginnings = pids.map((pid) => `${pid} `);
   return (line) => beginnings.some((beginning) => line.startsWith(beginning));
-};
+}
 
-const saysOnStderr = (text) => (listener) => listener.messages().includes(text);
-const saysOnStdout = (text) => (listener) => fs.readFileSync(listener.outputFile, 'utf8').includes(text);
+const saysOnStderr = (text: string) => (tool: ToolProcess) => tool.messages().includes(text);
+const saysOnStdout = (text: string) => (tool: ToolProcess) => tool.output().includes(text);
 
-function floor(programs, attach) {
+/** `attach`: how it hooks the kernel. */
+function floor(programs: string, attach: string): Listener {
   return lineTool({
     name: `floor ${attach}`,
     command: () => [path.join(programs, 'floor'), attach, path.join(programs, 'floor.bpf.o')],
@@ -28,7 +30,7 @@ function floor(programs, attach) {
   });
 }
 
-function bpftrace() {
+function bpftrace(): Listener {
   // It wants tracefs, which not every machine mounts: in a mount namespace of its own.
   const script = `mountpoint -q /sys/kernel/tracing || mount -t tracefs tracefs /sys/kernel/tracing; exec bpftrace -e '${BPFTRACE_PROGRAM}'`;
   return lineTool({
@@ -40,7 +42,7 @@ function bpftrace() {
   });
 }
 
-function inotifywait(roots) {
+function inotifywait(roots: Roots): Listener {
   return lineTool({
     name: 'inotifywait',
     reason: missing('inotifywait', 'inotify-tools'),
@@ -50,7 +52,7 @@ function inotifywait(roots) {
   });
 }
 
-function fatrace(roots) {
+function fatrace(roots: Roots): Listener {
   return lineTool({
     name: 'fatrace',
     reason: missing('fatrace', 'fatrace'),
@@ -58,21 +60,25 @@ function fatrace(roots) {
     filesystems: ['tmpfs'],
     command: () => ['sh', '-c', 'cd "$1" && exec fatrace --current-mount --filter=D', 'sh', roots.tmpfs],
     // It says nothing when it is ready: the first deletion that it tells does.
-    isReady: (listener) => {
+    isReady: (tool) => {
       const probe = path.join(roots.tmpfs, 'probe');
       fs.writeFileSync(probe, '');
       fs.unlinkSync(probe);
-      return saysOnStdout(roots.tmpfs)(listener);
+      return saysOnStdout(roots.tmpfs)(tool);
     },
     isMine: () => (line) => Object.values(roots).some((root) => line.includes(root)),
   });
 }
 
-/** All of them; `attach` is how the floor hooks the kernel. */
-export function otherTools({ programs, roots, attach }) {
-  const nobody = {
-    name: 'nobody',
-    start: async () => ({ begin() {}, end: async () => ({}), memory: () => undefined, stop: async () => {} }),
-  };
+export interface OtherTools {
+  /** Directory of the bench's own programs. */
+  readonly programs: string;
+  readonly roots: Roots;
+  /** How the floor hooks the kernel. */
+  readonly attach: string;
+}
+
+/** All of them, nobody first. */
+export function otherTools({ programs, roots, attach }: OtherTools): Listener[] {
   return [nobody, floor(programs, attach), bpftrace(), inotifywait(roots), fatrace(roots), auditd(roots)];
 }

@@ -2,7 +2,10 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { lineTool, missing } from './line-tool.mjs';
+import { missing } from './installed.js';
+import { lineTool } from './line-tool.js';
+import type { Listener } from './listener.js';
+import type { Roots } from './workloads.js';
 
 /** The kernel's default of 64 records would be lost at once; this is what Debian's rules set. */
 const AUDIT_BACKLOG = 8_192;
@@ -10,10 +13,10 @@ const AUDIT_BACKLOG = 8_192;
 const CALLS = ['unlink', 'unlinkat', 'rmdir'].flatMap((call) => ['-S', call]);
 const OWN_SETTINGS = ['log_file', 'max_log_file_action'];
 
-const auditctl = (...args) => execFileSync('auditctl', args, { stdio: 'ignore' });
+const auditctl = (...args: readonly string[]) => execFileSync('auditctl', args, { stdio: 'ignore' });
 
 /** Debian's configuration, but for a log on tmpfs that is never rotated. */
-function writeConfiguration(directory, log) {
+function writeConfiguration(directory: string, log: string): void {
   fs.cpSync('/etc/audit', directory, { recursive: true });
   const lines = fs.readFileSync('/etc/audit/auditd.conf', 'utf8').split('\n');
   const kept = lines.filter((line) => !OWN_SETTINGS.some((setting) => line.startsWith(`${setting} `)));
@@ -21,7 +24,7 @@ function writeConfiguration(directory, log) {
   fs.writeFileSync(path.join(directory, 'auditd.conf'), [...kept, ...own].join('\n'));
 }
 
-function addRules(roots) {
+function addRules(roots: Roots): void {
   auditctl('-D');
   auditctl('-e', '1');
   auditctl('-b', String(AUDIT_BACKLOG));
@@ -30,10 +33,9 @@ function addRules(roots) {
   }
 }
 
-/** As a listener, see line-tool.mjs. */
-export function auditd(roots) {
-  const log = (outputs) => path.join(outputs, 'audit.log');
-  const inGuest = process.env.RMWATCH_GUEST !== undefined;
+export function auditd(roots: Roots): Listener {
+  const log = (outputs: string) => path.join(outputs, 'audit.log');
+  const inGuest = process.env['RMWATCH_GUEST'] !== undefined;
   return lineTool({
     name: 'auditd',
     reason: inGuest ? missing('auditd', 'auditd') : 'in a guest only: it has the rules of a whole machine',
@@ -50,7 +52,7 @@ export function auditd(roots) {
     },
     command: (outputs) => ['auditd', '-n', '-c', path.join(outputs, 'audit')],
     outputFile: log,
-    isReady: (listener) => listener.outputBytes() > 0,
+    isReady: (tool) => tool.output() !== '',
     isMine: () => (line) => line.includes('type=SYSCALL') && line.includes('bench'),
   });
 }

@@ -1,31 +1,52 @@
 /** What the daemon is meant to cost at most, and whether it does. */
-import { largestMemory, summarizeWorkload } from './summary.mjs';
+import type { IdleFigures } from './idle.js';
+import type { LongRun } from './long-run.js';
+import type { Measured } from './measure.js';
+import type { Result } from './rounds.js';
+import { largestMemory, type Row, summarizeWorkload } from './summary.js';
 
 const MEGABYTE = 1e6;
 /** Growth of memory that counts as none: of the last half of a long run over the first. */
 const FLAT = 1.05;
 
-function goal(text, figure, isMet, show) {
+type Judge = (figure: number) => boolean;
+type Show = (figure: number) => string;
+
+function goal(text: string, figure: number | undefined, isMet: Judge, show: Show): string {
   if (figure === undefined || !Number.isFinite(figure)) return `goal: ${text}: not measured`;
   return `goal: ${text}: ${isMet(figure) ? 'met' : 'MISSED'}: ${show(figure)}`;
 }
 
-const atMost = (limit) => (figure) => figure <= limit;
-const ratio = (figure) => figure.toFixed(3);
-const micro = (figure) => `${figure.toFixed(2)} us`;
-const megabytes = (figure) => `${(figure / MEGABYTE).toFixed(0)} MB`;
+const atMost =
+  (limit: number): Judge =>
+  (figure) =>
+    figure <= limit;
+const ratio: Show = (figure) => figure.toFixed(3);
+const micro: Show = (figure) => `${figure.toFixed(2)} us`;
+const megabytes: Show = (figure) => `${(figure / MEGABYTE).toFixed(0)} MB`;
 
-function timeGoals(rows, mode) {
-  const row = (variant) => rows.find((one) => one.mode === mode && one.variant === variant && one.invalid === 0);
-  const other = (name) => rows.find((one) => one.name === name);
-  const [one, none, many] = ['one watch', 'no match', 'many watches'].map(row);
-  const both = (found) => (figure) => `${ratio(figure)} (wall time: ${ratio(found.ratioWall)})`;
+/** undefined when one of both was not measured. */
+function quotient(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? undefined : one / other;
+}
+
+function timeGoals(rows: readonly Row[], mode: string): string[] {
+  const row = (variant: string) =>
+    rows.find((one) => one.mode === mode && one.variant === variant && one.invalid === 0);
+  const other = (name: string) => rows.find((one) => one.name === name);
+  const one = row('one watch');
+  const none = row('no match');
+  const many = row('many watches');
+  const both =
+    (found: Row | undefined): Show =>
+    (figure) =>
+      `${ratio(figure)} (wall time: ${ratio(found?.ratioWall ?? Number.NaN)})`;
   const line = one?.cpuUsPerLine?.median;
   return [
     goal(`${mode}: full event, at most 0.12 of what bpftrace adds`, one?.ratioCpu, atMost(0.12), both(one)),
     goal(
       `${mode}: full event, less than inotifywait adds`,
-      one?.addedCpuNs / other('inotifywait')?.addedCpuNs,
+      quotient(one?.addedCpuNs, other('inotifywait')?.addedCpuNs),
       (figure) => figure < 1,
       (figure) => `${ratio(figure)} of it`,
     ),
@@ -34,20 +55,20 @@ function timeGoals(rows, mode) {
     goal(`${mode}: daemon's CPU per line at most 2 us (aim)`, line, atMost(2), micro),
     goal(
       `${mode}: many watches add at most 1.5 times what one adds`,
-      many?.addedCpuNs / one?.addedCpuNs,
+      quotient(many?.addedCpuNs, one?.addedCpuNs),
       atMost(1.5),
       ratio,
     ),
     goal(
       `${mode}: many watches, daemon's CPU per line at most 1.5 times`,
-      many?.cpuUsPerLine?.median / line,
+      quotient(many?.cpuUsPerLine?.median, line),
       atMost(1.5),
       ratio,
     ),
   ];
 }
 
-function memoryGoals(results, mode) {
+function memoryGoals(results: readonly Result[], mode: string): string[] {
   const peaks = results
     .filter((result) => result.mode === mode && result.variant === 'one watch')
     .map((result) => largestMemory(result)?.peakBytes);
@@ -57,9 +78,9 @@ function memoryGoals(results, mode) {
   ];
 }
 
-function longRunGoals({ mode, series, deletions, delivered, cpuSeconds }) {
+function longRunGoals({ mode, series, deletions, delivered, cpuSeconds }: LongRun): string[] {
   const half = Math.floor(series.length / 2);
-  const largest = (samples) => Math.max(...samples.map(({ residentBytes }) => residentBytes));
+  const largest = (samples: LongRun['series']) => Math.max(...samples.map(({ residentBytes }) => residentBytes));
   const growth = half === 0 ? undefined : largest(series.slice(half)) / largest(series.slice(0, half));
   const share = delivered / deletions;
   return [
@@ -70,7 +91,7 @@ function longRunGoals({ mode, series, deletions, delivered, cpuSeconds }) {
   ];
 }
 
-const idleGoals = ({ mode, seconds, cpuSeconds, wakeUpsPerSecond }) => [
+const idleGoals = ({ mode, seconds, cpuSeconds, wakeUpsPerSecond }: IdleFigures): string[] => [
   goal(`${mode}: idle, at most 20 wake-ups a second`, wakeUpsPerSecond, atMost(20), (figure) => figure.toFixed(1)),
   goal(
     `${mode}: idle, no measurable CPU (below 0.1 %)`,
@@ -81,8 +102,9 @@ const idleGoals = ({ mode, seconds, cpuSeconds, wakeUpsPerSecond }) => [
 ];
 
 /** One line for each goal. Time is the CPU time of the deleting process: it does not depend on who else uses the machine. */
-export function goalLines({ plan, results, idle = [], longRun }) {
-  const modes = [...new Set(results.filter(({ mode, reason }) => mode && !reason).map(({ mode }) => mode))];
+export function goalLines({ plan, results, idle, longRun }: Measured): string[] {
+  const working = results.filter(({ reason }) => reason === undefined);
+  const modes = [...new Set(working.flatMap(({ mode }) => mode ?? []))];
   const workload = plan.workloads.find(({ name }) => name === 'tmpfs');
   const rows = workload === undefined ? [] : summarizeWorkload(results, workload);
   return [

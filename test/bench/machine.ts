@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 
-export function describeMachine() {
+export function describeMachine(): string {
   const release = fs.readFileSync('/etc/os-release', 'utf8').match(/^PRETTY_NAME="?([^"\n]*)/m)?.[1];
   const cpus = os.cpus();
   const virtual = / hypervisor /.test(fs.readFileSync('/proc/cpuinfo', 'utf8')) ? ', virtual' : '';

@@ -4,29 +4,37 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { runGuest } from '../guest/harness/guest.ts';
-import { hostNode } from '../guest/harness/host-node.ts';
-import { ensureDebianRoot } from '../guest/harness/systemd-root.ts';
+import { runGuest } from '../guest/harness/guest.js';
+import { hostNode } from '../guest/harness/host-node.js';
+import { ensureDebianRoot } from '../guest/harness/systemd-root.js';
+import { bundleProgram } from '../lib/bundle.js';
+import type { Measured, MeasureOptions } from './measure.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const PACKAGES = ['bpftrace', 'inotify-tools', 'fatrace', 'auditd'];
 const TIMEOUT_SECONDS = 7_200;
 const PLAN_FILE = '/opt/bench/plan.json';
 
-function stageProduct() {
+function stageProduct(): { directory: string; dispose(): void } {
   const parent = fs.mkdtempSync(path.join(os.tmpdir(), 'rmwatch-stage-'));
   const directory = path.join(parent, 'stage');
   execFileSync('node', [path.join(root, 'scripts/stage.mjs'), directory], { stdio: ['ignore', 'ignore', 'inherit'] });
   return { directory, dispose: () => fs.rmSync(parent, { recursive: true, force: true }) };
 }
 
-/** Boots the kernel once and measures everything in it. @returns {Promise<object>} what measure() gives, and `release` */
-export async function measureGuest({ kernel, plan, programs, say }) {
+interface GuestBench extends Pick<MeasureOptions, 'plan' | 'programs' | 'say'> {
+  readonly kernel: string;
+}
+
+/** Boots the kernel once and measures everything in it. */
+export async function measureGuest(bench: GuestBench): Promise<Measured & { readonly release: string }> {
+  const { kernel, plan, programs, say } = bench;
   const stage = stageProduct();
   const node = hostNode();
+  const program = await bundleProgram(path.join(root, 'test/bench/in-guest.ts'));
   say(`in a guest with kernel ${kernel}: this takes a while`);
   try {
-    const guest = await runGuest({
+    const guest = await runGuest<Measured>({
       kernel,
       label: 'bench',
       root: await ensureDebianRoot({ packages: PACKAGES, mode: 'command' }),
@@ -34,12 +42,11 @@ export async function measureGuest({ kernel, plan, programs, say }) {
         ...node.files,
         [stage.directory]: '/stage',
         [programs]: '/opt/bench/programs',
-        [path.join(root, 'test/bench')]: '/opt/test/bench',
-        [path.join(root, 'test/kernel/guest')]: '/opt/test/kernel/guest',
+        [program]: '/opt/bench/in-guest.mjs',
       },
       texts: { ...node.texts, [PLAN_FILE]: JSON.stringify(plan) },
       command: `chmod 755 /opt/node/wrapper && ln -s /opt/node/wrapper /usr/local/bin/node &&
-        node /opt/test/bench/in-guest.mjs ${PLAN_FILE} /opt/bench/programs`,
+        node /opt/bench/in-guest.mjs ${PLAN_FILE} /opt/bench/programs`,
       memoryMiB: 4_096,
       timeoutSeconds: TIMEOUT_SECONDS,
     });

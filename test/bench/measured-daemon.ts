@@ -1,0 +1,89 @@
+/** The daemon run as an operator would, with an account of what it uses. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { Daemon, isSettled } from '../lib/daemon.js';
+import type { Metrics } from '../lib/metrics.js';
+import { ENDS_WITH_BENCH } from './children.js';
+import { ProcessAccount } from './process-account.js';
+import type { Roots } from './workloads.js';
+
+const START_TIMEOUT_MS = 240_000;
+
+/** A watch as rmwatch.yaml has it. */
+export interface Watch {
+  readonly name: string;
+  readonly include: readonly string[];
+  readonly exclude?: readonly string[];
+  readonly log?: boolean;
+}
+
+export interface MeasuredDaemonOptions {
+  /** The daemon's command line, up to its command. */
+  readonly program: readonly string[];
+  readonly mode: string;
+  readonly watches: readonly Watch[];
+  readonly outputs: string;
+  readonly quietMs: number;
+  /** Events go to /dev/null instead of a file. */
+  readonly discard?: boolean;
+}
+
+/** One watch that wants all that is deleted. */
+export function matchingWatch(roots: Roots): Watch {
+  return { name: 'bench', include: Object.values(roots).map((root) => `${root}/**`) };
+}
+
+export class MeasuredDaemon {
+  private constructor(
+    readonly daemon: Daemon,
+    readonly account: ProcessAccount,
+    private readonly directory: string,
+  ) {}
+
+  /** Resolves when it is ready. */
+  static async start(options: MeasuredDaemonOptions): Promise<MeasuredDaemon> {
+    const { program, mode, watches, outputs, quietMs, discard = false } = options;
+    const name = `rmwatch-${mode}`;
+    const directory = path.join(outputs, name);
+    const daemon = new Daemon({
+      program: [...ENDS_WITH_BENCH, ...program],
+      directory,
+      config: { watches, self_test: { interval: 'off' } },
+      attach: mode,
+      startTimeoutMs: START_TIMEOUT_MS,
+    });
+    const log = discard ? fs.openSync('/dev/null', 'a') : daemon.eventsFile;
+    daemon.spawn({ log });
+    if (typeof log === 'number') fs.closeSync(log);
+    try {
+      await daemon.ready();
+    } catch (error) {
+      daemon.kill();
+      throw error;
+    }
+    const account = new ProcessAccount({ name, pid: daemon.pid, outputFile: daemon.eventsFile, quietMs });
+    return new MeasuredDaemon(daemon, account, directory);
+  }
+
+  get pid(): number {
+    return this.daemon.pid;
+  }
+
+  /**
+   * Waits until it rests and has told all: on a busy machine a daemon that gets no CPU looks as if it rested. Returns the
+   * CPU seconds since the begin of the account, without those of the scrape, and the metrics.
+   */
+  async settle(): Promise<{ cpuSeconds: number; metrics: Metrics }> {
+    for (;;) {
+      const cpuSeconds = await this.account.settle();
+      const metrics = await this.daemon.metrics();
+      if (isSettled(metrics)) return { cpuSeconds, metrics };
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.daemon.stop();
+    this.daemon.close();
+    fs.rmSync(this.directory, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,84 @@
+/** What it takes to find something in the log: rmwatch search beside the tools that read the same, by turns. */
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import type { Context } from './context.js';
+import { attachModes } from './rmwatch.js';
+import { makeSearchLog } from './search-log.js';
+import { type Asked, QUESTIONS } from './search-tools.js';
+import { type Spread, spread } from './statistics.js';
+
+/** A search of a whole log varies less than a deletion. */
+const MOST_ROUNDS = 5;
+
+export interface SearchRow {
+  readonly tool: string;
+  /** Why there are no figures. */
+  readonly reason?: string | undefined;
+  readonly found?: number;
+  /** Seconds of CPU, of all processes that took part. */
+  readonly cpuSeconds?: Spread | undefined;
+  readonly wallSeconds?: Spread | undefined;
+}
+
+export interface SearchFigures {
+  readonly lines: number;
+  readonly bytes: number;
+  readonly rounds: number;
+  readonly questions: readonly { readonly title: string; readonly rows: readonly SearchRow[] }[];
+}
+
+interface Answer {
+  readonly found: number;
+  readonly cpuSeconds: number;
+  readonly wallSeconds: number;
+}
+
+/** Throws when the command answers no number. */
+function answerOf(command: string): Answer {
+  const script = `TIMEFORMAT='%R %U %S'; time { ${command}; }`;
+  const { stdout, stderr } = spawnSync('bash', ['-c', script], { encoding: 'utf8' });
+  const [, wall, user, system] = /(\S+) (\S+) (\S+)\s*$/.exec(stderr) ?? [];
+  if (!/^\d+\s*$/.test(stdout) || wall === undefined) throw new Error(`${command}: ${stdout}${stderr}`.slice(0, 500));
+  return { found: Number(stdout), cpuSeconds: Number(user) + Number(system), wallSeconds: Number(wall) };
+}
+
+/** All that were asked must find the same. */
+function rowOf({ tool, reason }: Asked, answers: readonly Answer[], expected: number | undefined): SearchRow {
+  if (reason !== undefined) return { tool, reason };
+  const [first] = answers;
+  if (first === undefined) return { tool, reason: 'not asked' };
+  const row = { tool, found: first.found };
+  if (first.found !== expected) return { ...row, reason: `found ${first.found} of ${expected}` };
+  return {
+    ...row,
+    cpuSeconds: spread(answers.map(({ cpuSeconds }) => cpuSeconds)),
+    wallSeconds: spread(answers.map(({ wallSeconds }) => wallSeconds)),
+  };
+}
+
+/** undefined when no deletion can be seen here, and so no log be made. */
+export async function measureSearch(context: Context): Promise<SearchFigures | undefined> {
+  const { plan, program, outputs, say } = context;
+  const { preferred } = attachModes(program);
+  if (preferred === null) return undefined;
+  const rounds = Math.min(plan.rounds, MOST_ROUNDS);
+  say(`making a log of ${plan.searchLines} lines to search`);
+  try {
+    const log = await makeSearchLog(preferred, context);
+    const questions = QUESTIONS.map(({ title, ask }) => {
+      const asked = ask(log, program);
+      const answers = asked.map(() => [] as Answer[]);
+      for (let round = 1; round <= rounds; round++) {
+        say(`round ${round} of ${rounds}: ${title}`);
+        for (const [index, { reason, command }] of asked.entries()) {
+          if (reason === undefined) answers[index]!.push(answerOf(command));
+        }
+      }
+      const expected = answers[0]![0]?.found;
+      return { title, rows: asked.map((one, index) => rowOf(one, answers[index]!, expected)) };
+    });
+    return { lines: log.lines, bytes: log.bytes, rounds, questions };
+  } finally {
+    fs.rmSync(outputs, { recursive: true, force: true });
+  }
+}
