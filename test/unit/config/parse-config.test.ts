@@ -231,7 +231,7 @@ describe('YAML', () => {
       { length: 30 },
       (_, i) => `a${i}: &a${i} [${i ? `*a${i - 1}, *a${i - 1}, *a${i - 1}` : 'x'}]`,
     );
-    expect(problems(levels.join('\n'))).toContainEqual(expect.stringContaining('expand to more than'));
+    expect(problems(levels.join('\n'))).toContainEqual(expect.stringContaining('Excessive alias count'));
   });
 
   it('an alias within its own anchor is refused', () => {
@@ -239,7 +239,7 @@ describe('YAML', () => {
   });
 
   it.each(['[', '- ', '{a: ', '? ', 'a: '])('nesting "%s" without end is refused', (opening) =>
-    expect(problems(opening.repeat(100_000))).toEqual([expect.stringContaining('nested more than')]),
+    expect(problems(opening.repeat(100_000))).toEqual([expect.stringContaining('nested too deeply')]),
   );
 
   it('duplicate keys cost no quadratic time', () => {
