@@ -9,7 +9,7 @@ export default defineConfig({
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],
-      exclude: ['src/**/*.generated.ts', 'src/main.ts'],
+      exclude: ['src/**/*.generated.ts', 'src/main.ts', 'src/cli/program.ts'],
       reporter: ['text-summary'],
       reportsDirectory: 'build/coverage',
       thresholds: { statements: 83, branches: 81, functions: 82, lines: 84 },

@@ -155,8 +155,10 @@ async function writePrograms(target) {
   ];
   const licences = [];
   for (const { from, to } of programs) {
-    const packages = await bundle(path.join(root, from), path.join(target, HOME, to));
-    licences.push(...packages.map((directory) => npmPackageLicence(directory, `/${HOME}/${to}`)));
+    for (const { fileName, packages } of await bundle(path.join(root, from), path.join(target, HOME, to))) {
+      const place = `/${HOME}/${path.dirname(to)}/${fileName}`;
+      licences.push(...packages.map((directory) => npmPackageLicence(directory, place)));
+    }
   }
   return licences;
 }

@@ -20,16 +20,16 @@ import { adHocConfig } from './ad-hoc-config.js';
 import type { RunOptions } from './dispatch.js';
 import { EXIT } from './exit-codes.js';
 import type { CommandIo } from './io.js';
-import { onReloadSignal, onStopSignal } from './start-signals.js';
+import type { StartSignals } from './start-signals.js';
 import { programVersion } from './version.js';
 
 /** The same as Nice= in systemd/rmwatch.service. */
 const PRIORITY = -10;
 
 /** Runs the daemon until it is told to stop. */
-export async function run(options: RunOptions, io: CommandIo): Promise<number> {
+export async function run(options: RunOptions, io: CommandIo, signals: StartSignals): Promise<number> {
   if (options.noConfig && options.config !== undefined) return usage('--config and --no-config exclude each other', io);
-  const stoppedEarly = new Promise<'stopped'>((resolve) => onStopSignal(() => resolve('stopped')));
+  const stoppedEarly = new Promise<'stopped'>((resolve) => signals.onStop(() => resolve('stopped')));
   const reading = isAdHoc(options) && options.config === undefined ? unread() : loadConfig(options.config);
   const loaded = await Promise.race([reading, stoppedEarly]);
   if (loaded === 'stopped') return EXIT.ok;
@@ -64,7 +64,7 @@ export async function run(options: RunOptions, io: CommandIo): Promise<number> {
     open: (signal, onFailure) => openRuntime(config, parts, signal, { status, onFailure }),
     readConfig: () => readAgain(options, diagnostics),
   });
-  const stopping = stopOnSignals(daemon, diagnostics);
+  const stopping = stopOnSignals(daemon, signals, diagnostics);
   try {
     await daemon.started;
   } catch (error) {
@@ -139,18 +139,18 @@ interface Stopping {
 }
 
 /** Stops the daemon at a signal, or when asked to. */
-function stopOnSignals(daemon: Daemon, diagnostics: Diagnostics): Stopping {
+function stopOnSignals(daemon: Daemon, signals: StartSignals, diagnostics: Diagnostics): Stopping {
   process.on('uncaughtException', (error) => {
     diagnostics.fatal({ error }, 'unexpected error');
     daemon.flushSync();
     process.exit(EXIT.failure);
   });
-  onReloadSignal(() => void daemon.reload());
+  signals.onReload(() => void daemon.reload());
   let end: (code: number) => void = () => {};
   const stopped = new Promise<number>((resolve) => {
     end = resolve;
   });
-  onStopSignal((signal) => {
+  signals.onStop((signal) => {
     diagnostics.info({ signal }, 'stopping');
     void daemon.stop().then(end);
   });

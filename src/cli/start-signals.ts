@@ -1,6 +1,6 @@
 /**
- * Takes the signals that would end the daemon by default. The program loads this module first, so that they are taken
- * from its first line on, while the other modules are still being loaded.
+ * Takes the signals that would end the daemon by default. main.ts does so before it loads the other modules, and this one
+ * imports nothing, so that they are taken from the first statement on.
  */
 
 /** These have no meaning for the daemon. SIGUSR1 would make Node.js open its inspector. */
@@ -14,6 +14,16 @@ const IGNORED = [
   'SIGPWR',
   'SIGSTKFLT',
 ] as const satisfies readonly NodeJS.Signals[];
+
+const STOP = ['SIGTERM', 'SIGINT'] as const;
+export type StopSignal = (typeof STOP)[number];
+
+export interface StartSignals {
+  /** `handler` runs for each SIGHUP from now on, and at once when one came before any handler. */
+  onReload(handler: () => void): void;
+  /** As onReload, for SIGTERM and SIGINT. */
+  onStop(handler: (signal: StopSignal) => void): void;
+}
 
 /** The signals that mean something, and what came of each before there was a handler. */
 class Signals<S extends NodeJS.Signals> {
@@ -33,24 +43,16 @@ class Signals<S extends NodeJS.Signals> {
   }
 }
 
-const STOP = ['SIGTERM', 'SIGINT'] as const;
-const reloads = new Signals<'SIGHUP'>();
-const stops = new Signals<(typeof STOP)[number]>();
-
-/** `handler` runs for each SIGHUP from now on, and at once when one came before any handler. */
-export function onReloadSignal(handler: () => void): void {
-  reloads.handle(handler);
-}
-
-/** As onReloadSignal, for SIGTERM and SIGINT. */
-export function onStopSignal(handler: (signal: (typeof STOP)[number]) => void): void {
-  stops.handle(handler);
-}
-
-/** The default command is `run`. Other commands end by any of these signals, as programs do. */
-const [, , command = ''] = process.argv;
-if (command === 'run' || command.startsWith('-')) {
-  for (const signal of IGNORED) process.on(signal, () => {});
-  process.on('SIGHUP', () => reloads.receive('SIGHUP'));
-  for (const signal of STOP) process.on(signal, () => stops.receive(signal));
+/** `argv`: the command line. Commands other than `run` are ended by any of these signals, as programs are. */
+export function takeSignals(argv: readonly string[]): StartSignals {
+  const reloads = new Signals<'SIGHUP'>();
+  const stops = new Signals<StopSignal>();
+  const [command = ''] = argv;
+  // Options alone belong to `run`.
+  if (command === 'run' || command.startsWith('-')) {
+    process.on('SIGHUP', (signal) => reloads.receive(signal as 'SIGHUP'));
+    for (const signal of STOP) process.on(signal, () => stops.receive(signal));
+    for (const signal of IGNORED) process.on(signal, () => {});
+  }
+  return { onReload: (handler) => reloads.handle(handler), onStop: (handler) => stops.handle(handler) };
 }

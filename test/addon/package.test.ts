@@ -77,9 +77,10 @@ describe.each(FLAVOURS)('the package $name', ({ flavour, name }) => {
 
   test('names the licence of everything that it ships', () => {
     const text = fs.readFileSync(path.join(tree, `usr/share/doc/${name}/copyright`), 'utf8');
-    const program = fs.readFileSync(path.join(tree, 'usr/lib/rmwatch/dist/bundle/main.js'), 'utf8');
+    const bundle = path.join(tree, 'usr/lib/rmwatch/dist/bundle');
+    const programs = fs.readdirSync(bundle).map((file) => fs.readFileSync(path.join(bundle, file), 'utf8'));
     // The bundler marks where each module begins.
-    const modules = program.matchAll(/^\s*\/\/ node_modules\/((?:@[^/]+\/)?[^/]+)/gm);
+    const modules = programs.join('\n').matchAll(/^\s*\/\/ node_modules\/((?:@[^/]+\/)?[^/]+)/gm);
     const packages = [...new Set([...modules].map(([, each]) => each!))];
     const libraries = fs.readdirSync(path.join(tree, 'usr/lib/rmwatch/build/Release/lib'));
     const places = [

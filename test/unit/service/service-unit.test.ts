@@ -25,6 +25,10 @@ describe('the unit', () => {
     expect(settings('rmwatch.service', 'User')).toEqual(['rmwatch']);
   });
 
+  test('starts again after a reload signal that came before the first statement of the program', () => {
+    expect(settings('rmwatch.service', 'RestartForceExitStatus')).toEqual(['SIGHUP']);
+  });
+
   test('has nothing that would hide the mounts of the host or keep BPF and the JavaScript engine from working', () => {
     for (const key of ['ProtectProc', 'ProcSubset', 'PrivateUsers', 'PrivatePIDs', 'MemoryDenyWriteExecute']) {
       expect(settings('rmwatch.service', key), key).toEqual([]);

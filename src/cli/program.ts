@@ -1,0 +1,40 @@
+import { dispatch } from './dispatch.js';
+import { doctor } from './doctor.js';
+import { EXIT } from './exit-codes.js';
+import { run } from './run.js';
+import type { StartSignals } from './start-signals.js';
+
+const io = { stdout: process.stdout, stderr: process.stderr };
+
+/** Carries out the command line `argv`, and ends the process with its exit code. */
+export async function program(argv: readonly string[], signals: StartSignals): Promise<void> {
+  let unwritten: NodeJS.ErrnoException | undefined;
+  process.stdout.on('error', (error) => {
+    unwritten ??= error;
+  });
+  // There is no other place to complain.
+  process.stderr.on('error', () => {});
+  try {
+    process.exitCode = await dispatch(argv, { run: (options) => run(options, io, signals), doctor }, io);
+  } catch (error) {
+    process.stderr.write(`rmwatch: ${(error as Error).stack ?? error}\n`);
+    process.exit(EXIT.failure);
+  }
+  // What still waits in timers and sockets must not keep a finished command alive; written text must get out first.
+  whenWritten(process.stdout, () => {
+    if (unwritten !== undefined) reportUnwritten(unwritten);
+    whenWritten(process.stderr, () => process.exit());
+  });
+}
+
+/** Nothing is written to a stream that has nothing to write: it may be closed, and then no text is missing. */
+function whenWritten(stream: NodeJS.WriteStream, next: () => void): void {
+  if (stream.writableLength > 0) stream.write('', next);
+  else setImmediate(next);
+}
+
+/** A reader who has seen enough, such as head(1), needs no message. */
+function reportUnwritten(error: NodeJS.ErrnoException): void {
+  process.exitCode ||= EXIT.failure;
+  if (error.code !== 'EPIPE') process.stderr.write(`rmwatch: cannot write to standard output: ${error.message}\n`);
+}
