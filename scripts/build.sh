@@ -17,6 +17,7 @@ begin() { mkdir -p build && touch "$1.begun"; }
 finish() { mv "$1.begun" "$1"; }
 
 # The headers of the running Node.js when they lie beside it; otherwise node-gyp downloads them.
+# shellcheck disable=SC2016 # JavaScript
 headers=$(node -p '
   const include = path.join(path.dirname(fs.realpathSync(process.execPath)), "../include/node");
   const major = new RegExp(`NODE_MAJOR_VERSION ${parseInt(process.versions.node, 10)}\\b`);

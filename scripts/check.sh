@@ -1,7 +1,7 @@
 #!/bin/sh
 # Formats, lint and types of everything: check.sh reports, check.sh --write formats what can be formatted.
 set -u
-cd "$(dirname -- "$0")/.."
+cd "$(dirname -- "$0")/.." || exit
 failed=0
 clang_format=
 for command in clang-format-19 clang-format; do
@@ -17,6 +17,12 @@ else
   node_modules/.bin/biome check --error-on-warnings || failed=1
   node_modules/.bin/tsc --noEmit || failed=1
   node_modules/.bin/tsc -p test || failed=1
+  # Every shell script, and the file that two of them read.
+  if command -v shellcheck >/dev/null; then
+    grep -rlZE '^#!.*[/ ](ba)?sh$' .ci bpf packaging scripts test/guest | xargs -0 shellcheck -x scripts/node-command.sh || failed=1
+  else
+    echo 'rmwatch: there is no shellcheck here, the shell scripts are not checked' >&2
+  fi
   set -- --dry-run --Werror
 fi
 if [ -n "$clang_format" ]; then

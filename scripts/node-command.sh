@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # How Node.js is started: scripts/start.sh reads this file, and scripts/stage.mjs copies it into usr/bin/rmwatch.
 
 # These variables make Node.js load other code, open its inspector, or write files of its own.

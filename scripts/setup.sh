@@ -24,7 +24,7 @@ step() {
 
 [ "$(uname -s)" = Linux ] || die "runs on Linux only, this is $(uname -s)"
 [ "$(uname -m)" = x86_64 ] || die "runs on x86-64 only, this is $(uname -m)"
-command -v node >/dev/null && command -v npm >/dev/null || die 'needs Node.js 20 or newer with npm, and cannot find them'
+{ command -v node && command -v npm; } >/dev/null || die 'needs Node.js 20 or newer with npm, and cannot find them'
 
 # Two set-ups of one checkout at once would remove each other's files.
 exec 9<package-lock.json
@@ -72,12 +72,13 @@ if [ -z "${CLANG:-}" ]; then
   fi
 fi
 
-# The style of native/ and bpf/ is that of one version of clang-format, packages are checked by lintian and the service by
-# systemd-analyze; where apt has them not, tests say what they skip. Guest kernels come from Debian's archive, their
+# The style of native/ and bpf/ is that of one version of clang-format; shellcheck checks the shell scripts, lintian the packages
+# and systemd-analyze the service. Where apt has them not, the checks and tests say what they skip. Guest kernels come from Debian's archive, their
 # filesystems are made here.
 optional=
 if [ "${1:-}" = --tests ]; then
-  command -v clang-format-19 >/dev/null || optional=clang-format-19
+  command -v clang-format-19 >/dev/null || optional='clang-format-19'
+  command -v shellcheck >/dev/null || optional="$optional shellcheck"
   command -v lintian >/dev/null || optional="$optional lintian"
   command -v systemd-analyze >/dev/null || optional="$optional systemd"
   [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || miss debian-archive-keyring

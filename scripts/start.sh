@@ -7,6 +7,7 @@ if [ "$(id -u)" != 0 ]; then
   exit 4
 fi
 # Before the set-up, which runs Node.js as well.
+# shellcheck source=scripts/node-command.sh
 . "$here/node-command.sh"
 "$here/setup.sh"
 exec_node node "$here/../dist/main.js" run "$@"

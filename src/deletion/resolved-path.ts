@@ -92,12 +92,18 @@ export class PathResolver {
       const end = pathStart + record.pathLength;
       const onHost = reachesRoot && (flags & DELETION_HOST_NAMESPACE) !== 0;
       const name = lastName(bytes, pathStart, end);
-      if (mounts === undefined) return this.resolved(flags, bytes, pathStart, name, end, reachesRoot, onHost, NOWHERE);
-      const text = record.latin1(pathStart, record.pathLength);
-      const places = mounts === 'unknown' ? [placeAnywhere(record, text)] : hostPlacesOf(record, text, mounts);
-      const others = places.filter((place) => place.cut || `${place.directory}/${place.name}` !== text);
+      const text = { bytes, start: pathStart, name, end };
+      if (mounts === undefined)
+        return this.resolved(flags, text, { complete: reachesRoot, onHost, hostPlaces: NOWHERE });
+      const path = record.latin1(pathStart, record.pathLength);
+      const places = mounts === 'unknown' ? [placeAnywhere(record, path)] : hostPlacesOf(record, path, mounts);
+      const others = places.filter((place) => place.cut || `${place.directory}/${place.name}` !== path);
       const isOneOfThem = others.length < places.length;
-      return this.resolved(flags, bytes, pathStart, name, end, reachesRoot, onHost || isOneOfThem, others);
+      return this.resolved(flags, text, {
+        complete: reachesRoot,
+        onHost: onHost || isOneOfThem,
+        hostPlaces: others,
+      });
     }
     if ((flags & DELETION_HAS_TYPED) === 0) return UNKNOWN;
     const { typedStart, typedLength } = record;
@@ -111,26 +117,23 @@ export class PathResolver {
     if (name >= 0) {
       const start = isAbsolute ? typedStart : pathStart;
       const hasParents = name > typedStart + (isAbsolute ? 1 : 0);
-      return this.resolved(flags, bytes, start, name, end, reachesRoot && isName && !hasParents, false, NOWHERE);
+      const complete = reachesRoot && isName && !hasParents;
+      return this.resolved(flags, { bytes, start, name, end }, { complete, onHost: false, hostPlaces: NOWHERE });
     }
     const joined = joinTyped(record.latin1(pathStart, record.pathLength), record.latin1(typedStart, typedLength));
     const path = Buffer.from(joined.path, 'latin1');
     const complete = reachesRoot && isName && !joined.hasParents;
-    return this.resolved(flags, path, 0, lastName(path, 0, path.length), path.length, complete, false, NOWHERE);
+    const text = { bytes: path, start: 0, name: lastName(path, 0, path.length), end: path.length };
+    return this.resolved(flags, text, { complete, onHost: false, hostPlaces: NOWHERE });
   }
 
   private resolved(
     flags: number,
-    bytes: Buffer,
-    start: number,
-    name: number,
-    end: number,
-    complete: boolean,
-    onHost: boolean,
-    hostPlaces: readonly Place[],
+    text: PathText,
+    { complete, onHost, hostPlaces }: Pick<ResolvedPath, 'complete' | 'onHost' | 'hostPlaces'>,
   ): ResolvedPath {
+    const { bytes, start, name } = text;
     const directory = this.directory(bytes, start, Math.max(name - 1, start));
-    const text = { bytes, start, name, end };
     const place = new FoundPlace(directory.path, text, (flags & DELETION_PATH_CUT) !== 0);
     return { place, complete, onHost, hostPlaces, text, directoryJson: directory.json };
   }

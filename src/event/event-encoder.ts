@@ -73,6 +73,14 @@ export interface EventEncoderOptions {
   errorName(number: number): string;
 }
 
+/** The path of a line that is being written. */
+interface PathMention {
+  readonly path: ResolvedPath;
+  readonly text: PathText | undefined;
+  /** Where it stands in the line already, byte for byte; undefined: it has to be written again. */
+  readonly copied: number | undefined;
+}
+
 /** What the line tells beyond the record itself. */
 export interface EventContext {
   readonly path: ResolvedPath;
@@ -139,8 +147,8 @@ export class EventEncoder {
     out.number(context.sequence);
     // Where the kernel found a file, it has a path.
     if (path.text === undefined) out.part(frame.beforeFile);
-    else this.writeFile(out, record, frame, path, path.text, copied);
-    writeRequested(out, record, frame, path, copied);
+    else this.writeFile(out, record, frame, { path, text: path.text, copied });
+    writeRequested(out, record, frame, { path, text: path.text, copied });
     if (!plain) writeBytes(out, ',"path_bytes":"', latin1Of(path.text!), '"');
     if (context.hostPlace !== undefined) writeHostPath(out, context.hostPlace);
     writeLinks(out, record, outcome);
@@ -188,9 +196,7 @@ export class EventEncoder {
     out: LineBuffer,
     record: RecordView,
     frame: LineFrame,
-    { directoryJson }: ResolvedPath,
-    text: PathText,
-    copied: number | undefined,
+    { path, text, copied }: PathMention & { readonly text: PathText },
   ): void {
     const { bytes, start, name, end } = text;
     out.part(frame.beforeFilePath);
@@ -203,7 +209,7 @@ export class EventEncoder {
       out.part(NAME);
       out.again(copied + name - start, end - name);
     }
-    out.part(directoryJson);
+    out.part(path.directoryJson);
     if ((record.flags & DELETION_HAS_VICTIM) !== 0) {
       const file = this.fileFrame(record);
       out.part(file.beforeInode);
@@ -285,10 +291,9 @@ function writeRequested(
   out: LineBuffer,
   record: RecordView,
   frame: LineFrame,
-  { complete, text }: ResolvedPath,
-  copied: number | undefined,
+  { path, text, copied }: PathMention,
 ): void {
-  const completeness = complete ? 1 : 0;
+  const completeness = path.complete ? 1 : 0;
   if ((record.flags & DELETION_HAS_TYPED) === 0) {
     out.part(frame.afterFile);
     out.part(COMPLETE[completeness]!);

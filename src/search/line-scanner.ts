@@ -69,7 +69,7 @@ export async function scanLines(
     // The last line may have no end: it is being written, or was torn.
     const end = got === 0 ? filled : buffer.subarray(start, filled).lastIndexOf(NEWLINE) + 1 + start;
     if (end > start) {
-      await visitor.block(visitBlock(buffer, start, end, needles, visitor));
+      await visitor.block(visitBlock(buffer, { from: start, to: end }, needles, visitor));
     }
     if (got === 0) return;
     kept = filled - end;
@@ -83,9 +83,20 @@ export async function scanLines(
   }
 }
 
-function visitBlock(buffer: Buffer, from: number, to: number, needles: readonly Buffer[], visitor: LineVisitor): Block {
+/** What is looked for, and where it is found next: moved on as lines pass it. */
+interface Search {
+  readonly needle: Buffer;
+  next: number;
+}
+
+function visitBlock(
+  buffer: Buffer,
+  { from, to }: { readonly from: number; readonly to: number },
+  needles: readonly Buffer[],
+  visitor: LineVisitor,
+): Block {
   const block = buffer.subarray(0, to);
-  const next = needles.map((needle) => hitAfter(block, needle, from));
+  const searches = needles.map((needle) => ({ needle, next: hitAfter(block, needle, from) }));
   let deletions = 0;
   let first = -1;
   let last = -1;
@@ -98,7 +109,7 @@ function visitBlock(buffer: Buffer, from: number, to: number, needles: readonly 
       if (deletions === 0) first = start;
       last = start;
       deletions += 1;
-      if (isHit(block, start, end, needles, next)) visitor.candidate(block, start, end);
+      if (isHit(block, start, end, searches)) visitor.candidate(block, start, end);
     } else if (end > start) {
       visitor.other(block, start, end);
     }
@@ -107,12 +118,11 @@ function visitBlock(buffer: Buffer, from: number, to: number, needles: readonly 
   return { buffer: block, start: from, end: to, deletions, first, last };
 }
 
-/** `next`: where each needle is found next; moved on as lines pass it. */
-function isHit(block: Buffer, start: number, end: number, needles: readonly Buffer[], next: number[]): boolean {
-  let holds = needles.length === 0;
-  for (let index = 0; index < next.length; index++) {
-    if (next[index]! < start) next[index] = hitAfter(block, needles[index]!, start);
-    if (next[index]! < end) holds = true;
+function isHit(block: Buffer, start: number, end: number, searches: readonly Search[]): boolean {
+  let holds = searches.length === 0;
+  for (const search of searches) {
+    if (search.next < start) search.next = hitAfter(block, search.needle, start);
+    if (search.next < end) holds = true;
   }
   return holds;
 }

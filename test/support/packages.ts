@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const SCRIPT = fileURLToPath(new URL('../../scripts/package.mjs', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('../../packaging/package.mjs', import.meta.url));
 
 export interface PackageOptions {
   readonly flavour: 'plain' | 'bundled';
@@ -23,7 +23,7 @@ export function makePackage(directory: string, options: PackageOptions): string 
     encoding: 'utf8',
     env: { ...process.env, ...environment },
   });
-  if (status !== 0) throw new Error(`scripts/package.mjs ended with ${status}: ${stderr}`);
+  if (status !== 0) throw new Error(`packaging/package.mjs ended with ${status}: ${stderr}`);
   return stdout.trim();
 }
 
@@ -44,6 +44,6 @@ export function sharedPackage({ flavour, revision = 1 }: Pick<PackageOptions, 'f
     encoding: 'utf8',
     env: { ...process.env, NODE: process.execPath, SCRIPT },
   });
-  if (status !== 0) throw new Error(`scripts/package.mjs ended with ${status}: ${stderr}`);
+  if (status !== 0) throw new Error(`packaging/package.mjs ended with ${status}: ${stderr}`);
   return stdout.trim();
 }

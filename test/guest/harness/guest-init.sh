@@ -1,6 +1,8 @@
 #!/rmwatch/busybox sh
+# shellcheck shell=dash
 # First process of a guest: mounts, modules, disks; then the command, either here or in the root file system of a disk.
 # /rmwatch/guest.conf, written for every run, holds the variables in capitals.
+# shellcheck source=/dev/null
 . /rmwatch/guest.conf
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb
 

@@ -1,6 +1,8 @@
 #!/rmwatch/busybox sh
+# shellcheck shell=dash
 # Runs the guest's command, reports its exit code and switches the machine off. With "mount" as argument the usual file
 # systems are mounted first; under systemd they already are.
+# shellcheck source=/dev/null
 . /rmwatch/guest.conf
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb
 bb=/rmwatch/busybox

@@ -39,10 +39,12 @@ async function record(session: Session): Promise<SessionReport> {
 }
 
 function recordSession(session: Session, directory: string, part: (name: string) => void): Promise<unknown> {
+  // It starts daemons of its own.
+  if (session.kind === 'contention') return recordContention(session, directory, part);
   const { mode, kind } = session;
-  if (kind === 'contention') return recordContention(session, directory, part);
   const program = [`${STAGE}/usr/bin/rmwatch`];
   const daemon = new Daemon({ program, attach: mode, config: CONFIGS[kind], directory });
+  // biome-ignore lint/nursery/useExhaustiveSwitchCases: it does not see that the remaining kind was handled above
   switch (session.kind) {
     case 'deletions':
       return recordDeletions(session, daemon, part);

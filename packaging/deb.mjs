@@ -8,7 +8,7 @@ import { elfFiles, newestSymbolVersion, strip } from './elf.mjs';
 import { controlFile } from './flavours.mjs';
 import { installNodeRuntime } from './node-runtime.mjs';
 
-const debian = fileURLToPath(new URL('../../packaging/debian', import.meta.url));
+const debian = fileURLToPath(new URL('./debian', import.meta.url));
 const MAINTAINER = 'rmwatch maintainers <maintainers@rmwatch.invalid>';
 const SCRIPTS = ['postinst', 'prerm', 'postrm'];
 const HOME = 'usr/lib/rmwatch';

@@ -5,8 +5,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { makeDeb } from './package/deb.mjs';
-import { FLAVOURS } from './package/flavours.mjs';
+import { makeDeb } from './deb.mjs';
+import { FLAVOURS } from './flavours.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const USAGE = `usage: npm run package [-- DIR] [--flavour ${Object.keys(FLAVOURS).join('|')}] [--revision N]`;

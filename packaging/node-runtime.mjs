@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
-const pinned = JSON.parse(fs.readFileSync(new URL('../../packaging/node-runtime.json', import.meta.url), 'utf8'));
+const pinned = JSON.parse(fs.readFileSync(new URL('./node-runtime.json', import.meta.url), 'utf8'));
 
 function cacheDirectory() {
   const userCache = process.env.XDG_CACHE_HOME ?? path.join(os.homedir(), '.cache');
