@@ -69,7 +69,7 @@ export async function dispatch(argv: readonly string[], commands: ProbeCommands,
     case 'who':
       return who({ path: operands[0]!, inputs: lists.get('input') ?? [], config: values.get('config') }, io);
     case 'validate':
-      return validate({ file: operands[0], json }, io);
+      return validate({ file: operands[0], pid: values.get('pid'), json }, io);
     case 'explain':
       return explain({ paths: operands, config: values.get('config'), json }, io);
     case 'doctor':

@@ -149,7 +149,10 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'validate',
     summary: 'check a configuration file and list everything that is wrong with it',
     operands: { label: 'FILE', min: 0, max: 1 },
-    options: [JSON_OUTPUT],
+    options: [
+      { name: 'pid', value: 'PID', description: 'the file of the daemon that has this process id' },
+      JSON_OUTPUT,
+    ],
   },
   {
     name: 'explain',

@@ -1,22 +1,33 @@
 import { realpathSync } from 'node:fs';
 import { DEFAULT_CONFIG_FILE, type LoadResult, loadConfig } from '../config/load.js';
 import { formatPath, formatProblem, type KeyPath, type Problem } from '../config/problem.js';
+import { escapeControl } from '../text/escape.js';
 import { expandBraces } from '../watch/braces.js';
 import type { GlobRole } from '../watch/glob.js';
 import { withResolvedPatterns } from '../watch/linked-patterns.js';
 import { followLinks } from '../watch/symbolic-links.js';
 import { EXIT } from './exit-codes.js';
 import type { CommandIo } from './io.js';
+import { configOfDaemon } from './running-daemon.js';
 
 export interface ValidateOptions {
   /** undefined: the default file, if there is one. */
   readonly file: string | undefined;
+  /** Instead of a file, the process id of a daemon whose file it is. */
+  readonly pid: string | undefined;
   readonly json: boolean;
 }
 
 type Loaded = Exclude<LoadResult, { problems: unknown }>;
 
-export async function validate({ file, json }: ValidateOptions, io: CommandIo): Promise<number> {
+export async function validate({ file: named, pid, json }: ValidateOptions, io: CommandIo): Promise<number> {
+  const daemons = pid === undefined ? { value: named } : configOfDaemon(pid);
+  if ('error' in daemons || (pid !== undefined && named !== undefined)) {
+    const error = 'error' in daemons ? daemons.error : 'FILE and --pid exclude each other';
+    io.stderr.write(`rmwatch: ${escapeControl(error)}\nTry: rmwatch validate --help\n`);
+    return EXIT.usage;
+  }
+  const file = daemons.value;
   const loaded = await loadConfig(file);
   const problems = 'problems' in loaded ? loaded.problems : [];
   const notes = 'problems' in loaded ? [] : [...processNotes(loaded), ...(await linkNotes(loaded))];

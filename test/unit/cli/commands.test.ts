@@ -1,7 +1,7 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { dispatch } from '../../../src/cli/dispatch.js';
 
@@ -106,6 +106,24 @@ describe('validate', () => {
         `write the absolute path of the executable\n` +
         `${file}:4:37: watches[0].ignore.processes[1]: note: events name this executable ${directory}/program: write that\n`,
     );
+  });
+
+  it('checks the file that a running daemon was started with', async () => {
+    const file = fileWith('htp: {}');
+    const daemon = spawn('sh', ['-c', 'sleep 60; true', '/usr/lib/main.js', 'run', '--config', basename(file)], {
+      cwd: directory,
+    });
+    const other = spawn('sh', ['-c', 'sleep 60; true', '/usr/lib/main.js', 'search', '/a']);
+    try {
+      const result = await rmwatch('validate', '--pid', `${daemon.pid}`);
+      expect(result).toMatchObject({ code: 6, err: expect.stringContaining(`${file}:1:1: htp: unknown key`) });
+      for (const pid of [`${other.pid}`, '0', 'x'])
+        expect(await rmwatch('validate', '--pid', pid)).toMatchObject({ code: 2, out: '' });
+      expect(await rmwatch('validate', file, '--pid', `${daemon.pid}`)).toMatchObject({ code: 2 });
+    } finally {
+      daemon.kill();
+      other.kill();
+    }
   });
 
   it('lists everything wrong with a bad one', async () => {

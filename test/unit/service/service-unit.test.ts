@@ -29,6 +29,10 @@ describe('the unit', () => {
     expect(settings('rmwatch.service', 'RestartForceExitStatus')).toEqual(['SIGHUP']);
   });
 
+  test('validates at a reload the file that the daemon was started with', () => {
+    expect(settings('rmwatch.service', 'ExecReload')[0]).toContain('rmwatch validate --pid $MAINPID');
+  });
+
   test('has nothing that would hide the mounts of the host or keep BPF and the JavaScript engine from working', () => {
     for (const key of ['ProtectProc', 'ProcSubset', 'PrivateUsers', 'PrivatePIDs', 'MemoryDenyWriteExecute']) {
       expect(settings('rmwatch.service', key), key).toEqual([]);
