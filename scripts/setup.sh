@@ -3,7 +3,7 @@
 #   setup.sh            what building and running needs
 #   setup.sh --tests    and what the checks and tests need
 #   setup.sh --bench    and what the bench compares with, and builds its own programs with
-# Everything is said on stderr, because stdout belongs to what is started afterwards.
+# Everything is reported on stderr, because stdout belongs to what is started afterwards.
 set -eu
 cd "$(dirname -- "$0")/.."
 

@@ -41,7 +41,7 @@ elif ! node=$(command -v node); then
   echo 'rmwatch: needs Node.js 20 or newer, and finds no node in PATH' >&2
   exit 1
 fi
-# Node.js replaces a closed standard output by /dev/null, where nobody would miss what is written. This way it still fails.
+# Node.js replaces a closed standard output by /dev/null, where what is written would be lost unnoticed. This way it still fails.
 { true 3>&1; } 2>/dev/null || exec 1</dev/null
 
 ${fs.readFileSync(path.join(root, 'scripts/node-command.sh'), 'utf8')}

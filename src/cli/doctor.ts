@@ -66,7 +66,7 @@ export async function doctor({ json }: DoctorOptions, io: CommandIo): Promise<nu
 function conclusion(attached: AttachMode | undefined, working: AttachMode | undefined): string {
   if (working === undefined) return 'No attach mode works here.';
   if (attached === working) return `"auto" takes ${working} here.`;
-  return `"auto" takes ${attached} here, which sees no deletions: write probe.attach: ${working}, or mend what is said above.`;
+  return `"auto" takes ${attached} here, which sees no deletions: write probe.attach: ${working}, or correct what is listed above.`;
 }
 
 async function tryMode(mode: AttachMode, binding: NativeBinding): Promise<ModeFinding> {
@@ -105,7 +105,7 @@ function mounts({ hostMountNamespace = 0 }: ModeFinding): Finding {
   return {
     check,
     state: 'warn',
-    message: `not known, so that more is told than watches want: ${found.problems.join('; ')}`,
+    message: `not known, so that more is reported than watches want: ${found.problems.join('; ')}`,
     fix: 'start it as root with standard input from /proc/1/mountinfo; in a container with --pid=host, or with -v /proc:/host/proc:ro',
   };
 }

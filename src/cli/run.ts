@@ -26,7 +26,7 @@ import { programVersion } from './version.js';
 /** The same as Nice= in systemd/rmwatch.service. */
 const PRIORITY = -10;
 
-/** Runs the daemon until it is told to stop. */
+/** Runs the daemon until a signal stops it. */
 export async function run(options: RunOptions, io: CommandIo, signals: StartSignals): Promise<number> {
   if (options.noConfig && options.config !== undefined) return usage('--config and --no-config exclude each other', io);
   const stoppedEarly = new Promise<'stopped'>((resolve) => signals.onStop(() => resolve('stopped')));
@@ -48,7 +48,7 @@ export async function run(options: RunOptions, io: CommandIo, signals: StartSign
     return EXIT.configuration;
   }
   const diagnostics = createDiagnostics({ level: config.log.level, format: config.log.format });
-  if (stdout === 'doubtful') diagnostics.warn('standard output is closed, or /dev/null: nobody will see the events');
+  if (stdout === 'doubtful') diagnostics.warn('standard output is closed, or /dev/null: the events go nowhere');
   const binding = loadBinding();
   // Where nothing but the lines is wanted, a reader who has seen enough, such as head(1), ends it.
   const onReaderGone = () => stopping.stop({ reason: 'the reader has gone' });

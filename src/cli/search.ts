@@ -64,7 +64,7 @@ async function answer({ conditions, sources, limit, values }: Question, io: Comm
   const result = await searchSpans({
     spans: sources.spans,
     conditions,
-    // Of groups the rows are limited, not the lines.
+    // With --by the rows are limited, not the lines.
     limit: groups === undefined ? limit : undefined,
     reverse: values.has('reverse') && !counting,
     take: ({ deletion, line }) => {

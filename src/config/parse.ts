@@ -5,7 +5,7 @@ import { formatPath, type KeyPath, type Problem } from './problem.js';
 import { type ConfigFile, configFileSchema, KNOWN_KEYS } from './schema.js';
 import { type Finding, YamlSource } from './yaml-source.js';
 
-/** Nobody reads further, and a file that is no configuration at all can have millions. */
+/** No reader goes further, and a file that is no configuration at all can have millions. */
 const PROBLEMS_MAX = 1000;
 
 export type ParseResult =

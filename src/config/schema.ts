@@ -122,7 +122,7 @@ function selfTestInterval(text: string): Parsed<number | null> {
 function logOutput(text: string): Parsed<string> {
   const isFile = text.startsWith('/') && !text.endsWith('/') && !text.includes('\0');
   if (text !== 'stdout' && !isFile) return { error: `expected stdout or an absolute file path, got "${text}"` };
-  // Of all that can be wrong with a file on this host, what no other moment or host makes right.
+  // The only check of the file itself: a directory is wrong at any moment and on any host.
   return isFile && isDirectory(text) ? { error: `expected a file, "${text}" is a directory` } : { value: text };
 }
 

@@ -1,7 +1,7 @@
 import type { WatchSet } from '../watch/watch-set.js';
 import type { Place, ResolvedPath } from './resolved-path.js';
 
-/** Of an unknown path only a watch on everything can say that it wants it. */
+/** Only a watch on everything can know that it wants an unknown path. */
 const UNKNOWN_PLACE: Place = { directory: '', name: '', cut: false };
 
 /** Which watches match a removed name, and by what. */

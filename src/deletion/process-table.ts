@@ -44,7 +44,7 @@ export interface ProcessTableOptions {
   readonly bootId: string | undefined;
   /** Asks the kernel to describe every process again. */
   forgetInKernel(): void;
-  /** Processes kept before that, and characters of what is told of them. */
+  /** Processes kept before that, and characters of their descriptions. */
   readonly capacity?: number;
   readonly textCapacity?: number;
 }
@@ -64,8 +64,8 @@ const NO_LOGIN = 0xffffffff;
 
 /**
  * Processes that the kernel has described. The kernel describes a process once and refers to it by an id from then on,
- * so an entry may only be dropped when the kernel forgets it too: at capacity the kernel is told to describe everything
- * anew, and the old entries are kept once more for records that are already on their way. One that is asked for by then
+ * so an entry may only be dropped when the kernel forgets it too: at capacity the kernel has to describe everything
+ * again, and the old entries are kept once more for records that are already on their way. One that is asked for by then
  * is as good as new: a process that goes on deleting stays known however many come and go while records wait.
  */
 export class ProcessTable {
@@ -74,7 +74,7 @@ export class ProcessTable {
   private readonly timestamps = new Timestamps();
   private readonly textCapacity: number;
   private current = new Map<number, ProcessInfo>();
-  /** Characters of what is told of those in `current`. */
+  /** Characters of the descriptions in `current`. */
   private textLength = 0;
   private previous = new Map<number, ProcessInfo>();
   private lastId = Number.NaN;

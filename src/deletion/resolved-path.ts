@@ -159,7 +159,7 @@ function lastName(bytes: Buffer, start: number, end: number): number {
 }
 
 /**
- * As lastName, of a typed name that means what its text says: it has no empty name, no "." and no "..", and no slash at
+ * As lastName, for a typed name that means what its text says: it has no empty name, no "." and no "..", and no slash at
  * the end. -1 for others.
  */
 function literalName(bytes: Buffer, start: number, end: number): number {

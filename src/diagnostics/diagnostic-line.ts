@@ -39,7 +39,7 @@ function field(key: string, value: unknown, paint: Paint): string {
   return `${paint('dim', `${escapeControl(key)}=`)}${escapeControl(valueText(value))}`;
 }
 
-/** Of an error, what happened; its stack is for the JSON form. */
+/** What happened, from an error; its stack is for the JSON form. */
 function valueText(value: unknown): string {
   if (typeof value === 'object' && value !== null && 'message' in value && 'stack' in value) {
     return JSON.stringify(value.message);

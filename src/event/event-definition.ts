@@ -278,7 +278,7 @@ export const deletionSchema = z
 export const processArgsSchema = z
   .strictObject({
     '@timestamp': timestamp.describe(
-      'When the process deleted its first file that is told. RFC 3339, UTC, with nanoseconds.',
+      'When the process deleted the first file that the log has. RFC 3339, UTC, with nanoseconds.',
     ),
     ecs,
     log: level('info'),

@@ -141,7 +141,7 @@ export class EventEncoder {
     out.part(frame.beforePath);
     const shown = out.position;
     const plain = writePath(out, path.text);
-    // Of what stands for itself, later mentions are copies of the first one.
+    // Later mentions of a path that needs no escaping are copies of the first one.
     const copied = plain && path.text !== undefined ? shown : undefined;
     out.part(frame.beforeSequence);
     out.number(context.sequence);

@@ -28,7 +28,7 @@ export interface FrameOptions {
 
 /**
  * The parts of a line that stay the same while one process goes on deleting: a line is these and what is in between.
- * Measured, half of the time that a line takes went into putting them together anew.
+ * Measured: putting them together for each line took half of the time of a line.
  */
 export class LineFrame {
   /** Between the nanoseconds of the timestamp and the path of the message. */

@@ -13,7 +13,7 @@ import {
 
 export interface PrettyOptions {
   readonly color: boolean;
-  /** Of lines that may be of any day. */
+  /** Shows the date, for lines that may be of any day. */
   readonly date?: boolean;
 }
 

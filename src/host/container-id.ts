@@ -1,6 +1,6 @@
 /**
  * What a cgroup says of the process in it. The forms below are those that the runtimes' own sources make; `PARENT` stands for
- * whatever cgroup they are told to use, which changes nothing here:
+ * whatever cgroup they are configured to use, which changes nothing here:
  *
  *   Docker, cgroupfs           PARENT/docker/ID                             moby: daemon/oci_linux.go, withCgroups
  *   Docker, systemd            PARENT.slice/docker-ID.scope                 the same

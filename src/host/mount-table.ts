@@ -15,7 +15,7 @@ export interface Mount {
 /** The mounts of this host; 'unknown': they cannot be read, and any path may lead to any file. */
 export type KnownMounts = MountTable | 'unknown';
 
-/** Which paths of this host show a given place in a filesystem. Immutable; made anew when the mounts change. */
+/** Which paths of this host show a given place in a filesystem. Immutable; another one is made when the mounts change. */
 export class MountTable {
   readonly mounts: readonly Mount[];
   /** By device, then by root; mounts of one root in the order of their age. */

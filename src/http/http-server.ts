@@ -124,7 +124,7 @@ function createServer(options: HttpServerOptions, access: Access): http.Server {
     );
   };
   server.on('request', handle);
-  // Without this, "Expect: 100-continue" would invite the client to send a body that nobody wants.
+  // Without this, "Expect: 100-continue" would invite the client to send a body that is not wanted.
   server.on('checkContinue', handle);
   return server;
 }

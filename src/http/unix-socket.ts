@@ -1,12 +1,12 @@
 import fs from 'node:fs';
 import net from 'node:net';
 
-/** Owner and group may connect; nobody else. */
+/** Only owner and group may connect. */
 const SOCKET_UMASK = 0o117;
 
 /**
- * Removes what a crashed process left at `path`, so that the address can be bound again. Only a socket on which nobody
- * listens goes; anything else at the path is somebody's, and an error.
+ * Removes what a crashed process left at `path`, so that the address can be bound again. Only a socket on which no process
+ * listens goes; anything else at the path belongs to another program, and is an error.
  */
 export async function removeStaleSocket(path: string): Promise<void> {
   const found = fs.lstatSync(path, { throwIfNoEntry: false });

@@ -18,7 +18,7 @@ interface Slab {
 
 /**
  * Whole lines waiting to be written, in order, bounded in bytes. Lines are counted a slab at a time, not as each is
- * taken: the exact number is worked out when somebody asks. Notices are lines, too, but none that count.
+ * taken: the exact number is worked out when it is asked for. Notices are lines, too, but none that count.
  */
 export class LineQueue {
   private readonly slabs: Slab[] = [];

@@ -7,7 +7,7 @@ import { StreamSink } from './stream-sink.js';
 
 const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = fs.constants;
 
-/** Readable by the group only: paths and command lines are nobody else's business. */
+/** Readable by the group only: paths and command lines are not for other users. */
 const FILE_MODE = 0o640;
 
 /** Where event lines go. */
@@ -84,7 +84,7 @@ function explain(error: NodeJS.ErrnoException): string {
     case 'ELOOP':
       return 'it is a symbolic link; name the file itself';
     case 'ENXIO':
-      return 'nobody reads it';
+      return 'no process reads it';
     case 'ENOENT':
       return 'its directory does not exist';
     default:

@@ -14,7 +14,7 @@ const POLL_MS = 5;
 const WAITING_PIECE_BYTES = 4096;
 
 /**
- * A pipe, socket or terminal. Never the thread pool: a write to a pipe that nobody reads would hold its thread for good,
+ * A pipe, socket or terminal. Never the thread pool: a write to a pipe without a reader would hold its thread for good,
  * and a process cannot exit while a thread of the pool is inside a system call. So bytes are written directly to the
  * non-blocking descriptor, which also tells exactly how many were taken, and a small piece waits for room in libuv.
  */

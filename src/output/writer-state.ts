@@ -2,7 +2,7 @@
 export interface WriteFailure {
   /** An errno name, or a code of its own such as `REMOVED`. */
   readonly code: string;
-  /** Nobody reads the other end any more. */
+  /** The other end has no reader any more. */
   readonly readerGone: boolean;
 }
 

@@ -1,7 +1,7 @@
 import type { EventWriter } from '../output/event-writer.js';
 import type { Backpressure } from './ring-drain.js';
 
-/** Of the room for records, so much in use means that events will be lost soon. */
+/** The share of the room for records above which events will be lost soon. */
 const NEARLY_FULL = 0.9;
 
 /** Bytes for records: in the ring, and in all with the backlog. */

@@ -7,7 +7,7 @@ type Losses = Readonly<Record<LossReason, number>>;
 
 const NONE: Losses = { ring_full: 0, state_full: 0, probe_skipped: 0, decode: 0, output: 0 };
 
-/** Tells in the log, at the latest a second after it happened, how many events were lost and why. */
+/** Reports in the log, at most a second later, how many events were lost and why. */
 export class LossReporter {
   private readonly read: () => Losses;
   private readonly report: (line: string) => boolean;
@@ -16,7 +16,7 @@ export class LossReporter {
   private told: Losses = NONE;
   private toldAt = new Date();
 
-  /** `read`: the losses since start; `report` takes a finished JSON line, or returns false while nobody would read it. */
+  /** `read`: the losses since start; `report` takes a finished JSON line, or returns false while the output has no reader. */
   constructor(read: () => Losses, report: (line: string) => boolean, hostJson: () => string) {
     this.read = read;
     this.report = report;

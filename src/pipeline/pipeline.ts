@@ -83,7 +83,7 @@ export class Pipeline {
   filtered = 0;
   /** Handled to the end: counted, and written when a watch wants lines. */
   handled = 0;
-  /** Of these the ones that have no line, as their watches only count. */
+  /** The part of `handled` that has no line, because its watches only count. */
   unlogged = 0;
   /** Records that could not be understood. */
   undecodable = 0;
@@ -96,7 +96,7 @@ export class Pipeline {
   private sequence = 0;
   /** The newest generation of which no record can wait. */
   private drainedGeneration = 0;
-  /** Of this batch; null until a record asks for them. */
+  /** The mounts at the time of this batch; null until a record asks for them. */
   private mountsNow: KnownMounts | undefined | null = null;
 
   constructor(parts: PipelineParts) {
@@ -268,7 +268,7 @@ function actorOf(record: RecordView, process: ProcessInfo | undefined): Actor {
   if (process === undefined) return { executableName: '', executablePath: '', uid };
   const { executableName, executablePath, containerJson } = process;
   // Any user can make a mount namespace of their own, where /usr/sbin/logrotate is what they like. Services of the system
-  // have such namespaces, too, but run as root, which user namespaces do not give to anybody.
+  // have such namespaces, too, but run as root, which no user namespace gives.
   const isHosts = (record.flags & DELETION_HOST_NAMESPACE) !== 0 || (uid === 0 && containerJson === '');
   return { executableName, executablePath: isHosts ? executablePath : '', uid };
 }

@@ -9,7 +9,7 @@ const BATCH_RECORDS = 1024;
  * batches such a reader would get a pipe's worth for each of them and no more, however fast it is.
  */
 const SMALL_BATCH_RECORDS = 64;
-/** Pause between two looks at a ring that is in use: what comes in between costs nobody a wake-up. */
+/** Pause between two looks at a ring that is in use: what comes in between costs no wake-up. */
 const PAUSE_MS = 20;
 /** With so much of the ring in use after a batch, or after a small one that was full, the next one follows at once. */
 const HURRY_FRACTION = 1 / 16;
@@ -32,7 +32,7 @@ export interface RingDrainOptions {
   readonly handle: BatchHandler;
   /** Asked before every batch. */
   readonly backpressure: () => Backpressure;
-  /** Something is wrong, and the drain goes on without it; the same is said once. */
+  /** Something is wrong, and the drain goes on without it; each problem is reported once. */
   readonly onProblem: (message: string) => void;
 }
 
@@ -40,7 +40,7 @@ export type BatchHandler = (record: RecordView, offsets: Uint32Array, count: num
 
 /**
  * Empties the ring. While nothing comes it sleeps in the event loop and costs nothing: the kernel wakes it for the
- * first record. From then on it looks every 20 ms by itself, in which time the kernel wakes nobody, until a look finds
+ * first record. From then on it looks every 20 ms by itself, in which time the kernel wakes no process, until a look finds
  * nothing: measured, a wake-up for each record would cost the deleting process ten times as much as the record.
  *
  * A flood is faster than the event loop. As soon as the ring fills up, a thread takes the records out of it (see

@@ -63,7 +63,7 @@ export interface NativeProbe {
   skippedSuccesses(): number | undefined;
   /** Removes attempts of threads that ended unseen; returns how many are accounted for nowhere else. */
   sweepAttempts(): number;
-  /** Makes the kernel describe every process anew at its next deletion. */
+  /** Makes the kernel describe every process again at its next deletion. */
   forgetProcesses(): void;
   /** Detaches and frees everything; may be called again. */
   close(): void;
@@ -136,7 +136,7 @@ export interface KernelCounters {
   readonly fentryUnattributed: number;
   readonly kprobePassed: number;
   readonly fentryPassed: number;
-  /** Of those told the ones whose mount is not known, because a hook before was left out. */
+  /** The part of `told` whose mount is not known, because the kernel left out an earlier hook. */
   readonly mountUnknown: number;
 }
 

@@ -58,7 +58,7 @@ export interface Coverage {
   readonly tracepoint: boolean;
 }
 
-/** Of pieces in the order of the record. */
+/** For pieces in the order of the record. */
 export function coverageOf(pieces: readonly PieceCoverage[], since: string, until: string): Coverage {
   const records = pieces.flatMap((piece) => piece.records);
   const gaps = [...breaksOf(pieces).map((gap) => breakText(gap, records)), ...records.flatMap(lossGap)];

@@ -4,7 +4,7 @@ import { outputOf } from './decompression.js';
 import { type Span, streamSpan, type TimeBounds } from './spans.js';
 
 const UNIT = 'rmwatch.service';
-/** Of the unit's LogNamespace=, where it has one. */
+/** The value of the unit's LogNamespace=, where it has one. */
 const NAMESPACE = 'rmwatch';
 
 /** What the service has written to the journal, oldest first, through journalctl(1). */

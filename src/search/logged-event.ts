@@ -24,7 +24,7 @@ export type LoggedLine =
 const TIMESTAMP = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{9}Z$/;
 
 /**
- * Reads a line that may have been written by anybody. undefined: torn, or no line of rmwatch. What other code touches of a
+ * Reads a line that any program may have written. undefined: torn, or no line of rmwatch. What other code touches of a
  * deletion has been looked at here; more members than these, of later versions, are welcome.
  */
 export function readLoggedLine(text: string): LoggedLine | undefined {

@@ -2,7 +2,7 @@ import { escapeControl } from '../text/escape.js';
 import { localTime } from '../text/local-time.js';
 import type { SearchResult } from './search.js';
 
-/** Gaps that are told one by one. */
+/** Gaps that are listed one by one. */
 const GAPS_MAX = 10;
 
 const TIMESTAMP = /\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{9}Z/g;

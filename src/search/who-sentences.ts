@@ -22,7 +22,7 @@ const TYPES: Readonly<Record<string, string>> = {
   char_device: 'a character device',
   block_device: 'a block device',
 };
-/** Of a command line. */
+/** Characters of a command line that are shown. */
 const COMMAND_MAX = 2_000;
 
 export interface WhoFacts {

@@ -20,7 +20,7 @@ export interface EventOutput {
   notice(line: string): boolean;
 }
 
-/** `onReaderGone`: called when standard output is a pipe that nobody reads any more. Throws when the output cannot be opened. */
+/** `onReaderGone`: called when standard output is a pipe without a reader. Throws when the output cannot be opened. */
 export function openEventOutput(log: Config['log'], diagnostics: Diagnostics, onReaderGone?: () => void): EventOutput {
   const toStdout = log.output === 'stdout';
   const toPipe = toStdout && fstatSync(STDOUT).isFIFO();
@@ -28,7 +28,7 @@ export function openEventOutput(log: Config['log'], diagnostics: Diagnostics, on
     target: toStdout ? new DescriptorTarget('stdout', STDOUT) : new PathTarget(log.output),
     onTrouble: (trouble) => {
       if (trouble.code === 'EPIPE' && toPipe && onReaderGone !== undefined) onReaderGone();
-      else if (trouble.code === REMOVED) diagnostics.warn({ ...trouble }, 'opening the log file anew');
+      else if (trouble.code === REMOVED) diagnostics.warn({ ...trouble }, 'opening the log file again');
       else diagnostics.error({ ...trouble }, 'cannot write events');
     },
     onRecovered: (lostLines, seconds) => diagnostics.warn({ lostLines, seconds }, 'events can be written again'),

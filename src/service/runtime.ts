@@ -23,7 +23,7 @@ const HOUSEKEEPING_MS = 1_000;
 /** How often it is looked up what the watches mean on this host; what changes is noticed within a minute. */
 const LOOK_UP_MS = 30_000;
 
-/** What of a runtime belongs to the daemon around it. */
+/** What the daemon around a runtime owns. */
 export interface RuntimeSurroundings {
   readonly status: ServiceStatus;
   readonly onFailure: CloseFailure;
@@ -295,7 +295,7 @@ function reportProbe(
     diagnostics.info({ reason: description.leftOut }, 'hooks carry one program instead of two');
   }
   if (wanted === 'auto' && probe.mode === 'tracepoint') {
-    diagnostics.warn('only system calls can be hooked: no replaced files, no io_uring and no file details are told');
+    diagnostics.warn('only system calls can be hooked: replaced files, io_uring and file details are not reported');
   }
   if (description.hostMountNamespace === 0) {
     diagnostics.warn("cannot tell this host's mount namespace: every process counts as the host's");

@@ -24,7 +24,7 @@ export class SelfTestSchedule {
     this.onResult = onResult;
   }
 
-  /** Of the last run; undefined before the first one is over. */
+  /** The result of the last run; undefined before the first one is over. */
   get last(): SelfTestResult | undefined {
     return this.result;
   }

@@ -105,7 +105,7 @@ export class WatchLookups {
       const known = this.uidOf(name) !== undefined;
       if (!known) {
         say(`unknown ${name}`, () =>
-          diagnostics.warn({ user: name }, 'ignore.users: no such user is known, nobody is ignored by this name'),
+          diagnostics.warn({ user: name }, 'ignore.users: no such user is known, the name ignores no user'),
         );
       } else if (before.has(`unknown ${name}`)) {
         diagnostics.info({ user: name, uid: this.uidOf(name) }, 'ignore.users: the user is known now');

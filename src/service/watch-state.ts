@@ -57,10 +57,10 @@ export class WatchState {
     return this.refusal === undefined ? undefined : `the kernel's filter is out of date: ${this.refusal}`;
   }
 
-  /** Why more is told than the watches want; undefined: it is not. */
+  /** Why more is reported than the watches want; undefined: it is not. */
   get unfiltered(): string | undefined {
     if (this.inForce.mounts !== 'unknown') return undefined;
-    return 'the mounts of this host are not known: whatever a watch could want is told';
+    return 'the mounts of this host are not known: whatever a watch could want is reported';
   }
 
   /**

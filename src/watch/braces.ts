@@ -30,7 +30,7 @@ export function expandBraces(source: string): string[] {
 }
 
 interface Group {
-  /** Of the opening brace, and behind the closing one. */
+  /** The offsets of the opening brace and of what follows the closing one. */
   readonly start: number;
   readonly end: number;
   readonly alternatives: string[];

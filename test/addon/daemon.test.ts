@@ -213,7 +213,7 @@ test('a log file that is removed is opened anew, and tells of its own removal', 
   const metrics = await daemon.settle();
   expect(daemon.events().map(({ file }) => file.name)).toEqual(['events.json', 'after']);
   expect(ledgerGap(metrics)).toBe(0);
-  expect(daemon.diagnostics().split('opening the log file anew')).toHaveLength(2);
+  expect(daemon.diagnostics().split('opening the log file again')).toHaveLength(2);
   expect(daemon.diagnostics()).toContain('events can be written again');
 });
 

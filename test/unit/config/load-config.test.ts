@@ -41,7 +41,7 @@ describe('loadConfig', () => {
     expect(await loadConfig(directory)).toMatchObject({ problems: [{ message: expect.stringContaining('EISDIR') }] });
   });
 
-  it('a FIFO is refused, and not waited for, whether somebody writes it or not', async () => {
+  it('a FIFO is refused, and not waited for, whether it has a writer or not', async () => {
     const fifo = join(directory, 'fifo');
     makeFifo(fifo);
     const problems = [{ file: fifo, message: 'cannot be read: it is not a regular file' }];

@@ -227,7 +227,7 @@ describe('the processes that are kept', () => {
     expect(told(table, 1)).not.toHaveProperty('working_directory');
   });
 
-  it('are described anew by the kernel when they become too many, and stay for records on their way', () => {
+  it('are described again by the kernel when they become too many, and stay for records on their way', () => {
     let forgotten = 0;
     const table = newTable({ capacity: 3, forgetInKernel: () => forgotten++ });
     for (const id of [1, 2, 3]) add(table, id, { parent_tgid: id });
@@ -252,7 +252,7 @@ describe('the processes that are kept', () => {
     expect(table.get(20)).toBeUndefined();
   });
 
-  it('are fewer when much is told of each', () => {
+  it('are fewer when their descriptions are long', () => {
     const args = ['\x01'.repeat(4000)];
     const kept = (textCapacity: number) => {
       const table = newTable({ textCapacity });

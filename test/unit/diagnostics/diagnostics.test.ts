@@ -67,7 +67,7 @@ describe('in the journal', () => {
     ]);
   });
 
-  it('is not believed to be when the variable is of somebody else', () => {
+  it('is not believed to be when the variable belongs to another process', () => {
     diagnostics({ env: { JOURNAL_STREAM: '1:2' } }).info('x');
     expect(written()).toMatch(/^\{/);
   });
@@ -109,7 +109,7 @@ describe('pretty form', () => {
 
 describe('a reader of stderr that stops', () => {
   // A pipe takes a line of up to 4096 bytes whole or not at all, a longer one in parts.
-  it.each([1_000, 10_000])('costs messages of %d bytes, whole ones, and is told how many', (size) => {
+  it.each([1_000, 10_000])('costs messages of %d bytes, whole ones, and counts them', (size) => {
     const fifo = path.join(directory, 'fifo');
     makeFifo(fifo);
     const reader = new FifoReader(fifo);
@@ -144,7 +144,7 @@ describe('a reader of stderr that stops', () => {
     const descriptorOfFifo = openFifoForWriting(fifo);
     const log = diagnostics({ descriptor: descriptorOfFifo });
     reader.close();
-    expect(() => log.fatal('nobody hears')).not.toThrow();
+    expect(() => log.fatal('no reader')).not.toThrow();
     fs.closeSync(descriptorOfFifo);
   });
 });

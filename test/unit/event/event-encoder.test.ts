@@ -216,7 +216,7 @@ describe('EventEncoder', () => {
       { last_link: true, still_open: false },
     ],
     ['one of two links', { link_count: 2 }, { last_link: false, still_open: false }],
-    ['a file of which nobody knows whether it is open', { flags: FOUND & ~DELETION_OPEN_KNOWN }, { last_link: true }],
+    ['a file that may be open or not', { flags: FOUND & ~DELETION_OPEN_KNOWN }, { last_link: true }],
     ['a directory', { ...DIRECTORY, link_count: 2 }, { last_link: true }],
   ])('tells whether space was released by %s', (_what, members, expected) => {
     const { last_link, still_open, freed_bytes } = lineOf({ members }).rmwatch;

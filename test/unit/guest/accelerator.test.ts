@@ -47,7 +47,7 @@ test('a kernel that hangs under KVM runs in emulation when the limit is over', a
   });
 });
 
-test('a QEMU that refuses KVM is not asked to use it, and its reason is told', async () => {
+test('a QEMU that refuses KVM is not asked to use it, and its reason is reported', async () => {
   expect(await choose('echo "failed to initialize kvm: No such device" >&2; exit 1')).toEqual({
     name: 'tcg',
     reason: 'KVM does not work: QEMU ended with 1: failed to initialize kvm: No such device',

@@ -80,7 +80,7 @@ test('what the mirror has no more comes from the snapshot archive', async () => 
 });
 
 test('a mirror that has something else under that name is passed over', async () => {
-  await serve({ [ON_MIRROR]: 'what somebody put there', [IN_SNAPSHOT]: CONTENT });
+  await serve({ [ON_MIRROR]: 'what another party put there', [IN_SNAPSHOT]: CONTENT });
   const [file] = fetchLockedPackages(LOCK, { directory });
   expect(fs.readFileSync(file!, 'utf8')).toBe(CONTENT);
 });

@@ -87,7 +87,7 @@ describe('the mounts of the host', () => {
     expect(found(HOST, own, hosts)).toEqual(['/host/proc/1/mountinfo', '/host-one']);
   });
 
-  it('are not known where nothing can be read, and it is said why', () => {
+  it('are not known where nothing can be read, with the reason', () => {
     const mounts = HostMounts.find({ hostMountNamespace: HOST, proc: proc('a', FIRST_PIDS, { self, '1': {} }) });
     expect([mounts.source, mounts.file, mounts.read()]).toEqual([undefined, undefined, undefined]);
     expect(mounts.problems.join('\n')).toMatch(/^\/proc\/1\/mountinfo: ENOENT.*\n\/proc\/self\/mountinfo: not known/);

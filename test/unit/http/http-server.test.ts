@@ -228,7 +228,7 @@ describe('limits', () => {
     for (const connection of stuck) connection.close();
   });
 
-  it('answers every scrape within a second while somebody opens half-open connections without end', async () => {
+  it('answers every scrape within a second while a client opens half-open connections without end', async () => {
     const server = await start(ANY_PORT);
     const { port } = new URL(server.address ?? '');
     // Another process, as the attacker's own work must not delay the server.

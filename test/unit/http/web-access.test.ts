@@ -185,7 +185,7 @@ describe('basic authentication', () => {
     return auth;
   }
 
-  it('admits a user with the password, and nobody else', async () => {
+  it('admits a user with the password, and no other', async () => {
     const auth = newAuth();
     expect(await auth.check(header('prometheus', PASSWORD))).toBe('admitted');
     for (const wrong of [

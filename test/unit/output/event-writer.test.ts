@@ -96,13 +96,13 @@ describe('a log file', () => {
       'it is a symbolic link',
     ],
     [
-      'a FIFO that nobody reads',
+      'a FIFO without a reader',
       () => {
         const fifo = path.join(directory, 'fifo');
         makeFifo(fifo);
         return fifo;
       },
-      'nobody reads it',
+      'no process reads it',
     ],
   ])('is not %s', (_what, make, message) => {
     expect(() => openWriter({ target: new PathTarget(make()) })).toThrow(message);
@@ -254,7 +254,7 @@ describe('reopen', () => {
   });
 });
 
-/** Targets that take one byte whenever they are told to, as a disk may that is interrupted. */
+/** Targets that take one byte on demand, as an interrupted disk may. */
 class NibblingTarget implements OutputTarget {
   readonly name = 'nibbling';
   readonly named = true;
@@ -400,7 +400,7 @@ describe('a notice', () => {
 });
 
 describe('a reader that goes away', () => {
-  it('costs what was written to an inherited pipe, at once, until somebody reads it again', async () => {
+  it('costs what was written to an inherited pipe, at once, until it has a reader again', async () => {
     const fifo = path.join(directory, 'fifo');
     makeFifo(fifo);
     const reader = new FifoReader(fifo);
@@ -684,7 +684,7 @@ describe('a process of its own', () => {
     expect(code).toBe(0);
   });
 
-  it('can exit although nobody reads its pipe', async () => {
+  it('can exit although its pipe has no reader', async () => {
     const { code } = await run('set -o pipefail; "$@" | { head -c 1 >/dev/null; sleep 1; }', 100);
     expect(code).toBe(9);
   });

@@ -65,7 +65,7 @@ describe('LossReporter', () => {
     expect(lines.map(({ rmwatch }) => rmwatch.lost)).toEqual([{ decode: 1 }, { state_full: 5, decode: 2 }]);
   });
 
-  it('keeps what nobody would read for the next reader', () => {
+  it('keeps for the next reader what has no reader now', () => {
     const { losses, lines, reader, reporter } = bench();
     reader.gone = true;
     losses.output = 3;

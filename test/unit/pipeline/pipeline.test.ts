@@ -327,7 +327,7 @@ describe('Pipeline', () => {
     const bench = new Bench();
     const strange = Buffer.alloc(16);
     strange.writeUInt32LE(99, 0);
-    // Before any watch is known there is nobody to judge.
+    // Before any watch is known no watch can judge.
     bench.handle(strange, deletion('/a'));
     bench.use(1, [watch('all')]);
     bench.handle(strange, deletion('/b'));
@@ -505,7 +505,7 @@ describe('files that are seen at several places of the host', () => {
 });
 
 describe('files on a host whose mounts are not known', () => {
-  it('are told to every watch that could want them, without a path on the host', () => {
+  it('are reported to every watch that could want them, without a path on the host', () => {
     const bench = new Bench();
     bench.newestMounts = 'unknown';
     const watches = [
@@ -595,7 +595,7 @@ describe('paths of other mount namespaces', () => {
     expect(bench.lines.map(({ rule, rmwatch }) => [rule.name, rmwatch.host_path])).toEqual([[['srv'], undefined]]);
   });
 
-  it('are told by the place that a watch asks for, and by the first one for others', () => {
+  it('have the path that a watch asks for, and the first one for other watches', () => {
     const bench = new Bench();
     const mounts = new MountTable([
       { id: 1, device: 5, root: '', mountPoint: '/all' },

@@ -85,7 +85,7 @@ describe('the watchdog', () => {
   });
 
   it.each([
-    ['nobody asked for it', {}],
+    ['it was not asked for', {}],
     ['it was asked of another process', { ...PINGED, WATCHDOG_PID: String(process.pid + 1) }],
     ['its interval is no number', { WATCHDOG_USEC: 'infinity' }],
     ['its interval is empty', { WATCHDOG_USEC: '' }],
@@ -97,7 +97,7 @@ describe('the watchdog', () => {
     expect([sent, vi.getTimerCount()]).toEqual([[], 0]);
   });
 
-  it('is fed when it was asked of nobody in particular', () => {
+  it('is fed when it was asked of no particular process', () => {
     const { sent, systemd } = bench();
     systemd.startWatchdog(() => true, { WATCHDOG_USEC: '2000000' });
     vi.advanceTimersByTime(1_000);

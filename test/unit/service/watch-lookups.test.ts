@@ -3,7 +3,7 @@ import { WatchLookups } from '../../../src/service/watch-lookups.js';
 import type { ReadLink } from '../../../src/watch/symbolic-links.js';
 import { watchOf } from '../../support/watch-of.js';
 
-/** Lookups on a host with these symbolic links and users; what is said of them is collected. */
+/** Lookups on a host with these symbolic links and users; the messages about them are collected. */
 function onHost(links: Record<string, string>, users: Record<string, number> = {}, waitMs = 2_000) {
   const said: string[] = [];
   const say = (level: string) => (values: unknown, message?: unknown) =>
@@ -29,7 +29,7 @@ function onHost(links: Record<string, string>, users: Record<string, number> = {
 }
 
 describe('what a configuration means on this host', () => {
-  it('is another when a link appears, changes and goes, and is said once each time', async () => {
+  it('is another when a link appears, changes and goes, and is reported once each time', async () => {
     const { lookups, said, links } = onHost({});
     const watches = [watchOf({ include: ['/var/run/**'] })];
     const look = async () => [await lookups.look(watches), lookups.watchesFor(watches)[0]!.include.slice(1)];
@@ -46,7 +46,7 @@ describe('what a configuration means on this host', () => {
     expect(said[1]).toContain('/elsewhere/**');
   });
 
-  it('is said of twenty patterns at the most', async () => {
+  it('is reported for twenty patterns at most', async () => {
     const { lookups, said } = onHost({ '/data': '/mnt/data' });
     const watches = [watchOf({ include: Array.from({ length: 30 }, (_, i) => `/data/${i}/*`) })];
     await lookups.look(watches);
@@ -55,7 +55,7 @@ describe('what a configuration means on this host', () => {
     expect(said[20]).toContain('"patterns":10');
   });
 
-  it('warns of users whom nobody knows, until they are known', async () => {
+  it('warns of users that no service knows, until they are known', async () => {
     const { lookups, said, users } = onHost({}, { alice: 1000 });
     const watches = [watchOf({ include: ['/**'], ignore: { processes: [], users: ['alice', 'svc', '33'] } })];
     const look = async () => {
