@@ -206,22 +206,22 @@ const IDENTITY = ['process.pid', 'process.thread.id'];
 /** Not said by the workload. */
 const UNCHECKED = ['host.name', 'rule.name', 'user.name', 'message', ...IDENTITY];
 
-describe('compareRun', () => {
-  it('finds nothing wrong with a right event', () => {
+describe('the comparison of the account with the events', () => {
+  it('finds nothing wrong with an event that is right', () => {
     const result = compare([lineOf()], [eventOf()]);
     expect(result).toMatchObject({ cases: 1, attempts: 1, mismatches: [], unexpected: [], missing: [], ok: true });
     expect(describeComparison(result)).toMatch(/^1 cases, 1 attempts: 0 wrong fields, 0 missing/);
   });
 
   const fields = leaves(eventOf()).filter((field) => !UNCHECKED.includes(field));
-  it.each(fields)('sees that %s is wrong', (field) => {
+  it.each(fields)('finds an event whose %s is wrong', (field) => {
     const event = eventOf();
     const [parent, name] = parentOf(event, field);
     parent[name] = field === 'event.sequence' ? 'x' : changed(parent[name]);
     expect(compare([lineOf()], [event]).mismatches.map((mismatch) => mismatch.field)).toContain(field);
   });
 
-  it.each(fields)('sees that %s is absent', (field) => {
+  it.each(fields)('finds an event without %s', (field) => {
     const event = eventOf();
     const [parent, name] = parentOf(event, field);
     delete parent[name];
@@ -241,7 +241,7 @@ describe('compareRun', () => {
     expect(wrongFields(lineOf(), { ...eventOf(), ...extra })).toEqual([field]);
   });
 
-  it('says what is wrong', () => {
+  it('says which field is wrong, and what it should be', () => {
     const event = eventOf();
     event.file.size = 6;
     const [mismatch] = compare([lineOf()], [event]).mismatches;
@@ -255,14 +255,14 @@ describe('compareRun', () => {
     });
   });
 
-  it.each(IDENTITY)('sees that %s is of somebody else', (field) => {
+  it.each(IDENTITY)('finds an event whose %s is that of another process', (field) => {
     const event = eventOf();
     const [parent, name] = parentOf(event, field);
     parent[name] = 4711;
     expect(compare([lineOf()], [event])).toMatchObject({ ok: false, missing: [lineOf()], unexpected: [event] });
   });
 
-  it('tells which of many events is missing, and does not shift the others', () => {
+  it('names the attempt whose event is missing, and compares the others with their own', () => {
     const lines = Array.from({ length: 9 }, (_, index) =>
       lineOf({ began_us: AT_US + index * 10_000, ended_us: AT_US + index * 10_000 + 100, size: index }),
     );
@@ -277,13 +277,13 @@ describe('compareRun', () => {
     expect(compare(lines, events)).toMatchObject({ mismatches: [], missing: [lines[4]], unexpected: [], ok: false });
   });
 
-  it('sees an event too many', () => {
+  it('finds an event that no attempt explains', () => {
     const second = eventOf();
     second.event.sequence = 2;
     expect(compare([lineOf()], [eventOf(), second])).toMatchObject({ unexpected: [second], mismatches: [], ok: false });
   });
 
-  it('sees an event of an attempt that removes nothing', () => {
+  it('finds an event of an attempt that removes nothing', () => {
     const line = lineOf({ operation: 'replace', expect: 'nothing', call: 'rename' });
     expect(compare([lineOf(), line], [eventOf()]).ok).toBe(true);
     const event = eventOf();
@@ -291,7 +291,7 @@ describe('compareRun', () => {
     expect(compare([line], [event]).unexpected).toEqual([event]);
   });
 
-  it('ignores what others do elsewhere', () => {
+  it('passes over events of other processes elsewhere', () => {
     const event = eventOf();
     event.process.pid = 4711;
     event.file.path = '/elsewhere/file';
@@ -299,7 +299,7 @@ describe('compareRun', () => {
     expect(compare([lineOf()], [eventOf(), event]).ok).toBe(true);
   });
 
-  it('sees a hole in the sequence, and lost events', () => {
+  it('finds a gap in event.sequence, and a line that says that events were lost', () => {
     const second = eventOf();
     second.process.pid = 4711;
     second.file.path = '/elsewhere';
@@ -311,7 +311,7 @@ describe('compareRun', () => {
     expect(compare([lineOf()], [eventOf(), lost]).mismatches).toMatchObject([{ field: 'event.kind' }]);
   });
 
-  it('is not content with a workload that had problems, did nothing or did not end', () => {
+  it('refuses a workload that had problems, made no attempt or did not end', () => {
     const problem = { problem: 'unlink', reason: 'no' };
     expect(compare([lineOf(), problem], [eventOf()])).toMatchObject({ ok: false, problems: [{ case: 'unlink' }] });
     expect(compare([], []).ok).toBe(false);
@@ -323,18 +323,18 @@ describe('compareRun', () => {
     });
   });
 
-  it('takes lines as text', () => {
+  it('takes the account and the events as text or as objects', () => {
     const expected = [START, lineOf(), END].map((line) => JSON.stringify(line));
     expect(compareRun({ expected: [...expected, ''], events: [eventOf()], mode: 'kprobe' }).ok).toBe(true);
   });
 });
 
-describe('failures', () => {
-  it('knows a failure that found no file', () => {
+describe('the event of a failed attempt', () => {
+  it('has no file details where there was no file', () => {
     expect(wrongFields(missingLine(), missingEvent())).toEqual([]);
   });
 
-  it.each(FILE)('lets file.%s be no guess', (name) => {
+  it.each(FILE)('may not guess file.%s', (name) => {
     expect(
       wrongFields(
         missingLine(),
@@ -343,18 +343,18 @@ describe('failures', () => {
     ).toEqual([`file.${name}`]);
   });
 
-  it('releases nothing', () => {
+  it('may not say that space was released', () => {
     const event = missingEvent((changed) => Object.assign(changed.rmwatch, { freed_bytes: 1, last_link: true }));
     expect(wrongFields(missingLine(), event)).toEqual(['rmwatch.last_link', 'rmwatch.freed_bytes']);
   });
 
-  it('wants the errno', () => {
+  it('must name the errno', () => {
     expect(wrongFields(missingLine({ result: 'EROFS' }), missingEvent())).toEqual(['error.code']);
     const event = missingEvent((changed) => (changed.event.outcome = 'success'));
     expect(wrongFields(missingLine(), event)).toEqual(['event.outcome']);
   });
 
-  it('wants the details of a file that was found', () => {
+  it('must have the details of a file that was found', () => {
     const line = without(lineOf({ result: 'EACCES' }), RELEASE);
     const event = eventOf();
     Object.assign(event.event, { type: ['info'], outcome: 'failure' });
@@ -365,7 +365,7 @@ describe('failures', () => {
     expect(wrongFields(line, event)).toEqual(['file.inode']);
   });
 
-  it('lets nobody claim to know the path of what was typed through a parent', () => {
+  it('may call the path of what was typed complete only when every parent was resolved', () => {
     const line = missingLine({ requested: base64('link/file'), path: base64('/base/real/file') });
     const lexical = (complete: boolean, text: string) =>
       missingEvent((event) => {
@@ -379,7 +379,7 @@ describe('failures', () => {
     expect(wrongFields(line, lexical(false, '/base/other/file'))).toEqual(['file.path']);
   });
 
-  it('judges no path where none can be known, but wants that said', () => {
+  it('must say that the path is not complete where none can be known', () => {
     const line = missingLine({ requested: null, path: null, base: null, path_state: 'unknown', result: 'EFAULT' });
     const event = missingEvent((changed) => {
       changed.error.code = 'EFAULT';
@@ -393,7 +393,7 @@ describe('failures', () => {
   });
 });
 
-describe('names', () => {
+describe('a name in an event', () => {
   const BAD = '/base/unlink/caf\xe9';
   const badLine = lineOf({ path: base64(BAD), requested: base64('caf\xe9') });
   const badEvent = () => {
@@ -407,7 +407,7 @@ describe('names', () => {
     return event;
   };
 
-  it('wants bytes where text cannot hold a name', () => {
+  it('must be there as bytes where text cannot hold it', () => {
     expect(wrongFields(badLine, badEvent())).toEqual([]);
     const event = badEvent();
     delete event.rmwatch.path_bytes;
@@ -417,13 +417,13 @@ describe('names', () => {
     expect(wrongFields(badLine, other)).toEqual(['rmwatch.requested_path_bytes']);
   });
 
-  it('wants the same of text and bytes', () => {
+  it('must be the same as text and as bytes', () => {
     const event = badEvent();
     event.file.path = '/base/unlink/cafe';
     expect(wrongFields(badLine, event)).toEqual(['file.path']);
   });
 
-  it('wants bytes of arguments', () => {
+  it('must be there as bytes among the arguments, too', () => {
     const line = lineOf({ args: [base64('rm'), base64('\xff')] });
     const event = eventOf();
     Object.assign(event.process, { args: ['rm', '\ufffd'], command_line: 'rm \ufffd' });
@@ -460,7 +460,7 @@ describe('names', () => {
   });
 });
 
-describe('other members', () => {
+describe('other fields of an event', () => {
   it('releases nothing while the file is open or has other names', () => {
     const line = lineOf({ still_open: true, freed_bytes: -1 });
     const event = eventOf();
@@ -554,7 +554,7 @@ describe('other members', () => {
   });
 });
 
-describe('watched directory', () => {
+describe('the comparison for one watched directory', () => {
   it('expects nothing of files elsewhere', () => {
     const line = lineOf({ path: base64('/sys/fs/cgroup/x') });
     expect(compare([line, lineOf()], [eventOf()], { watched: '/base' }).ok).toBe(true);
@@ -570,13 +570,13 @@ describe('watched directory', () => {
   });
 });
 
-describe('tracepoint mode', () => {
-  it('knows nothing of the file', () => {
+describe('the comparison in tracepoint mode', () => {
+  it('expects no details of the file', () => {
     expect(wrongFields(lineOf(), tracepointEvent(), { mode: 'tracepoint' })).toEqual([]);
     expect(wrongFields(lineOf(), eventOf('tracepoint'), { mode: 'tracepoint' })).toContain('file.inode');
   });
 
-  it('sees no replacement and no io_uring', () => {
+  it('expects no replaced file and nothing from io_uring', () => {
     const lines = [lineOf({ operation: 'replace' }), lineOf({ via: 'io_uring', tid: null })];
     expect(compare([...lines, lineOf()], [tracepointEvent()], { mode: 'tracepoint' }).ok).toBe(true);
     const event = tracepointEvent();
@@ -584,7 +584,7 @@ describe('tracepoint mode', () => {
     expect(compare([lines[0] as Line], [event], { mode: 'tracepoint' }).unexpected).toHaveLength(1);
   });
 
-  it('does not resolve parents, and says so', () => {
+  it('expects parents that are not resolved, and path_complete: false', () => {
     const line = lineOf({ requested: base64('link/file'), path: base64('/base/real/file') });
     const event = tracepointEvent();
     event.rmwatch.requested_path = 'link/file';
@@ -613,7 +613,7 @@ describe('joinLexically', () => {
   });
 });
 
-describe('program', () => {
+describe('the workload program', () => {
   it('is built, and lists its cases', () => {
     const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'rmwatch-workload-'));
     try {

@@ -88,6 +88,7 @@ function judgeRun({ mode, skip }: WorkloadSession, run: WorkloadRun, record: Ses
     `${compared.cases} cases, ${compared.attempts} attempts`,
     `${missing.length} left out by the kernel, ${lacking.length} fields lacking`,
   ];
+  facts.push(`waited ${run.waits} times for the daemon, ${run.waitedSeconds.toFixed(1)} s`);
   if (skips.length > 0) facts.push(`skipped: ${skips.join('; ')}`);
   return { name: casesCheck(run.filesystem), problems, facts: facts.join(', ') };
 }

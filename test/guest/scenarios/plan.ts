@@ -5,6 +5,7 @@ import type { DifferentialSession } from './differential/recording.js';
 import type { FaultsSession } from './faults.js';
 import type { LineRange } from './line-range.js';
 import type { Mode } from './mode.js';
+import type { WorkloadEnd } from './observed-workload.js';
 
 /** One daemon, or one for each part, and what is done under it. */
 export type Session =
@@ -92,10 +93,8 @@ export interface DeletionsRecording {
   error?: string;
 }
 
-export interface WorkloadRun {
+export interface WorkloadRun extends WorkloadEnd {
   readonly filesystem: string;
-  readonly status: number | null;
-  readonly stderr: string;
   /** The workload's own account, a file beside the recording. */
   readonly account: string;
   readonly before: string;

@@ -1,13 +1,12 @@
 /** Records the sessions `workload`: the workload's account of every case, and how SIGKILL leaves the kernel. */
-import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Daemon } from '../../lib/daemon.js';
 import { attachedHooks } from './attached-hooks.js';
+import { runWorkload } from './observed-workload.js';
 import { DIRECTORIES, RECORDS, type WorkloadRecording, type WorkloadRun, type WorkloadSession } from './plan.js';
 
-const CASES = '/opt/cases';
 /** The kernel frees trampolines after a grace period. */
 const DETACHED_MS = 10_000;
 
@@ -52,12 +51,9 @@ async function runCases(session: WorkloadSession, filesystem: string, daemon: Da
     ...session.skip.flatMap((name) => ['--skip', name]),
   ];
   const output = path.join(RECORDS, session.name, account);
-  const { status, stderr } = spawnSync(CASES, [...chosen, '--output', output, base], {
-    encoding: 'utf8',
-    maxBuffer: 1 << 26,
-  });
+  const end = await runWorkload([...chosen, '--output', output, base], daemon);
   const { text: after } = await daemon.settleLog();
-  return { filesystem, status, stderr, account, before, after, lines: { from, to: daemon.eventLines() } };
+  return { filesystem, ...end, account, before, after, lines: { from, to: daemon.eventLines() } };
 }
 
 /** Kills the daemon, and waits until the kernel lists what it did before the daemon's start, or does not. */

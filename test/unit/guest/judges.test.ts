@@ -9,7 +9,8 @@ import { judgeWorkload, WORKLOAD_CHECKS } from '../../guest/scenarios/judge-work
 import type { Mode } from '../../guest/scenarios/mode.js';
 import type { DeletionsRecording, HidingRecording, WorkloadRecording } from '../../guest/scenarios/plan.js';
 import { RECORDS } from '../../guest/scenarios/plan.js';
-import { type Event, SessionRecord } from '../../guest/scenarios/record-files.js';
+import type { Event } from '../../guest/scenarios/record-files.js';
+import { scrape as metrics, recordOf as sessionRecordOf } from './session-files.js';
 
 /** Judges are given records that are wrong in one way each: every promise must be able to fail. */
 let directory: string;
@@ -20,31 +21,9 @@ beforeEach(() => {
 
 afterEach(() => fs.rmSync(directory, { recursive: true, force: true }));
 
-function recordOf<Recording>(
-  recording: Recording,
-  events: readonly Event[] = [],
-  diagnostics = '',
-): SessionRecord<Recording> {
-  const session = path.join(directory, RECORDS, 'session');
-  fs.mkdirSync(session, { recursive: true });
-  fs.writeFileSync(path.join(session, 'recording.json'), JSON.stringify(recording));
-  fs.writeFileSync(path.join(session, 'events.json'), events.map((event) => `${JSON.stringify(event)}\n`).join(''));
-  fs.writeFileSync(path.join(session, 'diagnostics.json'), diagnostics);
-  return new SessionRecord<Recording>(directory, 'session');
+function recordOf<Recording>(recording: Recording, events: readonly Event[] = [], diagnostics = '') {
+  return sessionRecordOf<Recording>(directory, { recording, events, diagnostics });
 }
-
-const metrics = (changes: Record<string, number> = {}) =>
-  Object.entries({
-    rmwatch_events_seen_total: 0,
-    rmwatch_events_delivered_total: 0,
-    'rmwatch_events_filtered_total{stage="kernel"}': 0,
-    'rmwatch_events_lost_total{reason="ring_full"}': 0,
-    rmwatch_probe_missed_total: 0,
-    'rmwatch_deletions_total{watch="work",operation="unlink"}': 0,
-    ...changes,
-  })
-    .map(([name, value]) => `${name} ${value}\n`)
-    .join('');
 
 const UNLINKED = 'rmwatch_deletions_total{watch="work",operation="unlink"}';
 
@@ -69,12 +48,12 @@ describe('deletions', () => {
     return judgeDeletions(session, record).find(({ name }) => name === DELETIONS_CHECKS[check])!.problems;
   }
 
-  test('what was not recorded is a problem of every promise', () => {
+  test('a part that was not recorded fails with its reason', () => {
     for (const check of [0, 1, 2, 3, 4]) expect(problemsOf(check, { error: 'it broke' })).toEqual(['it broke']);
     expect(problemsOf(5, {}, [])).toEqual(['there was no event line to hold against the schema']);
   });
 
-  test('a program that the verifier simulates for long, and a slow build', () => {
+  test('a program that the verifier simulates for long fails, and so does a slow build', () => {
     const program = { name: 'p', instructions: 10, verifiedInstructions: 20 };
     expect(problemsOf(0, { verifier: { programs: [program], variant: 'direct' } })).toEqual([]);
     const long = { ...program, verifiedInstructions: 500_001 };
@@ -83,7 +62,7 @@ describe('deletions', () => {
     expect(problemsOf(0, { verifier: { programs: [], variant: 'direct' } })).toEqual(['no program was loaded']);
   });
 
-  test('a single deletion with another path, and one without event', () => {
+  test('a single deletion that is told with another path fails, and so does one without event', () => {
     const did = ['f0', 'f1', 'f2'].map((file) => ({ path: `/tmp/work/${file}`, requested: file, pid: 7 }));
     const lines = { from: 0, to: 3 };
     expect(problemsOf(1, { basic: { did, lines } })).toEqual([]);
@@ -92,7 +71,7 @@ describe('deletions', () => {
     expect(problemsOf(1, { basic: { did, lines: { from: 0, to: 2 } } })).toHaveLength(2);
   });
 
-  test('a burst with a gap, a wrong counter, a loss, or a ledger that does not close', () => {
+  test('a burst with a gap, a wrong counter, a loss, or a ledger that does not close fails', () => {
     expect(problemsOf(2, { burst })).toEqual([]);
     expect(problemsOf(2, { burst }, events.slice(1))).not.toEqual([]);
     const gap = events.map((event, index) => (index === 2 ? deletion('f2', 7, 4, 'kprobe') : event));
@@ -103,7 +82,7 @@ describe('deletions', () => {
     expect(problemsOf(2, { burst: lost })).toEqual(['lost 1', 'ledger gap -1']);
   });
 
-  test('a sleeping call that is not told, is told twice, or without outcome', () => {
+  test('a sleeping call that is not told, is told twice, or without outcome fails', () => {
     const did = ['f0', 'f1', 'f2'].map((file, index) => ({ path: `/tmp/work/${file}`, pid: 7 + index }));
     const told = did.map(({ pid }, index) => deletion(`f${index}`, pid, index + 1, 'kprobe'));
     const asleep = { did, before: metrics(), after: metrics(), lines: { from: 0, to: 3 } };
@@ -115,7 +94,7 @@ describe('deletions', () => {
     expect(problemsOf(3, { asleep }, told)).toEqual(['0 not told, 1 without outcome']);
   });
 
-  test('an end under load that delivers less than it says', () => {
+  test('an end under load that delivers less than it says fails', () => {
     const stopped = (delivered: number, lost = 0) =>
       `${JSON.stringify({ message: 'stopped', delivered, lost: { ring_full: lost }, missed: 0 })}\n`;
     expect(problemsOf(4, { stop: { exit: 0 } }, events, stopped(3))).toEqual([]);
@@ -124,7 +103,7 @@ describe('deletions', () => {
     expect(problemsOf(4, { stop: { exit: 'SIGKILL' } }, events, stopped(3))).toEqual(['exit SIGKILL']);
   });
 
-  test('a line that is not of the schema', () => {
+  test('a line that is not of the schema fails', () => {
     expect(problemsOf(5, {})[0]).toBe('3 of 3 event lines are not of the schema');
   });
 });
@@ -142,7 +121,7 @@ describe('hiding', () => {
     return checks.find(({ name }) => name === HIDING_CHECKS[0])!.problems;
   }
 
-  test('a way that is not told, or told wrong', () => {
+  test('a way to hide that is not told, or told wrong, fails', () => {
     const recording = { did, metrics: metrics() };
     expect(problemsOf(recording, [event()])).toEqual([]);
     expect(problemsOf(recording, [])).toEqual(['a bind mount: 0 events']);
@@ -170,7 +149,7 @@ describe('the workload', () => {
     return checks.find(({ name }) => name === check)!.problems;
   }
 
-  test('hooks that stay after SIGKILL, and hooks that were never seen', () => {
+  test('hooks that stay after SIGKILL fail, and so do hooks that were never seen', () => {
     const problems = (given: WorkloadRecording['hooks']) =>
       problemsOf(WORKLOAD_CHECKS[0], { runs: [], ...(given === undefined ? {} : { hooks: given }) });
     expect(problems(hooks('', 'do_unlinkat', ''))).toEqual([]);
@@ -179,13 +158,14 @@ describe('the workload', () => {
     expect(problems(undefined)).toEqual(['the guest recorded nothing of it']);
   });
 
-  test('a file system that was not run, and a workload that failed', () => {
+  test('a file system that was not run fails, and so does a workload that failed', () => {
     const name = 'every case is told right on tmpfs';
     expect(problemsOf(name, { runs: [], error: 'it broke' })).toEqual(['it broke']);
     const session_ = path.join(directory, RECORDS, 'session');
     fs.mkdirSync(session_, { recursive: true });
     fs.writeFileSync(path.join(session_, 'account'), '');
-    const run = { filesystem: 'tmpfs', status: 1, stderr: 'no', account: 'account', lines: { from: 0, to: 0 } };
+    const end = { status: 1, stderr: 'no', waits: 0, waitedSeconds: 0 };
+    const run = { filesystem: 'tmpfs', ...end, account: 'account', lines: { from: 0, to: 0 } };
     const problems = problemsOf(name, { runs: [{ ...run, before: metrics(), after: metrics() }] });
     expect(problems).toEqual(['no attempt was made', 'the workload: 1 no']);
   });

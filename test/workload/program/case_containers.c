@@ -137,7 +137,7 @@ static void run(const struct container *container)
 	MUST(write(go[1], "", 1) == 1);
 	wait_child(child);
 	/* What it removed is looked up among the mounts that go now. */
-	mounts_followed();
+	deletions_handled();
 }
 
 static void run_tmpfs(void)

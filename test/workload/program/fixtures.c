@@ -10,10 +10,11 @@
 #include <unistd.h>
 
 #define MOUNTS_MOST 32
-/* Between two cases: device numbers are used again, and an observer is a little behind. */
-#define SETTLE_MICROSECONDS 50000
-/* Longer than an observer waits for a burst of mounts to end. */
-#define FOLLOWED_MICROSECONDS 300000
+/* What the observer is asked for, see observer_fd. */
+#define DELETIONS_HANDLED 'd'
+#define MOUNTS_FOLLOWED 'm'
+
+int observer_fd = -1;
 
 static char *mounted[MOUNTS_MOST];
 static int mounted_count;
@@ -109,29 +110,48 @@ void mount_bind(const char *from, const char *path)
 	mount_remember(path);
 }
 
-void mounts_settle(void)
+static void ask_observer(char what)
 {
-	usleep(SETTLE_MICROSECONDS);
+	char answer = 0;
+	ssize_t got;
+
+	if (observer_fd < 0)
+		return;
+	got = write(observer_fd, &what, 1);
+	while (got == 1 && (got = read(observer_fd, &answer, 1)) < 0 && errno == EINTR)
+		got = 1;
+	if (got == 1 && answer == what)
+		return;
+	/* Not asked again by the end of this case. */
+	observer_fd = -1;
+	problem("the observer does not answer '%c'", what);
+}
+
+void deletions_handled(void)
+{
+	ask_observer(DELETIONS_HANDLED);
 }
 
 void mounts_followed(void)
 {
-	usleep(FOLLOWED_MICROSECONDS);
+	ask_observer(MOUNTS_FOLLOWED);
 }
 
 void mounts_undo(void)
 {
 	bool any = mounted_count > 0;
 
+	/* What was deleted is looked up among the mounts that go now. */
 	if (any)
-		mounts_settle();
+		deletions_handled();
 	while (mounted_count > 0) {
 		mounted_count--;
 		/* Some cases unmount or move one themselves. */
 		umount2(mounted[mounted_count], MNT_DETACH | UMOUNT_NOFOLLOW);
 	}
+	/* Device numbers are used again. */
 	if (any)
-		mounts_settle();
+		mounts_followed();
 }
 
 void become(uid_t uid)
@@ -246,6 +266,7 @@ void exec_step(const char *file, const char *step, char *const *arguments)
 		format("WORKLOAD_CASE_PATH=%s", case_path),
 		format("WORKLOAD_PROC_FD=%d", proc_fd),
 		format("WORKLOAD_OUTPUT_FD=%d", output_fd),
+		format("WORKLOAD_OBSERVER_FD=%d", observer_fd),
 		format("WORKLOAD_HOST_ROOT=%s", environment.host_root ? environment.host_root : ""),
 		format("WORKLOAD_HOST_VOLUME=%s", environment.host_volume ? environment.host_volume : ""),
 		format("WORKLOAD_ID_OFFSET=%u", environment.id_offset),

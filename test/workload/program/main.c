@@ -1,5 +1,5 @@
 /*
- * cases [--only CASE]... [--skip CASE]... [--list] [--output FILE] DIRECTORY
+ * cases [--only CASE]... [--skip CASE]... [--list] [--output FILE] [--observer FD] DIRECTORY
  *
  * Runs every case in a child of its own, in a new directory below DIRECTORY, which stays for the caller to remove.
  * Needs root. Exit code: 0, 1 when a case could not do what it should, 2 for wrong usage.
@@ -62,6 +62,7 @@ static int continue_case(const char *name)
 	case_path = getenv("WORKLOAD_CASE_PATH");
 	proc_fd = atoi(getenv("WORKLOAD_PROC_FD"));
 	output_fd = atoi(getenv("WORKLOAD_OUTPUT_FD"));
+	observer_fd = atoi(getenv("WORKLOAD_OBSERVER_FD"));
 	environment.host_root = getenv("WORKLOAD_HOST_ROOT");
 	if (!*environment.host_root)
 		environment.host_root = NULL;
@@ -139,6 +140,14 @@ static void open_output(const char *file)
 		close(fd);
 }
 
+/* Out of the way of the descriptors that cases open. */
+static void open_observer(int fd)
+{
+	observer_fd = fcntl(fd, F_DUPFD, 210);
+	MUST(observer_fd >= 0);
+	close(fd);
+}
+
 int main(int count, char **arguments)
 {
 	const char *step = getenv("WORKLOAD_STEP");
@@ -161,13 +170,15 @@ int main(int count, char **arguments)
 			add_name(skipped, arguments[++i]);
 		else if (!strcmp(argument, "--output") && arguments[i + 1])
 			output = arguments[++i];
+		else if (!strcmp(argument, "--observer") && arguments[i + 1])
+			open_observer(atoi(arguments[++i]));
 		else if (argument[0] != '-' && !directory)
 			directory = argument;
 		else
 			return fprintf(stderr, "cases: what is %s?\n", argument), 2;
 	}
 	if (!directory || geteuid() != 0)
-		return fprintf(stderr, "usage, as root: cases [--only CASE] [--skip CASE] [--list] [--output FILE] DIRECTORY\n"), 2;
+		return fprintf(stderr, "usage, as root: cases [--only CASE] [--skip CASE] [--list] [--output FILE] [--observer FD] DIRECTORY\n"), 2;
 	umask(022);
 	open_output(output);
 	facts_open_proc();

@@ -177,9 +177,11 @@ void mount_tmpfs(const char *path);
 void mount_bind(const char *from, const char *path);
 void mount_remember(const char *path);
 void mounts_undo(void);
-/* Lets observers of the mount table catch up: device numbers are used again. */
-void mounts_settle(void);
-/* Waits until an observer has the mounts of this moment, for cases that are about what it knows of them. */
+/* A socket of whoever observes: it returns a byte when it has done what the byte stands for. -1: there is nobody. */
+extern int observer_fd;
+/* Waits until the observer has looked at every deletion so far. */
+void deletions_handled(void);
+/* Waits until the observer knows the mounts of this moment. */
 void mounts_followed(void);
 void become(uid_t uid);
 void write_text(const char *path, const char *text);
