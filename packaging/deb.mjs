@@ -1,4 +1,7 @@
-/** Turns a staged tree into a Debian package. */
+/**
+ * Turns a staged tree into a Debian package by dpkg-deb alone, not by debhelper: that builds a source tree by rules of its own,
+ * and what goes into the package here is the tree that was staged and tested, the same bytes every time.
+ */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';

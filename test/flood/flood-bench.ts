@@ -2,7 +2,7 @@ import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_pro
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LineAccount } from '../event-lines/event-lines.js';
-import { root, staticProgram } from '../kernel/kernels.js';
+import { root, staticProgram } from '../lib/static-program.js';
 import { checkedLines } from '../support/checked-lines.js';
 import { makeFifo } from '../support/fifo.js';
 import { HostDaemon } from '../support/host-daemon.js';

@@ -2,8 +2,8 @@ import { copyFileSync, createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { root, staticProgram } from '../kernel/kernels.js';
 import { ledgerGap, lostEvents } from '../lib/metrics.js';
+import { root, staticProgram } from '../lib/static-program.js';
 import { deleterLines, deleterProgram, FloodDaemon, memoryOf } from './flood-bench.js';
 
 const PROCESSES = 100_000;

@@ -4,8 +4,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { staticProgram } from '../kernel/kernels.js';
 import { bundleProgram } from '../lib/bundle.js';
+import { staticProgram } from '../lib/static-program.js';
 import { buildWorkload } from '../workload/build.js';
 import type { GuestFiles } from './guest-plan.js';
 

@@ -2,6 +2,10 @@
  * Debian's archive seen through an apt configuration of our own: the machine's sources, lists and installed packages
  * are neither used nor changed. apt verifies the signed Release files; the SHA256 sums it then knows are checked here
  * again whenever a downloaded package is taken from the cache.
+ *
+ * Not `mmdebstrap --variant=extract`, which was tried: it fetches an index for each tree (10 s for busybox alone), keeps no
+ * verified copy for a machine without a network, knows no locked checksums and no second place, and unpacks all that a
+ * kernel's meta package depends on: 116 MB and 27 s for the kernel of Debian 13, instead of 37 MB that are its image.
  */
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';

@@ -184,7 +184,8 @@ class Reader {
     else if (name === 'creat' || name.startsWith('open')) {
       const opened = name === 'creat' || args.join().includes('O_CREAT') ? descriptorPath(result) : undefined;
       if (opened !== undefined) this.names.add(opened);
-    } else this.names.add(target!);
+    } else if (target !== undefined) this.names.add(target);
+    else throw new Error(`no name is read from: ${line}`);
   }
 }
 
