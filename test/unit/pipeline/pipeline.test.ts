@@ -39,6 +39,7 @@ const UPTIME = 900;
 const UNREADABLE = 99;
 /** A user at whose name the encoder of lines throws. */
 const UNNAMEABLE = 98;
+const HALF_WRITTEN = 78;
 /** What the kernel says of most files on the host. */
 const FOUND =
   DELETION_HAS_VICTIM |
@@ -74,6 +75,14 @@ function watch(name: string, changes: Partial<WatchConfig> = {}): WatchConfig {
   };
 }
 
+/** Fails for some records after it has written a part of their line. */
+class FailingEncoder extends EventEncoder {
+  override write(...[out, record, context]: Parameters<EventEncoder['write']>): void {
+    super.write(out, record, context);
+    if (record.uid === HALF_WRITTEN) throw new Error('the line cannot be finished');
+  }
+}
+
 class Bench {
   // biome-ignore lint/suspicious/noExplicitAny: tests look at all of it
   readonly lines: any[] = [];
@@ -105,7 +114,7 @@ class Bench {
       this.lines.push(...lines);
     };
     this.pipeline = new Pipeline({
-      line: new EventEncoder({
+      line: new FailingEncoder({
         hostName: 'h',
         bootId: undefined,
         attach: 'kprobe',
@@ -441,6 +450,19 @@ describe('a line that cannot be written', () => {
     expect([countsOf(bench.counters)[0]!.deletions.unlink, bench.delay.count, bench.pipeline.unlogged]).toEqual([
       2, 2, 0,
     ]);
+  });
+});
+
+describe('a line of which a part was written', () => {
+  it('is taken back before the next one', () => {
+    const bench = new Bench();
+    bench.use(1, [watch('all')]);
+    bench.handle(deletion('/a'), deletion('/b', { uid: HALF_WRITTEN }), deletion('/c'));
+    expect(bench.lines.map(({ file, event }) => [file.path, event.sequence])).toEqual([
+      ['/a', 1],
+      ['/c', 2],
+    ]);
+    expect([bench.ledger(), bench.defects]).toEqual([[0, 2, 1], ['the line cannot be finished']]);
   });
 });
 

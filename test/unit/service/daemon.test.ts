@@ -60,13 +60,24 @@ class Host {
     this.daemon = new Daemon({
       diagnostics,
       status,
-      open: (signal, onFailure) => openRuntime(this.config, parts, signal, { status, onFailure }),
+      open: (signal, onFailure) => {
+        const opening = openRuntime(this.config, parts, signal, { status, onFailure });
+        // Before the daemon itself hears of it.
+        void opening.then(
+          () => this.onOpened(),
+          () => {},
+        );
+        return opening;
+      },
       readConfig: async () => {
         await this.moment('readConfig');
         return this.file;
       },
     });
   }
+
+  /** Runs when the runtime is open, before the daemon knows. */
+  onOpened = (): void => {};
 
   /** Gives the test its turn, and the event loop some. */
   async moment(moment: Moment): Promise<void> {
@@ -301,7 +312,18 @@ describe('Daemon', () => {
     expect(await code).toBe(0);
     expect([host.open, host.mistakes]).toEqual([[], []]);
     expect(host.messages).not.toContain('serving metrics');
+  });
+
+  it('stays stopped when the stop comes in the moment in which the start succeeds', async () => {
+    const host = new Host();
+    host.onOpened = () => void host.daemon.stop();
+    await host.daemon.started;
+    expect(await host.daemon.stop()).toBe(0);
+    // What was closed is not taken for a running daemon.
+    await host.daemon.reload();
+    expect(host.messages.filter((message) => message === 'stopped')).toHaveLength(1);
     expect(host.messages.at(-1)).toBe('stopped');
+    expect([host.open, host.mistakes]).toEqual([[], []]);
   });
 
   it('reloads after the start when the signal came during it', async () => {
