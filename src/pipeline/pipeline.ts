@@ -152,12 +152,15 @@ export class Pipeline {
     switch (record.kind) {
       case RECORD_DELETION:
         this.deletions += 1;
+        requireSound(record);
         this.handleDeletion(record);
         break;
       case RECORD_PROCESS_TEXT:
+        requireSound(record);
         this.parts.processes.addText(record);
         break;
       case RECORD_PROCESS:
+        requireSound(record);
         this.parts.processes.add(record, this.clocks);
         break;
       default:
@@ -261,6 +264,10 @@ export class Pipeline {
     lines.flush();
     args.written = notice(line.processLine(record, args, this.clocks));
   }
+}
+
+function requireSound(record: RecordView): void {
+  if (!record.isSound) throw new Error(`a record of kind ${record.kind} is damaged`);
 }
 
 function actorOf(record: RecordView, process: ProcessInfo | undefined): Actor {

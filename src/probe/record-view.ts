@@ -1,3 +1,4 @@
+import { OPERATIONS } from '../model/config.js';
 import { RECORD_LAYOUT } from './record-layout.generated.js';
 
 /** Values of bpf/record.h. */
@@ -61,6 +62,29 @@ export class RecordView {
   }
   get length(): number {
     return this.word(DELETION.length[0]);
+  }
+
+  /** Whether all that the record says of its texts lies within it, and its kind and operation are known: one that is not is not read. */
+  get isSound(): boolean {
+    switch (this.kind) {
+      case RECORD_DELETION: {
+        const begin = this.half(DELETION.path_offset[0]);
+        // A slash stands between the path and what was typed.
+        const end = begin + this.pathLength + 1 + this.typedLength + this.fsRootLength;
+        const isInside = begin >= RECORD_LAYOUT.deletion.size && end <= this.length;
+        return isInside && this.belowMountLength <= this.pathLength && this.operation < OPERATIONS.length;
+      }
+      case RECORD_PROCESS:
+        return this.holds(RECORD_LAYOUT.process.size, this.half(PROCESS.args_offset[0]), this.argsLength);
+      case RECORD_PROCESS_TEXT:
+        return this.holds(RECORD_LAYOUT.processText.size, this.half(TEXT.text_offset[0]), this.textLength);
+      default:
+        return false;
+    }
+  }
+
+  private holds(fixed: number, offset: number, length: number): boolean {
+    return offset >= fixed && offset + length <= this.length;
   }
 
   // RECORD_DELETION

@@ -48,7 +48,7 @@ const FULL: Sizes = {
   idleSeconds: 30,
   longRunFiles: 10_000_000,
   watches: 10_000,
-  searchLines: 400_000,
+  searchLines: 200_000,
 };
 const QUICK: Sizes = {
   rounds: 3,

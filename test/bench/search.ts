@@ -9,6 +9,7 @@ import { type Spread, spread } from './statistics.js';
 
 /** A search of a whole log varies less than a deletion. */
 const MOST_ROUNDS = 5;
+const ANSWER_TIMEOUT_MS = 120_000;
 
 export interface SearchRow {
   readonly tool: string;
@@ -33,12 +34,13 @@ interface Answer {
   readonly wallSeconds: number;
 }
 
-/** Throws when the command answers no number. */
-function answerOf(command: string): Answer {
+/** What went wrong instead, when the command answers no number in time. */
+function answerOf(command: string): Answer | string {
   const script = `TIMEFORMAT='%R %U %S'; time { ${command}; }`;
-  const { stdout, stderr } = spawnSync('bash', ['-c', script], { encoding: 'utf8' });
+  const { stdout, stderr, error } = spawnSync('bash', ['-c', script], { encoding: 'utf8', timeout: ANSWER_TIMEOUT_MS });
   const [, wall, user, system] = /(\S+) (\S+) (\S+)\s*$/.exec(stderr) ?? [];
-  if (!/^\d+\s*$/.test(stdout) || wall === undefined) throw new Error(`${command}: ${stdout}${stderr}`.slice(0, 500));
+  if (error !== undefined) return error.message;
+  if (!/^\d+\s*$/.test(stdout) || wall === undefined) return `no answer: ${stdout}${stderr}`.slice(0, 500);
   return { found: Number(stdout), cpuSeconds: Number(user) + Number(system), wallSeconds: Number(wall) };
 }
 
@@ -68,14 +70,24 @@ export async function measureSearch(context: Context): Promise<SearchFigures | u
     const questions = QUESTIONS.map(({ title, ask }) => {
       const asked = ask(log, program);
       const answers = asked.map(() => [] as Answer[]);
+      // One tool that fails must not take the others' figures with it.
+      const failed: (string | undefined)[] = asked.map(() => undefined);
       for (let round = 1; round <= rounds; round++) {
         say(`round ${round} of ${rounds}: ${title}`);
         for (const [index, { reason, command }] of asked.entries()) {
-          if (reason === undefined) answers[index]!.push(answerOf(command));
+          if (reason !== undefined || failed[index] !== undefined) continue;
+          const answer = answerOf(command);
+          if (typeof answer === 'string') failed[index] = answer;
+          else answers[index]!.push(answer);
         }
       }
       const expected = answers[0]![0]?.found;
-      return { title, rows: asked.map((one, index) => rowOf(one, answers[index]!, expected)) };
+      return {
+        title,
+        rows: asked.map((one, index) =>
+          rowOf({ ...one, reason: one.reason ?? failed[index] }, answers[index]!, expected),
+        ),
+      };
     });
     return { lines: log.lines, bytes: log.bytes, rounds, questions };
   } finally {

@@ -13,7 +13,7 @@ export function plainMatch(pattern: string, path: string): boolean {
       .replace(/[.+^${}()|]/g, '\\$&')
       .replaceAll('*', '[^/]*')
       .replaceAll('?', '[^/]');
-    source += `/${body.replaceAll('[!', '[^')}`;
+    source += `/${body.replaceAll('[!', '[^/')}`;
   });
   return new RegExp(`${source}$`, 's').test(path);
 }
