@@ -14,6 +14,9 @@ import { transpileOutput } from '../../support/transpiled-output.js';
 
 let directory: string;
 let troubles: OutputTrouble[];
+/** What a busy machine may need; a test that is right takes milliseconds. */
+const PATIENT_MS = 25_000;
+
 let recoveries: number[];
 const writers: EventWriter[] = [];
 
@@ -339,15 +342,21 @@ describe('a reader that stops', () => {
     const taken = write(writer, 0, 2_500);
     expect(taken).toBe(2_500);
     expect(writer.congested).toBe(true);
-    await waitUntil('it is declared stuck', () => codes().includes('STALLED'));
+    await waitUntil('it is declared stuck', () => codes().includes('STALLED'), PATIENT_MS);
     expect(writer.congested).toBe(false);
-    await waitUntil('the queue is written', () => {
-      reader.read();
-      return writer.queuedLines === 0;
-    });
+    await waitUntil(
+      'the queue is written',
+      () => {
+        reader.read();
+        return writer.queuedLines === 0;
+      },
+      PATIENT_MS,
+    );
     while (reader.read() > 0);
     expect(numbersIn(reader.text)).toEqual(range(0, 2_500));
-    expect(recoveries).toEqual([0]);
+    // Where the machine lets the reader wait it is declared stuck once more; each time it is welcomed back, nothing lost.
+    const stalls = codes().filter((code) => code === 'STALLED');
+    expect(recoveries).toEqual(stalls.map(() => 0));
     reader.close();
   });
 
