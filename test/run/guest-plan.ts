@@ -7,7 +7,7 @@ import { findInstalled } from '../guest/harness/programs.js';
 import { ensureDebianRoot } from '../guest/harness/systemd-root.js';
 import { casesLeftOut } from '../guest/scenarios/judge-workload.js';
 import { MODES } from '../guest/scenarios/mode.js';
-import { DIRECTORIES, PLAN_FILE, RECORDS, type Session, STAGE } from '../guest/scenarios/plan.js';
+import { DIRECTORIES, PLAN_FILE, RECORDS, type RowSession, STAGE } from '../guest/scenarios/plan.js';
 import { budgetOf } from './outcome.js';
 import type { GuestRow, Scenario } from './rows.js';
 
@@ -21,7 +21,7 @@ export interface GuestFiles {
 }
 
 export interface PlannedSession {
-  readonly session: Session;
+  readonly session: RowSession;
   readonly rows: readonly GuestRow[];
 }
 
@@ -44,7 +44,7 @@ export function planSessions(rows: readonly GuestRow[]): PlannedSession[] {
       const name = [row.scenario, mode, row.burst].join('-');
       const { scenario, burst } = row;
       if (scenario === 'workload') continue;
-      const session: Session =
+      const session: RowSession =
         scenario === 'deletions' ? { kind: scenario, name, mode, burst } : { kind: scenario, name, mode };
       planned.push({ session, rows: [row] });
     }
@@ -105,7 +105,7 @@ async function debianOptions(): Promise<Pick<GuestOptions, 'root' | 'initrdFiles
 /** The guest of these rows, all of one kernel and variant. */
 export async function guestOptions(
   rows: readonly GuestRow[],
-  sessions: readonly Session[],
+  sessions: readonly RowSession[],
   files: GuestFiles,
 ): Promise<GuestOptions> {
   const { kernel, variant, mode, scenario } = rows[0]!;

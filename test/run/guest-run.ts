@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import { type GuestResult, runGuest } from '../guest/harness/guest.js';
 import { type Check, missingChecks } from '../guest/scenarios/checks.js';
 import { casesCheck } from '../guest/scenarios/judge-workload.js';
-import type { Session, SessionReport } from '../guest/scenarios/plan.js';
+import type { RowSession, SessionReport } from '../guest/scenarios/plan.js';
 import { type GuestFiles, guestOptions, type PlannedSession, planSessions } from './guest-plan.js';
 import type { Outcome } from './outcome.js';
 import type { GuestRow } from './rows.js';
@@ -73,7 +73,7 @@ function judgeSession({ session, rows }: PlannedSession, result: Result): Outcom
   });
 }
 
-function checksOf(session: Session, { outputDir, runDir }: Result): Check[] {
+function checksOf(session: RowSession, { outputDir, runDir }: Result): Check[] {
   const expected = checkNames(session);
   if (outputDir === undefined) return missingChecks(expected, []);
   try {

@@ -9,11 +9,11 @@ import { DELETIONS_CHECKS, judgeDeletions } from '../guest/scenarios/judge-delet
 import { FAULTS_CHECKS, judgeFaults } from '../guest/scenarios/judge-faults.js';
 import { HIDING_CHECKS, judgeHiding } from '../guest/scenarios/judge-hiding.js';
 import { casesCheck, judgeWorkload, WORKLOAD_CHECKS } from '../guest/scenarios/judge-workload.js';
-import type { DeletionsRecording, HidingRecording, Session, WorkloadRecording } from '../guest/scenarios/plan.js';
+import type { DeletionsRecording, HidingRecording, RowSession, WorkloadRecording } from '../guest/scenarios/plan.js';
 import { SessionRecord } from '../guest/scenarios/record-files.js';
 
 /** The checks that a session must come to. */
-export function checkNames(session: Session): string[] {
+export function checkNames(session: RowSession): string[] {
   switch (session.kind) {
     case 'deletions':
       return [...DELETIONS_CHECKS];
@@ -31,7 +31,7 @@ export function checkNames(session: Session): string[] {
 }
 
 /** Judges what a session left below `outputDir`. Throws when the records cannot be read. */
-export function judgeRecords(session: Session, outputDir: string): Check[] {
+export function judgeRecords(session: RowSession, outputDir: string): Check[] {
   switch (session.kind) {
     case 'deletions':
       return judgeDeletions(session, new SessionRecord<DeletionsRecording>(outputDir, session.name));

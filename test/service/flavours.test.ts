@@ -1,32 +1,24 @@
 import { beforeAll, test } from 'vitest';
 import { sharedPackage } from '../support/packages.js';
+import { SCHEMA_CHECK } from './judge-systemd.js';
 import { ServiceGuest } from './service-guest.js';
+import { FLAVOURS_CHECKS } from './sessions.js';
 
-/** Debian 13 with its own kernel; all else is tried on Debian 12, see service.test.ts. */
-const RELEASE = '13';
-const KERNEL = '6.12';
-const CHECKS = [
-  'installed, not started',
-  'is READY with the Node.js of the host, and tells a deletion',
-  'the package with Node.js takes over and keeps the configuration',
-  'the package without takes over again and keeps the configuration',
-  'every event line is of the schema',
-  'purge leaves nothing but the user',
-];
-
+const CHECKS = [...Object.values(FLAVOURS_CHECKS), SCHEMA_CHECK];
 const PLAIN = '/opt/packages/plain.deb';
 const BUNDLED = '/opt/packages/bundled.deb';
+
 let guest: ServiceGuest;
 
-/** A host that has the Node.js that the plain package asks for. */
+/** Debian 13, which has the Node.js that the plain package asks for, with its own kernel. */
 beforeAll(async () => {
-  const plain = sharedPackage({ flavour: 'plain' });
-  const bundled = sharedPackage({ flavour: 'bundled' });
   guest = await ServiceGuest.run({
-    kernel: KERNEL,
-    release: RELEASE,
-    packages: { [plain]: PLAIN, [bundled]: BUNDLED },
-    command: `apt-get install -qq -y ${PLAIN} && node /opt/guest/flavours.mjs ${PLAIN} ${BUNDLED}`,
+    kernel: '6.12',
+    release: '13',
+    session: { kind: 'flavours', name: 'flavours', plain: PLAIN, bundled: BUNDLED },
+    files: { [sharedPackage({ flavour: 'plain' })]: PLAIN, [sharedPackage({ flavour: 'bundled' })]: BUNDLED },
+    installed: PLAIN,
+    node: 'node',
   });
 }, 2_400_000);
 

@@ -1,75 +1,73 @@
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
-import { bundleEventLines } from '../event-lines/bundle.js';
-import { runGuest } from '../guest/harness/guest.js';
+import { type GuestResult, runGuest } from '../guest/harness/guest.js';
 import { ensureDebianRoot } from '../guest/harness/systemd-root.js';
-
-/** What the scripts of guest/ report. */
-interface Check {
-  readonly check: string;
-  readonly ok: boolean;
-  readonly problems: readonly string[];
-  readonly seconds: number;
-}
-
-interface GuestResult {
-  readonly exitCode: number;
-  readonly results: readonly Check[];
-  readonly splats: readonly string[];
-  readonly seconds: number;
-  readonly runDir: string;
-}
+import type { Check } from '../guest/scenarios/checks.js';
+import { PLAN_FILE, RECORDS, type SessionReport } from '../guest/scenarios/plan.js';
+import { SessionRecord } from '../guest/scenarios/record-files.js';
+import { bundleProgram } from '../lib/bundle.js';
+import { judgeSystemd } from './judge-systemd.js';
+import type { FlavoursSession, ServiceSession, SystemdRecording } from './sessions.js';
 
 interface ServiceGuestOptions {
+  /** Of test/guest/harness/kernels.json. */
   readonly kernel: string;
-  /** Of Debian, see test/guest/harness/kernels.json. */
+  /** Of Debian, in the same file. */
   readonly release: string;
-  /** Paths in the guest by those here. */
-  readonly packages: Readonly<Record<string, string>>;
-  /** Shell text; the scripts are in /opt/guest. */
-  readonly command: string;
+  readonly session: ServiceSession | FlavoursSession;
+  /** Files here, and their paths in the guest. */
+  readonly files: Readonly<Record<string, string>>;
+  /** The package that is there at the beginning. */
+  readonly installed: string;
+  /** Runs the recorder. */
+  readonly node: string;
 }
 
-const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+const RECORDER = '/opt/recorder/recorder.mjs';
+const TIMEOUT_SECONDS = 1_500;
 
-/** A package under a real systemd. */
+/** A package under a real systemd: the guest records, and what it recorded is judged here. */
 export class ServiceGuest {
-  private constructor(private readonly result: GuestResult) {}
+  private constructor(
+    private readonly result: GuestResult<SessionReport>,
+    private readonly checks: readonly Check[],
+  ) {}
 
-  static async run({ kernel, release, packages, command }: ServiceGuestOptions): Promise<ServiceGuest> {
-    const result = (await runGuest({
+  static async run({ kernel, release, session, files, installed, node }: ServiceGuestOptions): Promise<ServiceGuest> {
+    const recorder = fileURLToPath(new URL('../guest/scenarios/recorder.ts', import.meta.url));
+    const result = await runGuest<SessionReport>({
       kernel,
-      label: `service-${release}`,
+      label: session.name,
       root: await ensureDebianRoot({ release }),
-      initrdFiles: {
-        ...packages,
-        [await bundleEventLines()]: '/opt/event-lines/event-lines.mjs',
-        [here('guest')]: '/opt/guest',
-        [here('../kernel/guest')]: '/opt/kernel-guest',
-      },
-      command,
-      timeoutSeconds: 1_500,
-    })) as GuestResult;
-    console.log(`the service on Debian ${release}, Linux ${kernel}: ${result.seconds} s, see ${result.runDir}`);
-    for (const { check, ok, seconds, problems: _, ...facts } of result.results) {
-      console.log(`  ${ok ? 'ok' : 'NOT OK'} ${check}: ${seconds} s ${JSON.stringify(facts)}`);
+      initrdFiles: { ...files, [await bundleProgram(recorder)]: RECORDER },
+      texts: { [PLAN_FILE]: JSON.stringify([session]) },
+      command: `apt-get install -qq -y ${installed} && ${node} ${RECORDER}`,
+      outputs: [RECORDS],
+      timeoutSeconds: TIMEOUT_SECONDS,
+    });
+    const { outputDir, runDir, seconds } = result;
+    console.log(`${session.name} on Debian ${release}, Linux ${kernel}: ${seconds} s, see ${runDir}`);
+    const checks =
+      outputDir === undefined ? [] : judgeSystemd(new SessionRecord<SystemdRecording>(outputDir, session.name));
+    for (const { name, problems, facts } of checks) {
+      console.log(`  ${problems.length === 0 ? 'ok' : 'NOT OK'} ${name}: ${facts ?? ''}`);
     }
-    return new ServiceGuest(result);
+    return new ServiceGuest(result, checks);
   }
 
   /** The check was made, once, and found nothing wrong. */
-  expectOk(check: string): void {
-    const found = this.result.results.filter((one) => one.check === check);
+  expectOk(name: string): void {
+    const found = this.checks.filter((one) => one.name === name);
     expect(
-      found.map(({ ok, problems }) => ({ ok, problems })),
+      found.map(({ problems }) => problems),
       `see ${this.result.runDir}`,
-    ).toEqual([{ ok: true, problems: [] }]);
+    ).toEqual([[]]);
   }
 
   /** These checks were made and no others, and the kernel complains of nothing. */
-  expectDone(checks: readonly string[]): void {
+  expectDone(names: readonly string[]): void {
     expect(this.result.exitCode, `see ${this.result.runDir}`).toBe(0);
     expect(this.result.splats).toEqual([]);
-    expect(this.result.results.map(({ check }) => check)).toEqual(checks);
+    expect(this.checks.map(({ name }) => name)).toEqual(names);
   }
 }

@@ -1,5 +1,6 @@
 /** What a guest is asked to record, and what it leaves behind: shared by the recorder in the guest and the judges here. */
 
+import type { FlavoursSession, ServiceSession } from '../../service/sessions.js';
 import type { ContentionSession } from './contention.js';
 import type { DifferentialSession } from './differential/recording.js';
 import type { FaultsSession } from './faults.js';
@@ -7,8 +8,11 @@ import type { LineRange } from './line-range.js';
 import type { Mode } from './mode.js';
 import type { WorkloadEnd } from './observed-workload.js';
 
+/** What a recorder is asked to record: what rows of the matrix have, or what a guest with systemd has. */
+export type Session = RowSession | ServiceSession | FlavoursSession;
+
 /** One daemon, or one for each part, and what is done under it. */
-export type Session =
+export type RowSession =
   | DeletionsSession
   | WorkloadSession
   | HidingSession

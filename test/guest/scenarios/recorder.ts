@@ -6,6 +6,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Daemon } from '../../lib/daemon.js';
+import { recordFlavours } from '../../service/guest/record-flavours.js';
+import { recordService } from '../../service/guest/record-service.js';
 import { differentialConfig, recordDifferential } from './differential/record.js';
 import { PLAN_FILE, RECORDS, type Session, type SessionReport, STAGE } from './plan.js';
 import { recordContention } from './record-contention.js';
@@ -39,12 +41,28 @@ async function record(session: Session): Promise<SessionReport> {
 }
 
 function recordSession(session: Session, directory: string, part: (name: string) => void): Promise<unknown> {
-  // It starts daemons of its own.
-  if (session.kind === 'contention') return recordContention(session, directory, part);
+  switch (session.kind) {
+    case 'contention':
+      return recordContention(session, directory, part);
+    case 'service':
+      return recordService(session, directory, part);
+    case 'flavours':
+      return recordFlavours(session, directory, part);
+    default:
+      return recordUnderDaemon(session, directory, part);
+  }
+}
+
+/** Sessions with one daemon, from their beginning to their end. */
+function recordUnderDaemon(
+  session: Extract<Session, { kind: keyof typeof CONFIGS }>,
+  directory: string,
+  part: (name: string) => void,
+): Promise<unknown> {
   const { mode, kind } = session;
   const program = [`${STAGE}/usr/bin/rmwatch`];
   const daemon = new Daemon({ program, attach: mode, config: CONFIGS[kind], directory });
-  // biome-ignore lint/nursery/useExhaustiveSwitchCases: it does not see that the remaining kind was handled above
+  // biome-ignore lint/nursery/useExhaustiveSwitchCases: it does not see that Extract leaves out the other kinds
   switch (session.kind) {
     case 'deletions':
       return recordDeletions(session, daemon, part);

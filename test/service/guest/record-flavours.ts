@@ -1,33 +1,38 @@
 /**
- * Runs in a guest with systemd and a Node.js of its own: from the package that uses that to the one that brings another,
- * and back. Reports as service.mjs does. Arguments: the plain package, which has been installed by the caller, and the
- * bundled one.
+ * Records the session `flavours`: from the package that uses the Node.js of the guest to the one that brings another, and
+ * back.
  */
 import fs from 'node:fs';
+import { FLAVOURS_CHECKS, type FlavoursSession, type SystemdRecording } from '../sessions.js';
 import {
+  Checks,
   CONFIG,
-  check,
   configure,
   DROP_INS,
   deletionIsCounted,
   dropIn,
-  everyLineIsOfTheSchema,
-  exitCode,
+  type Expect,
   nothingIsLeft,
   TEST_SETTINGS,
-} from './checks.mjs';
-import { deletions, rmwatchLines } from './daemon-view.mjs';
-import { poll, run, runOk, systemd, unit } from './machine.mjs';
+} from './checks.js';
+import { deletions, rmwatchLines } from './daemon-view.js';
+import { poll, run, runOk, systemd, unit } from './machine.js';
 
-const [PLAIN, BUNDLED] = process.argv.slice(2);
 const OWN_NODE = '/usr/lib/rmwatch/node';
 
 /** What dpkg wants of a package and what it has: "ii" when it is installed, "rc" when configuration is left of it. */
-const state = (name) => run('dpkg', '--list', name).stdout.trim().split('\n').at(-1).slice(0, 2);
+const state = (name: string) => run('dpkg', '--list', name).stdout.trim().split('\n').at(-1)?.slice(0, 2);
 const executable = () => fs.readlinkSync(`/proc/${unit().MainPID}/exe`);
 
-/** Installs the other flavour over the one that runs. `from`, `to`: names of packages; `node`: the program that runs then. */
-async function switchTo(file, { from, to, node }, expect) {
+/** `from`, `to`: names of packages; `node`: the program that runs then. */
+interface Switch {
+  readonly from: string;
+  readonly to: string;
+  readonly node: string;
+}
+
+/** Installs the other flavour over the one that runs. */
+async function switchTo(file: string, { from, to, node }: Switch, expect: Expect): Promise<undefined> {
   const { MainPID } = unit();
   const edited = fs.readFileSync(CONFIG, 'utf8');
   runOk('apt-get', 'install', '-qq', '-y', file);
@@ -46,14 +51,14 @@ async function switchTo(file, { from, to, node }, expect) {
   await deletionIsCounted('kept', expect);
 }
 
-await check('installed, not started', (expect) => {
+function installed(expect: Expect): undefined {
   expect('enabled', run('systemctl', 'is-enabled', 'rmwatch').stdout.trim(), 'disabled');
   expect('active', unit().ActiveState, 'inactive');
   expect('configuration', run('rmwatch', 'validate').stdout, `${CONFIG} is valid: 1 watch\n`);
   expect('a Node.js of its own', fs.existsSync(OWN_NODE), false);
-});
+}
 
-await check('is READY with the Node.js of the host, and tells a deletion', async (expect) => {
+async function ready(expect: Expect): Promise<undefined> {
   configure('kept', { attach: 'fentry' });
   dropIn('test.conf', TEST_SETTINGS);
   systemd('enable', '--now', 'rmwatch');
@@ -62,25 +67,30 @@ await check('is READY with the Node.js of the host, and tells a deletion', async
   await deletionIsCounted('kept', expect);
   await poll('its line', () => deletions(rmwatchLines()).length === 1);
   expect('path', deletions(rmwatchLines())[0].file.path, '/srv/counted');
-});
+}
 
-await check('the package with Node.js takes over and keeps the configuration', (expect) =>
-  switchTo(BUNDLED, { from: 'rmwatch', to: 'rmwatch-bundled', node: OWN_NODE }, expect),
-);
-
-await check('the package without takes over again and keeps the configuration', (expect) =>
-  switchTo(PLAIN, { from: 'rmwatch-bundled', to: 'rmwatch', node: fs.realpathSync('/usr/bin/node') }, expect),
-);
-
-await check('every event line is of the schema', (expect) => {
-  systemd('stop', 'rmwatch');
-  return everyLineIsOfTheSchema(expect);
-});
-
-await check('purge leaves nothing but the user', (expect) => {
+function purge(expect: Expect): undefined {
   fs.rmSync(DROP_INS, { recursive: true });
   runOk('apt-get', 'purge', '-qq', '-y', 'rmwatch');
   nothingIsLeft(expect);
-});
+}
 
-process.exitCode = exitCode();
+/** Makes every check, in their order: each begins where the one before has left the machine. */
+export async function recordFlavours(
+  { plain, bundled }: FlavoursSession,
+  directory: string,
+  part: (name: string) => void,
+): Promise<SystemdRecording> {
+  const checks = new Checks(directory, part);
+  const toBundled = { from: 'rmwatch', to: 'rmwatch-bundled', node: OWN_NODE };
+  const toPlain = { from: 'rmwatch-bundled', to: 'rmwatch', node: fs.realpathSync('/usr/bin/node') };
+  await checks.check(FLAVOURS_CHECKS.installed, installed);
+  await checks.check(FLAVOURS_CHECKS.ready, ready);
+  await checks.check(FLAVOURS_CHECKS.toBundled, (expect) => switchTo(bundled, toBundled, expect));
+  await checks.check(FLAVOURS_CHECKS.toPlain, (expect) => switchTo(plain, toPlain, expect));
+  systemd('stop', 'rmwatch');
+  checks.keepLines();
+  await checks.check(FLAVOURS_CHECKS.purge, purge);
+  checks.keepJournal();
+  return checks.recording;
+}

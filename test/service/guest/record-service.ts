@@ -1,26 +1,31 @@
 /**
- * Runs in a guest with systemd, by the Node.js that the package under test has installed: the service as an administrator
- * meets it, from the first start to the purge. Reports one JSON line for each check: { check, ok, problems, seconds }.
- * Arguments: the first package has been installed by the caller; the second one is the upgrade.
+ * Records the session `service`, by the Node.js that the package under test has installed: the service as an administrator
+ * meets it, from the first start to the purge.
  */
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import {
+  SERVICE_CHECKS,
+  type ServiceCheck,
+  type ServiceSession,
+  type SystemdRecording,
+  serviceChecks,
+} from '../sessions.js';
+import {
+  Checks,
   CONFIG,
-  check,
   configure,
   DROP_INS,
   deletionIsCounted,
   dropIn,
-  everyLineIsOfTheSchema,
-  exitCode,
+  type Expect,
+  type Facts,
   nothingIsLeft,
   TEST_SETTINGS,
-} from './checks.mjs';
-import { deletions, journal, metrics, rmwatchLines } from './daemon-view.mjs';
-import { poll, run, runOk, sleep, systemd, unit } from './machine.mjs';
+} from './checks.js';
+import { daemonLines, deletions, journal, metrics, rmwatchLines } from './daemon-view.js';
+import { poll, run, runOk, systemd, unit } from './machine.js';
 
-const [UPGRADE] = process.argv.slice(2);
 const SHIPPED_DROP_INS = '/usr/lib/rmwatch/systemd';
 const LOG = '/var/log/rmwatch/events.json';
 /** CAP_PERFMON and CAP_BPF by their numbers. */
@@ -37,21 +42,21 @@ PrivateTmp=yes
 ExecStart=/bin/sh -c 'touch /tmp/private && rm /tmp/private'
 `;
 
-await check('installed, not started', (expect) => {
+function installed(expect: Expect): undefined {
   expect('enabled', run('systemctl', 'is-enabled', 'rmwatch').stdout.trim(), 'disabled');
   expect('active', unit().ActiveState, 'inactive');
   expect('user', run('getent', 'passwd', 'rmwatch').stdout, /^rmwatch:x:\d+:\d+:[^:]*:\/:\/usr\/sbin\/nologin$/m);
   expect('configuration', run('rmwatch', 'validate').stdout, `${CONFIG} is valid: 1 watch\n`);
   expect('node of the host', run('sh', '-c', 'command -v node').status, 127);
-});
+}
 
-await check('READY only after the first self-test', async (expect) => {
+async function readyAfterSelfTest(expect: Expect): Promise<Facts> {
   configure('first');
   // A directory that is not there yet: self-tests fail until it is.
   dropIn('test.conf', `${TEST_SETTINGS}Environment=RUNTIME_DIRECTORY=/run/rmwatch/later\n`);
   systemd('enable', '--now', '--no-block', 'rmwatch');
   await poll('the status', () => unit().StatusText.startsWith('SELF-TEST FAILING'));
-  await sleep(3_000);
+  await poll('another self-test', () => daemonLines().split('self-test failed').length > 2);
   expect('state', unit().ActiveState, 'activating');
   expect('not ready', run('curl', '-s', 'http://127.0.0.1:29293/-/ready').stdout, /^self-test/);
   runOk('install', '-d', '-o', 'rmwatch', '-g', 'rmwatch', '/run/rmwatch/later');
@@ -64,11 +69,11 @@ await check('READY only after the first self-test', async (expect) => {
   );
   dropIn('test.conf', TEST_SETTINGS);
   return { paranoid: Number(fs.readFileSync('/proc/sys/kernel/perf_event_paranoid', 'utf8')) };
-});
+}
 
-await check('has two capabilities and is confined', (expect) => {
+function confined(expect: Expect): Facts {
   const status = fs.readFileSync(`/proc/${unit().MainPID}/status`, 'utf8');
-  const field = (name) => new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(status)?.[1];
+  const field = (name: string) => new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(status)?.[1];
   for (const set of ['CapEff', 'CapPrm', 'CapBnd', 'CapAmb']) {
     expect(set, field(set), TWO_CAPABILITIES.toString(16).padStart(16, '0'));
   }
@@ -81,9 +86,9 @@ await check('has two capabilities and is confined', (expect) => {
   const analysis = run('systemd-analyze', 'security', '--no-pager', `--threshold=${THRESHOLD}`, 'rmwatch.service');
   expect('systemd-analyze security', analysis.status, 0);
   return { score: /exposure level for rmwatch\.service: ([\d.]+)/.exec(analysis.stdout)?.[1] };
-});
+}
 
-await check('deletions of other users, namespaces and units are told right', async (expect) => {
+async function deletionsOfOthers(expect: Expect): Promise<undefined> {
   runOk('useradd', '--create-home', 'alice');
   runOk('runuser', '-u', 'alice', '--', 'sh', '-c', 'cd && touch letter && rm letter');
   // Another mount namespace.
@@ -97,7 +102,7 @@ await check('deletions of other users, namespaces and units are told right', asy
   fs.writeFileSync('/etc/unwatched', '');
   fs.rmSync('/etc/unwatched');
   const wanted = ['letter', 'private', 'file'];
-  const named = (name) => deletions(rmwatchLines()).find(({ file }) => file.name === name);
+  const named = (name: string) => deletions(rmwatchLines()).find(({ file }) => file.name === name);
   await poll('the events', () => wanted.every(named));
   const letter = named('letter');
   expect('letter', letter.file.path, '/home/alice/letter');
@@ -116,18 +121,18 @@ await check('deletions of other users, namespaces and units are told right', asy
   const self = deletions(rmwatchLines()).filter(({ file }) => file.path.startsWith('/run/rmwatch'));
   expect('self-tests', self.length, 0);
   runOk('umount', '/srv/late');
-});
+}
 
-await check('the journal has every line as JSON, and a warning of none', (expect) => {
+function journalIsJson(expect: Expect): undefined {
   const lines = rmwatchLines();
   expect('lines', lines.length > 3, true);
   const complaints = lines.filter(({ level }) => ['warn', 'error', 'fatal'].includes(level));
   // The self-test that was made to fail.
   const others = complaints.filter(({ message, msg }) => !/^self-test failed/.test(message ?? msg));
   expect('complaints', JSON.stringify(others), '[]');
-});
+}
 
-await check('a Prometheus with the configuration that is shipped has the rate of deletions', async (expect) => {
+async function prometheus(expect: Expect): Promise<Facts> {
   const server = spawn(PROMETHEUS, [
     '--config.file=/usr/share/rmwatch/prometheus/prometheus.example.yml',
     '--storage.tsdb.path=/tmp/prometheus',
@@ -137,35 +142,37 @@ await check('a Prometheus with the configuration that is shipped has the rate of
   let messages = '';
   server.stderr.on('data', (data) => (messages += data));
   try {
-    const query = (expression) => {
+    const query = (expression: string): number | undefined => {
       const { stdout } = run('curl', '-sf', '-G', `${API}/query`, '--data-urlencode', `query=${expression}`);
       const [series] = stdout === '' ? [] : JSON.parse(stdout).data.result;
       return series === undefined ? undefined : Number(series.value[1]);
     };
     const counted = () => query('rmwatch_deletions_total{operation="unlink"}');
     await poll('a scrape', () => counted() !== undefined);
-    const before = counted();
+    const before = counted()!;
     for (let i = 0; i < 10; i++) {
       fs.writeFileSync('/home/alice/counted', '');
       fs.rmSync('/home/alice/counted');
     }
     await poll('the counter of ten deletions', () => counted() === before + 10);
     expect('rate', query('increase(rmwatch_deletions_total{operation="unlink"}[5m]) > bool 0'), 1);
-    const rules = JSON.parse(run('curl', '-s', `${API}/rules`).stdout).data.groups.flatMap(({ rules }) => rules);
-    expect('rules', rules.length > 5 && rules.every(({ health }) => health !== 'err'), true);
+    const rules = JSON.parse(run('curl', '-s', `${API}/rules`).stdout).data.groups.flatMap(
+      ({ rules }: { rules: unknown[] }) => rules,
+    );
+    expect('rules', rules.length > 5 && rules.every(({ health }: { health: string }) => health !== 'err'), true);
     return { rules: rules.length };
   } catch (error) {
-    throw new Error(`${error.message}; ${messages}`);
+    throw new Error(`${(error as Error).message}; ${messages}`);
   } finally {
     server.kill('SIGKILL');
   }
-});
+}
 
-await check('reload takes over a good configuration and refuses a bad one', async (expect) => {
+async function reload(expect: Expect): Promise<undefined> {
   const { MainPID } = unit();
   configure('second');
   systemd('reload', 'rmwatch');
-  await poll('the new watch', () => 'rmwatch_deletions_total{watch="second",operation="unlink"}' in metrics());
+  await poll('the new watch', () => metrics().has('rmwatch_deletions_total{watch="second",operation="unlink"}'));
   await deletionIsCounted('second', expect);
   fs.writeFileSync(CONFIG, 'watches: [{ name: third }]\n');
   const refused = run('systemctl', 'reload', 'rmwatch');
@@ -174,9 +181,9 @@ await check('reload takes over a good configuration and refuses a bad one', asyn
   await deletionIsCounted('second', expect);
   expect('state', unit().ActiveState, 'active');
   expect('the same process', unit().MainPID, MainPID);
-});
+}
 
-await check('stops in order', (expect) => {
+function stops(expect: Expect): undefined {
   const { MainPID } = unit();
   systemd('stop', 'rmwatch');
   const { ActiveState, Result, ExecMainStatus } = unit();
@@ -185,9 +192,9 @@ await check('stops in order', (expect) => {
   expect('runtime directory', fs.existsSync('/run/rmwatch'), false);
   const stopped = rmwatchLines().findLast((line) => (line.message ?? line.msg) === 'stopped');
   expect('lost', JSON.stringify(Object.values(stopped?.lost ?? { none: 1 }).filter(Boolean)), '[]');
-});
+}
 
-await check('the kprobe drop-in lets it attach by kprobes', async (expect) => {
+async function kprobeDropIn(expect: Expect): Promise<undefined> {
   configure('files', { output: LOG });
   runOk('install', '-Dm644', '-t', DROP_INS, `${SHIPPED_DROP_INS}/kprobe.conf`);
   systemd('daemon-reload');
@@ -196,11 +203,11 @@ await check('the kprobe drop-in lets it attach by kprobes', async (expect) => {
   await deletionIsCounted('files', expect);
   await poll('the line', () => deletions(rmwatchLines(LOG)).length === 1);
   expect('attach', deletions(rmwatchLines(LOG))[0]?.rmwatch.attach, 'kprobe');
-});
+}
 
-await check('logrotate moves the log away and nothing is lost', async (expect) => {
+async function logrotate(expect: Expect): Promise<undefined> {
   const rotate = () => runOk('logrotate', '--force', '/etc/logrotate.d/rmwatch');
-  const count = (file) => deletions(rmwatchLines(file)).length;
+  const count = (file: string) => deletions(rmwatchLines(file)).length;
   rotate();
   await poll('a new log', () => fs.existsSync(LOG));
   await deletionIsCounted('files', expect);
@@ -215,9 +222,9 @@ await check('logrotate moves the log away and nothing is lost', async (expect) =
   const sequence = files.flatMap((file) => deletions(rmwatchLines(file)).map(({ event }) => event.sequence));
   expect('event.sequence', sequence.join(), '1,2');
   fs.rmSync(`${LOG}.2`);
-});
+}
 
-await check('the root drop-in runs it as root', async (expect) => {
+async function rootDropIn(expect: Expect): Promise<undefined> {
   fs.rmSync(`${DROP_INS}/kprobe.conf`);
   runOk('install', '-Dm644', '-t', DROP_INS, `${SHIPPED_DROP_INS}/root.conf`);
   systemd('daemon-reload');
@@ -225,9 +232,9 @@ await check('the root drop-in runs it as root', async (expect) => {
   expect('status', unit().StatusText, 'watching: 1 watches, kprobe on do_unlinkat');
   expect('uid', /^Uid:\t(\d+)/m.exec(fs.readFileSync(`/proc/${unit().MainPID}/status`, 'utf8'))?.[1], '0');
   await deletionIsCounted('files', expect);
-});
+}
 
-await check('the watchdog ends a daemon that stands still, and it is started again', async (expect) => {
+async function watchdog(expect: Expect): Promise<undefined> {
   dropIn('root.conf');
   configure('files', { output: LOG, attach: 'fentry' });
   const { MainPID } = unit();
@@ -237,20 +244,20 @@ await check('the watchdog ends a daemon that stands still, and it is started aga
   expect('restarts', unit().NRestarts, '1');
   expect('the reason is in the journal', journal().includes('Watchdog timeout'), true);
   await deletionIsCounted('files', expect);
-});
+}
 
-await check('an upgrade keeps the edited configuration and goes on', async (expect) => {
+async function upgraded(expect: Expect, upgrade: string): Promise<undefined> {
   const { MainPID } = unit();
   const edited = fs.readFileSync(CONFIG, 'utf8');
-  runOk('apt-get', 'install', '-qq', '-y', UPGRADE);
+  runOk('apt-get', 'install', '-qq', '-y', upgrade);
   expect('version', run('dpkg-query', '--show', 'rmwatch-bundled').stdout, /-2$/m);
   expect('configuration', fs.readFileSync(CONFIG, 'utf8'), edited);
   await poll('another process', () => unit().MainPID !== MainPID && unit().ActiveState === 'active');
   expect('enabled', run('systemctl', 'is-enabled', 'rmwatch').stdout.trim(), 'enabled');
   await deletionIsCounted('files', expect);
-});
+}
 
-await check('removal stops it and keeps configuration and log', async (expect) => {
+async function removal(expect: Expect): Promise<undefined> {
   const { MainPID } = unit();
   expect('state before', unit().ActiveState, 'active');
   runOk('apt-get', 'remove', '-qq', '-y', 'rmwatch-bundled');
@@ -259,14 +266,45 @@ await check('removal stops it and keeps configuration and log', async (expect) =
   expect('program', fs.existsSync('/usr/bin/rmwatch') || fs.existsSync('/usr/lib/rmwatch'), false);
   expect('configuration', fs.existsSync(CONFIG), true);
   expect('log', fs.existsSync(LOG), true);
-});
+}
 
-await check('every event line is of the schema', everyLineIsOfTheSchema);
-
-await check('purge leaves nothing but the user', (expect) => {
+function purge(expect: Expect): undefined {
   fs.rmSync(DROP_INS, { recursive: true });
   runOk('apt-get', 'purge', '-qq', '-y', 'rmwatch-bundled');
   nothingIsLeft(expect);
-});
+}
 
-process.exitCode = exitCode();
+type Made = Promise<Facts | undefined> | Facts | undefined;
+
+/** Makes every check, in their order: each begins where the one before has left the machine. */
+export async function recordService(
+  { upgrade }: ServiceSession,
+  directory: string,
+  part: (name: string) => void,
+): Promise<SystemdRecording> {
+  const makers: Readonly<Record<ServiceCheck, (expect: Expect) => Made>> = {
+    installed,
+    readyAfterSelfTest,
+    confined,
+    deletionsOfOthers,
+    journalIsJson,
+    prometheus,
+    reload,
+    stops,
+    kprobeDropIn,
+    logrotate,
+    rootDropIn,
+    watchdog,
+    upgrade: (expect) => upgraded(expect, upgrade),
+    removal,
+    purge,
+  };
+  const checks = new Checks(directory, part);
+  for (const check of serviceChecks) {
+    // The last one takes the logs away.
+    if (check === 'purge') checks.keepLines();
+    await checks.check(SERVICE_CHECKS[check], makers[check]);
+  }
+  checks.keepJournal();
+  return checks.recording;
+}

@@ -1,8 +1,10 @@
 /** Commands of the guest, and what systemd says of the unit. */
 import { spawnSync } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const POLL_MS = 250;
 const POLL_TIMEOUT_MS = 150_000;
+/** Of the unit, as systemctl names them. */
 const PROPERTIES = [
   'ActiveState',
   'ExecMainStatus',
@@ -12,12 +14,18 @@ const PROPERTIES = [
   'Result',
   'StatusText',
   'SubState',
-];
+] as const;
 
-export const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+export type Unit = Readonly<Record<(typeof PROPERTIES)[number], string>>;
 
-/** Runs a command to its end: { status, stdout, stderr }. */
-export function run(command, ...args) {
+export interface Ended {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a command to its end. Throws when it cannot be run. */
+export function run(command: string, ...args: string[]): Ended {
   const { status, stdout, stderr, error } = spawnSync(command, args, {
     encoding: 'utf8',
     maxBuffer: 1 << 27,
@@ -28,7 +36,7 @@ export function run(command, ...args) {
 }
 
 /** Like run(), for a command that must succeed. */
-export function runOk(command, ...args) {
+export function runOk(command: string, ...args: string[]): Ended {
   const result = run(command, ...args);
   if (result.status !== 0) {
     throw new Error(`${command} ${args.join(' ')}: exit ${result.status}: ${result.stdout}${result.stderr}`);
@@ -36,23 +44,24 @@ export function runOk(command, ...args) {
   return result;
 }
 
-export function systemd(...args) {
+export function systemd(...args: string[]): Ended {
   return runOk('systemctl', ...args);
 }
 
-/** Properties of the unit, by name. */
-export function unit() {
+export function unit(): Unit {
   const { stdout } = systemd('show', `--property=${PROPERTIES.join()}`, 'rmwatch.service');
-  return Object.fromEntries(
-    stdout
-      .trim()
-      .split('\n')
-      .map((line) => line.split(/=(.*)/s)),
-  );
+  const found = Object.fromEntries(stdout.trim().split('\n').map(splitAtEquals));
+  const values = PROPERTIES.map((name) => [name, found[name] ?? '']);
+  return Object.fromEntries(values) as Unit;
+}
+
+function splitAtEquals(line: string): [string, string] {
+  const at = line.indexOf('=');
+  return [line.slice(0, at), line.slice(at + 1)];
 }
 
 /** Waits until `holds` does. */
-export async function poll(what, holds, timeout = POLL_TIMEOUT_MS) {
+export async function poll(what: string, holds: () => boolean, timeout = POLL_TIMEOUT_MS): Promise<void> {
   const deadline = Date.now() + timeout;
   for (;;) {
     if (holds()) return;
