@@ -15,7 +15,8 @@ const PACKAGES = ['bpftrace', 'inotify-tools', 'fatrace', 'auditd'];
 const TIMEOUT_SECONDS = 7_200;
 const PLAN_FILE = '/opt/bench/plan.json';
 
-function stageProduct(): { directory: string; dispose(): void } {
+/** The tree that a package would install; `dispose` removes it. */
+export function stageProduct(): { directory: string; dispose(): void } {
   const parent = fs.mkdtempSync(path.join(os.tmpdir(), 'rmwatch-stage-'));
   const directory = path.join(parent, 'stage');
   execFileSync('node', [path.join(root, 'scripts/stage.mjs'), directory], { stdio: ['ignore', 'ignore', 'inherit'] });

@@ -19,6 +19,7 @@ interface Program {
 }
 
 const PROGRAMS: Readonly<Record<string, Program>> = {
+  calls: { source: 'calls.c' },
   deletions: { source: 'deletions.c' },
   bpf_statistics: { source: 'bpf_statistics.c' },
   floor: { source: 'floor.c', libraries: ['-lbpf', '-lelf', '-lz'] },

@@ -1,7 +1,7 @@
 /**
  * Whether a guest runs under KVM or in QEMU's emulation. /dev/kvm can exist and still not run a stock kernel, as on some
  * CI machines: so the kernel is booted once, with a limit, and the answer is kept for this QEMU, this host and this guest
- * kernel. RMWATCH_ACCEL=tcg or kvm decides by hand.
+ * kernel. RMWATCH_ACCEL=tcg or kvm decides by hand; `counted` is the emulation whose clock counts instructions.
  */
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -16,6 +16,8 @@ const WORD = 'rmwatch-kvm-works';
 const ARGUMENTS = {
   kvm: ['-accel', 'kvm', '-cpu', 'host'],
   tcg: ['-accel', 'tcg,thread=multi', '-cpu', 'max'],
+  // One nanosecond of the guest is one instruction; of one processor only.
+  counted: ['-accel', 'tcg,thread=single', '-icount', 'shift=0,sleep=off', '-cpu', 'max'],
 } as const;
 
 export type Accelerator = keyof typeof ARGUMENTS;
@@ -123,7 +125,7 @@ export async function chooseAccelerator({
 }: AcceleratorOptions): Promise<Choice> {
   const wanted = process.env['RMWATCH_ACCEL'];
   if (wanted !== undefined) {
-    if (!isAccelerator(wanted)) throw new Error(`RMWATCH_ACCEL is neither tcg nor kvm: ${wanted}`);
+    if (!isAccelerator(wanted)) throw new Error(`RMWATCH_ACCEL is neither tcg, kvm nor counted: ${wanted}`);
     return { name: wanted, reason: 'RMWATCH_ACCEL says so' };
   }
   if (!isUsable(device)) return { name: 'tcg', reason: `${device} is not there, or may not be used` };

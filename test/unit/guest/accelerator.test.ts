@@ -76,5 +76,5 @@ test.each(['tcg', 'kvm'])('RMWATCH_ACCEL=%s decides by hand', async (name) => {
 
 test('another RMWATCH_ACCEL is refused', async () => {
   vi.stubEnv('RMWATCH_ACCEL', 'xen');
-  await expect(choose('exit 1')).rejects.toThrow('RMWATCH_ACCEL is neither tcg nor kvm: xen');
+  await expect(choose('exit 1')).rejects.toThrow('RMWATCH_ACCEL is neither tcg, kvm nor counted: xen');
 });

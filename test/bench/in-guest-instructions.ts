@@ -1,0 +1,59 @@
+/**
+ * Runs in a guest that counts instructions instead of time: in-guest-instructions CALLS MODE[,MODE...] BUILD... Reports one JSON
+ * line for each build and each mode, an Instructions.
+ */
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import type { NativeBinding } from '../../src/probe/native-probe.js';
+import { ATTACH_MODES } from '../../src/model/config.js';
+
+/** Instructions of one call of each kind. */
+type Calls = Readonly<Record<'unlink' | 'replace' | 'rename' | 'failed', number>>;
+
+/** `watched`: none without a build, where nothing watches. */
+export interface Instructions {
+  readonly build: string;
+  readonly mode: string;
+  readonly watched?: Calls;
+  readonly unwatched: Calls;
+}
+
+const [calls = '', modes = '', ...builds] = process.argv.slice(2);
+const require = createRequire(import.meta.url);
+const WATCHED = '/tmp/watched';
+const UNWATCHED = '/tmp/unwatched';
+const ROUNDS = 7;
+const COUNT = 400;
+/** Holds the records of all rounds: nothing drains it. */
+const RING_BYTES = 1 << 24;
+const OPERATIONS = 7;
+/** Every mount is known, and no watch wants what it shows at other places. */
+const MOUNTS = fs
+  .readFileSync('/proc/self/mountinfo', 'utf8')
+  .trim()
+  .split('\n')
+  .map((line) => [Number.parseInt(line, 10), 0] as const);
+
+const results = fs.openSync(process.env['RMWATCH_RESULTS'] ?? '', 'a');
+const report = (result: Instructions) => fs.writeSync(results, `${JSON.stringify(result)}\n`);
+const measure = (directory: string): Calls =>
+  JSON.parse(execFileSync(calls, [directory, ROUNDS, COUNT].map(String), { encoding: 'utf8' }));
+
+for (const directory of [WATCHED, UNWATCHED]) fs.mkdirSync(directory, { recursive: true });
+for (const build of builds) {
+  const { Probe } = require(`${build}/usr/lib/rmwatch/build/Release/rmwatch.node`) as NativeBinding;
+  for (const mode of ATTACH_MODES.filter((one) => modes.split(',').includes(one))) {
+    const probe = new Probe({ mode, ringBytes: RING_BYTES });
+    const prefixes = [[Buffer.from(`${WATCHED}/`), OPERATIONS]] as const;
+    probe.setFilter({ prefixes, devices: [], mounts: MOUNTS, successOperations: OPERATIONS, failureOperations: 0 });
+    probe.attach();
+    const measured = { watched: measure(WATCHED), unwatched: measure(UNWATCHED) };
+    const { lostRingFull } = probe.readCounters();
+    if (lostRingFull > 0) throw new Error(`${lostRingFull} records found no room in the ring`);
+    report({ build, mode, ...measured });
+    probe.close();
+  }
+}
+// Last: what the boot left to do is done by now.
+report({ build: 'none', mode: 'none', unwatched: measure(UNWATCHED) });
