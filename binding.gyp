@@ -46,7 +46,7 @@
         "RMWATCH_PROBE_LOOP_OBJECT=\"<(bpf_objects)/rmwatch.loop.bpf.o\"",
         "RMWATCH_PROBE_DIRECT_OBJECT=\"<(bpf_objects)/rmwatch.direct.bpf.o\""
       ],
-      "cflags_cc": ["-std=c++17", "-Wall", "-Wextra", "-Wno-missing-field-initializers", "-Wno-cast-function-type"],
+      "cflags_cc": ["-std=c++17", "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers", "-Wno-cast-function-type"],
       "cflags": ["-fvisibility=hidden", "-fstack-protector-strong"],
       "libraries": ["-lbpf"],
       # Old dtags: the libraries beside the addon have to find one another there, too.

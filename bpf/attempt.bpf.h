@@ -5,6 +5,9 @@
  *   attempt__capture()  the kernel found the victim and holds its directory's lock
  *   success__look()     the filesystem has removed the name (success.bpf.h): the deletion is told
  *   attempt__end()      the call returned; only while a watch wants failures
+ * A hook before the success carries a program of each kind where the kernel allows both, as a success hook does
+ * (success.bpf.h): the first that runs does the work, and the second finds it done.
+ *
  * Between them nothing is held but a few numbers. Where failures of the operation are watched, a slot is held as well:
  * when the call returns, the kernel knows neither the victim nor the typed name any more.
  */
@@ -36,6 +39,18 @@ static __always_inline void attempt__prepare(struct in_flight_attempt *attempt, 
 	attempt->flags = failures__watched(operation) ? ATTEMPT_FAILURE_WATCHED : 0;
 }
 
+/*
+ * Whether the hook's program of the other kind led to this phase; notes that this one ran, too. A program that finds
+ * itself noted looks at a later call.
+ */
+static __always_inline bool attempt__done_by_other(struct in_flight_attempt *attempt, __u32 kind)
+{
+	if (attempt->kinds >> kind & 1)
+		return false;
+	attempt->kinds |= 1u << kind;
+	return true;
+}
+
 /* Before anything was found: the path is made of what was typed. Tells whether it is wanted. */
 GLOBAL_FUNCTION int attempt__resolve_typed(__u32 index, __u32 outcome)
 {
@@ -65,8 +80,8 @@ GLOBAL_FUNCTION int attempt__end(int result, int known, int operation)
 	__u32 index = NO_SLOT;
 	struct slot *slot;
 
-	if (!attempt) {
-		/* There was no room for it. A rename without a victim would have deleted nothing. */
+	if (!attempt || attempt->phase == ATTEMPT_OVER || (attempt->phase == ATTEMPT_TOLD && known && result < 0)) {
+		/* Its entry was missed, or found no room. A rename without a victim would have deleted nothing. */
 		if (known && result < 0 && operation != OPERATION_REPLACE && !self && failures__watched(operation)) {
 			COUNT(seen);
 			COUNT(lost_state_full);
@@ -103,22 +118,24 @@ GLOBAL_FUNCTION int attempt__end(int result, int known, int operation)
 		COUNT(filtered);
 out:
 	slot__give_back(index);
-	bpf_map_delete_elem(&attempts, &id);
+	attempt->slot = NO_SLOT;
+	attempt->phase = ATTEMPT_OVER;
 	return 0;
 }
 
-/* The call was entered; `filename` is its struct filename. */
-GLOBAL_FUNCTION int attempt__begin(int dfd, __u64 filename, int operation)
+/* The call was entered; `filename` is its struct filename, `kind` the kind of this program. */
+GLOBAL_FUNCTION int attempt__begin(int dfd, __u64 filename, int operation, int kind)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct in_flight_attempt *left = bpf_map_lookup_elem(&attempts, &id);
-	struct in_flight_attempt attempt = { .filename = filename, .dfd = dfd };
+	struct in_flight_attempt attempt = { .filename = filename, .dfd = dfd, .kinds = 1u << (kind & 1) };
 
+	if (left && left->phase == ATTEMPT_BEGUN && left->filename == filename && left->dfd == dfd &&
+	    left->operation == operation && attempt__done_by_other(left, kind & 1))
+		return 0;
 	/* Left behind by a return that was never seen. */
-	if (left && left->flags & ATTEMPT_FAILURE_WATCHED && left->phase != ATTEMPT_TOLD) {
-		COUNT(missed_returns);
+	if (left && left->flags & ATTEMPT_FAILURE_WATCHED && left->phase != ATTEMPT_TOLD)
 		attempt__end(0, 0, left->operation);
-	}
 	attempt__prepare(&attempt, operation);
 	/* Most renames replace nothing: they count only once a victim is found. */
 	if (attempt.flags & ATTEMPT_FAILURE_WATCHED && operation != OPERATION_REPLACE) {
@@ -129,7 +146,9 @@ GLOBAL_FUNCTION int attempt__begin(int dfd, __u64 filename, int operation)
 			slot__read_filename(slot, filename);
 		}
 	}
-	if (bpf_map_update_elem(&attempts, &id, &attempt, BPF_ANY))
+	if (left)
+		*left = attempt;
+	else if (bpf_map_update_elem(&attempts, &id, &attempt, BPF_ANY))
 		slot__give_back(attempt.slot);
 	return 0;
 }
@@ -166,7 +185,7 @@ GLOBAL_FUNCTION int attempt__keep(__u32 index)
  * The victim was found: the struct dentry `victim` in the struct path `directory`, whose lock is held.
  * A second look within the same call (a broken delegation, a stale handle) replaces the first.
  */
-GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, int operation)
+GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, int operation, int kind)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct in_flight_attempt *attempt = bpf_map_lookup_elem(&attempts, &id);
@@ -177,7 +196,11 @@ GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, int operatio
 
 	if (!inode)
 		return 0;
-	if (!attempt) {
+	if (attempt && attempt->phase == ATTEMPT_CAPTURED && attempt->dentry == victim &&
+	    attempt->inode == (__u64)inode && attempt->operation == operation &&
+	    attempt__done_by_other(attempt, kind & 1))
+		return 0;
+	if (!attempt || attempt->phase == ATTEMPT_TOLD || attempt->phase == ATTEMPT_OVER) {
 		/* The entry was missed, or found no room. */
 		struct in_flight_attempt unseen = {};
 
@@ -196,6 +219,7 @@ GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, int operatio
 	inode__mtime(inode, &attempt->mtime_seconds, &attempt->mtime_nanoseconds);
 	attempt->operation = operation;
 	attempt->phase = ATTEMPT_CAPTURED;
+	attempt->kinds = 1u << (kind & 1);
 	if (KERNEL_READ(inode, i_sb, s_stack_depth) > 0)
 		attempt->flags |= ATTEMPT_STACKED;
 	if (!(attempt->flags & ATTEMPT_FAILURE_WATCHED))

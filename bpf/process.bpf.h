@@ -7,7 +7,6 @@
 #ifndef RMWATCH_PROCESS_BPF_H
 #define RMWATCH_PROCESS_BPF_H
 
-#include "counters.bpf.h"
 #include "kernel_changes.bpf.h"
 #include "maps.bpf.h"
 #include "output.bpf.h"
@@ -243,8 +242,6 @@ static __always_inline __u64 process__introduce(__u32 spare, __u32 tgid, const s
 		if (spare == NO_SLOT)
 			slot__give_back(index);
 	}
-	if (!process_id)
-		COUNT(process_unsent);
 	return process_id;
 }
 

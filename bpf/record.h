@@ -2,15 +2,26 @@
 /*
  * The records that travel from the kernel to the daemon: the only definition of their bytes.
  *
- * BPF C and C++ include this file; TypeScript reads offsets that are generated from it (native/record_layout.cc)
- * and compared with the addon's own at every start. Members have fixed widths and natural alignment, largest
- * first; nothing is packed, because packed members become byte stores in BPF. Every record starts with kind and
- * length, its text follows the fixed part, and bytes in between are zero.
+ * BPF C and C++ include this file. TypeScript reads constants and offsets that are generated from the BTF of the
+ * compiled programs (struct record_types) and compared with the addon's own at every start. Members have fixed widths
+ * and natural alignment, largest first; nothing is packed, because packed members become byte stores in BPF. Every
+ * record starts with kind and length, its text follows the fixed part, and bytes in between are zero.
  */
 #ifndef RMWATCH_RECORD_H
 #define RMWATCH_RECORD_H
 
 #include <linux/types.h>
+
+enum record_limit {
+	/* No record is longer; the daemon maps so much of the ring a second time, behind its end. */
+	RECORD_BYTES_LIMIT = 12288,
+	/* How many configurations the kernel side can hold at once while one follows another. */
+	FILTER_GENERATIONS = 4,
+	/* The longest leading part of a pattern that the kernel compares; the limit is that of BPF's LPM tries. */
+	FILTER_PREFIX_BYTES = 256,
+	/* In a filter's value: bit (1 << operation) wants successes, bit (1 << (operation + shift)) failures. */
+	WANT_FAILURE_SHIFT = 8,
+};
 
 enum record_kind {
 	RECORD_DELETION = 1,
@@ -36,21 +47,20 @@ enum deletion_flag {
 	/* `path` is the directory that the typed name starts from; the typed name is still to be joined to it. */
 	DELETION_PATH_IS_BASE = 1u << 3,
 	DELETION_HAS_TYPED = 1u << 4,
-	DELETION_TYPED_CUT = 1u << 5,
 	/* DELETION_STILL_OPEN tells something; never set for directories, whose counts include cached children. */
-	DELETION_OPEN_KNOWN = 1u << 6,
-	DELETION_STILL_OPEN = 1u << 7,
-	DELETION_IO_URING = 1u << 8,
+	DELETION_OPEN_KNOWN = 1u << 5,
+	DELETION_STILL_OPEN = 1u << 6,
+	DELETION_IO_URING = 1u << 7,
 	/* Made by the daemon itself: for the self-test, never reported and never counted. */
-	DELETION_SELF = 1u << 9,
+	DELETION_SELF = 1u << 8,
 	/* The process lives in the host's mount namespace. */
-	DELETION_HOST_NAMESPACE = 1u << 10,
+	DELETION_HOST_NAMESPACE = 1u << 9,
 	/* `fs_root` reached the root of the filesystem; without it, there are more names than it holds. */
-	DELETION_FS_ROOT = 1u << 11,
+	DELETION_FS_ROOT = 1u << 10,
 	/* `allocated_bytes` is filled; not every filesystem tells. */
-	DELETION_ALLOCATION_KNOWN = 1u << 12,
+	DELETION_ALLOCATION_KNOWN = 1u << 11,
 	/* Names before those of `path` are missing: there was no room for them. */
-	DELETION_PATH_CUT = 1u << 13,
+	DELETION_PATH_CUT = 1u << 12,
 };
 
 /*
@@ -104,9 +114,6 @@ struct deletion_record {
 	__u32 padding;
 };
 
-/* No record is longer; the daemon maps so much of the ring a second time, behind its end. */
-#define RECORD_BYTES_LIMIT 12288
-
 /* process_record.flags */
 enum process_flag {
 	PROCESS_HAS_ARGS = 1u << 0,
@@ -154,11 +161,11 @@ struct process_text_record {
 	__u16 text_length;
 };
 
-/* The two kinds of programs that a success hook can carry: the causes for which the kernel leaves them out differ. */
-enum success_kind {
-	SUCCESS_KPROBE = 0,
-	SUCCESS_FENTRY = 1,
-	SUCCESS_KINDS = 2,
+/* The two kinds of programs that a hook can carry: the causes for which the kernel leaves them out differ. */
+enum program_kind {
+	KIND_KPROBE = 0,
+	KIND_FENTRY = 1,
+	KIND_COUNT = 2,
 };
 
 /* The counters that the kernel side keeps, one set for each CPU. Mapped into the daemon's memory. */
@@ -170,10 +177,6 @@ struct kernel_counters {
 	__u64 lost_ring_full;
 	/* Failed attempts that found no room to be kept until their return. */
 	__u64 lost_state_full;
-	/* Failed attempts whose return was never seen. */
-	__u64 missed_returns;
-	/* Deletions sent without the description of their process. */
-	__u64 process_unsent;
 	/*
 	 * Every run of a program at a success hook that finds a victim is counted in success_runs, and once more by
 	 * what became of it: told (the daemon's own included), told before by the hook's other program, unattributed,
@@ -181,17 +184,14 @@ struct kernel_counters {
 	 */
 	__u64 told;
 	__u64 told_before;
-	__u64 success_runs[SUCCESS_KINDS];
+	__u64 success_runs[KIND_COUNT];
 	/* No call that is watched led here: a server in the kernel, mq_unlink(), an ioctl. */
-	__u64 unattributed[SUCCESS_KINDS];
+	__u64 unattributed[KIND_COUNT];
 	/* No deletion: the lower layers of a stacked filesystem, or a cache that forgets what was removed elsewhere. */
-	__u64 passed[SUCCESS_KINDS];
+	__u64 passed[KIND_COUNT];
 	/* Deletions without their mount, because a hook before the success hook was left out. */
 	__u64 mount_unknown;
 };
-
-/* How many configurations the kernel side can hold at once while one follows another. */
-#define FILTER_GENERATIONS 4
 
 /* What the daemon tells the kernel side, and, in `armed`, hears from it. Mapped into the daemon's memory. */
 struct probe_settings {
@@ -208,7 +208,7 @@ struct probe_settings {
 	/* Where xfs keeps the blocks of a file, from its struct inode on; 0: xfs was not loaded at start. */
 	__s32 xfs_blocks_at;
 	__s32 xfs_delayed_blocks_at;
-	/* Bit (1 << SUCCESS_*): the kinds of programs at the success hooks. */
+	/* Bit (1 << KIND_*): the kinds of programs at the success hooks. */
 	__u32 success_kinds;
 	/* Operations (bit 1 << OPERATION_*) that any watch wants, by generation. */
 	__u32 success_operations[FILTER_GENERATIONS];
@@ -226,6 +226,8 @@ enum attempt_phase {
 	ATTEMPT_CAPTURED = 1,
 	/* The deletion was told at its success hook. */
 	ATTEMPT_TOLD = 2,
+	/* The call has returned. */
+	ATTEMPT_OVER = 3,
 };
 
 /* in_flight_attempt.flags */
@@ -258,19 +260,29 @@ struct in_flight_attempt {
 	__u8 operation;
 	__u8 phase;
 	__u8 flags;
-	/* Which kind of program told the deletion: SUCCESS_*. */
-	__u8 told_by;
+	/* Bit (1 << KIND_*): the kinds of programs that have run at the hook which led to this phase. */
+	__u8 kinds;
 	__u32 padding;
 };
 
 /* A key of a filter's places: the device number as it is, or this and the number of a mount. */
 #define PLACE_MOUNT (1ull << 32)
 
-/* In a filter's value: bit (1 << operation) wants successes, bit (1 << (operation + shift)) failures. */
-#define WANT_FAILURE_SHIFT 8
-
-/* The longest leading part of a pattern that the kernel compares; the limit is that of BPF's LPM tries. */
-#define FILTER_PREFIX_BYTES 256
+/* What TypeScript reads: a name here is a name there. The BPF object holds one, so that its BTF describes all of it. */
+struct record_types {
+	struct deletion_record deletion;
+	struct process_record process;
+	struct process_text_record process_text;
+	struct kernel_counters counters;
+	enum record_limit record_limit;
+	enum record_kind record_kind;
+	enum deletion_operation deletion_operation;
+	enum deletion_flag deletion_flag;
+	enum process_flag process_flag;
+	enum process_text_kind process_text_kind;
+	enum process_text_flag process_text_flag;
+	enum program_kind program_kind;
+};
 
 #define RMWATCH_STATIC_ASSERT _Static_assert
 #ifdef __cplusplus
@@ -282,7 +294,7 @@ RMWATCH_STATIC_ASSERT(sizeof(struct deletion_record) == 144, "deletion_record: u
 RMWATCH_STATIC_ASSERT(__builtin_offsetof(struct deletion_record, path_offset) == 112, "deletion_record: layout");
 RMWATCH_STATIC_ASSERT(sizeof(struct process_record) == 64, "process_record: unexpected padding");
 RMWATCH_STATIC_ASSERT(sizeof(struct process_text_record) == 24, "process_text_record: unexpected padding");
-RMWATCH_STATIC_ASSERT(sizeof(struct kernel_counters) == 128, "kernel_counters: unexpected padding");
+RMWATCH_STATIC_ASSERT(sizeof(struct kernel_counters) == 112, "kernel_counters: unexpected padding");
 RMWATCH_STATIC_ASSERT(sizeof(struct in_flight_attempt) == 72, "in_flight_attempt: unexpected padding");
 RMWATCH_STATIC_ASSERT(sizeof(struct probe_settings) == 80, "probe_settings: unexpected padding");
 

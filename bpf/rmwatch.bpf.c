@@ -15,12 +15,15 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+/* Never set: brings what record.h declares into the BTF. */
+const struct record_types *record_types;
+
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
 #define RENAME_EXCHANGE (1 << 1)
 
 static __always_inline void replace__capture(struct dentry *old, __u64 directory, struct dentry *victim,
-					     unsigned int flags)
+					     unsigned int flags, enum program_kind kind)
 {
 	struct inode *moved = KERNEL_READ(old, d_inode);
 	struct inode *replaced = KERNEL_READ(victim, d_inode);
@@ -30,7 +33,7 @@ static __always_inline void replace__capture(struct dentry *old, __u64 directory
 	/* Two names of one file: rename() does nothing then (POSIX). */
 	if (!replaced || replaced == moved || flags & RENAME_EXCHANGE)
 		return;
-	attempt__capture(directory, (__u64)victim, OPERATION_REPLACE);
+	attempt__capture(directory, (__u64)victim, OPERATION_REPLACE, kind);
 }
 
 /*
@@ -43,35 +46,35 @@ static __always_inline void replace__capture(struct dentry *old, __u64 directory
 SEC("kprobe")
 int BPF_KPROBE(kprobe__unlink_enter, int dfd, struct filename *name)
 {
-	attempt__begin(dfd, (__u64)name, OPERATION_UNLINK);
+	attempt__begin(dfd, (__u64)name, OPERATION_UNLINK, KIND_KPROBE);
 	return 0;
 }
 
 SEC("kprobe")
 int BPF_KPROBE(kprobe__rmdir_enter, int dfd, struct filename *name)
 {
-	attempt__begin(dfd, (__u64)name, OPERATION_RMDIR);
+	attempt__begin(dfd, (__u64)name, OPERATION_RMDIR, KIND_KPROBE);
 	return 0;
 }
 
 SEC("kprobe")
 int BPF_KPROBE(kprobe__rename_enter, int old_dfd, struct filename *from, int new_dfd, struct filename *to)
 {
-	attempt__begin(new_dfd, (__u64)to, OPERATION_REPLACE);
+	attempt__begin(new_dfd, (__u64)to, OPERATION_REPLACE, KIND_KPROBE);
 	return 0;
 }
 
 SEC("kprobe")
 int BPF_KPROBE(kprobe__unlink_victim, struct path *directory, struct dentry *victim)
 {
-	attempt__capture((__u64)directory, (__u64)victim, OPERATION_UNLINK);
+	attempt__capture((__u64)directory, (__u64)victim, OPERATION_UNLINK, KIND_KPROBE);
 	return 0;
 }
 
 SEC("kprobe")
 int BPF_KPROBE(kprobe__rmdir_victim, struct path *directory, struct dentry *victim)
 {
-	attempt__capture((__u64)directory, (__u64)victim, OPERATION_RMDIR);
+	attempt__capture((__u64)directory, (__u64)victim, OPERATION_RMDIR, KIND_KPROBE);
 	return 0;
 }
 
@@ -79,7 +82,7 @@ SEC("kprobe")
 int BPF_KPROBE(kprobe__rename_victim, struct path *old_directory, struct dentry *old, struct path *directory,
 	       struct dentry *victim, unsigned int flags)
 {
-	replace__capture(old, (__u64)directory, victim, flags);
+	replace__capture(old, (__u64)directory, victim, flags, KIND_KPROBE);
 	return 0;
 }
 
@@ -130,7 +133,7 @@ SEC("fentry")
 int fentry__unlink_enter(__u64 *ctx)
 {
 	FENTRY_ARGUMENTS(2);
-	attempt__begin(arguments[0], arguments[1], OPERATION_UNLINK);
+	attempt__begin(arguments[0], arguments[1], OPERATION_UNLINK, KIND_FENTRY);
 	return 0;
 }
 
@@ -138,7 +141,7 @@ SEC("fentry")
 int fentry__rmdir_enter(__u64 *ctx)
 {
 	FENTRY_ARGUMENTS(2);
-	attempt__begin(arguments[0], arguments[1], OPERATION_RMDIR);
+	attempt__begin(arguments[0], arguments[1], OPERATION_RMDIR, KIND_FENTRY);
 	return 0;
 }
 
@@ -146,7 +149,7 @@ SEC("fentry")
 int fentry__rename_enter(__u64 *ctx)
 {
 	FENTRY_ARGUMENTS(4);
-	attempt__begin(arguments[2], arguments[3], OPERATION_REPLACE);
+	attempt__begin(arguments[2], arguments[3], OPERATION_REPLACE, KIND_FENTRY);
 	return 0;
 }
 
@@ -154,7 +157,7 @@ SEC("fentry")
 int fentry__unlink_victim(__u64 *ctx)
 {
 	FENTRY_ARGUMENTS(2);
-	attempt__capture(arguments[0], arguments[1], OPERATION_UNLINK);
+	attempt__capture(arguments[0], arguments[1], OPERATION_UNLINK, KIND_FENTRY);
 	return 0;
 }
 
@@ -162,7 +165,7 @@ SEC("fentry")
 int fentry__rmdir_victim(__u64 *ctx)
 {
 	FENTRY_ARGUMENTS(2);
-	attempt__capture(arguments[0], arguments[1], OPERATION_RMDIR);
+	attempt__capture(arguments[0], arguments[1], OPERATION_RMDIR, KIND_FENTRY);
 	return 0;
 }
 
@@ -170,7 +173,7 @@ SEC("fentry")
 int fentry__rename_victim(__u64 *ctx)
 {
 	FENTRY_ARGUMENTS(5);
-	replace__capture((void *)arguments[1], arguments[2], (void *)arguments[3], arguments[4]);
+	replace__capture((void *)arguments[1], arguments[2], (void *)arguments[3], arguments[4], KIND_FENTRY);
 	return 0;
 }
 
@@ -213,8 +216,8 @@ int BPF_PROG(fexit__rename, int old_dfd, struct filename *from, int new_dfd, str
 }
 
 /*
- * At exit_signals(), early in do_exit(), which some compilers leave out of BTF because it never returns. A thread whose
- * last attempt failed leaves it behind: it makes room, and a failure whose return was missed is told.
+ * At exit_signals(), early in do_exit(), which some compilers leave out of BTF because it never returns. The thread
+ * makes room, and a failure whose return was missed is told.
  */
 static __always_inline void thread__exit(void)
 {
@@ -223,9 +226,8 @@ static __always_inline void thread__exit(void)
 
 	if (!attempt)
 		return;
-	if (attempt->flags & ATTEMPT_FAILURE_WATCHED && attempt->phase != ATTEMPT_TOLD)
-		COUNT(missed_returns);
 	attempt__end(0, 0, attempt->operation);
+	bpf_map_delete_elem(&attempts, &id);
 }
 
 SEC("kprobe")

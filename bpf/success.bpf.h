@@ -137,14 +137,14 @@ static __always_inline bool success__adopt(struct slot *slot, struct in_flight_a
 	slot->attempt.slot = NO_SLOT;
 	slot->attempt.operation = operation;
 	slot->attempt.phase = ATTEMPT_TOLD;
-	slot->attempt.told_by = kind;
+	slot->attempt.kinds = 1u << kind;
 	slot->attempt.dentry = victim;
 	slot->attempt.inode = (__u64)inode;
 	told = !bpf_map_update_elem(&attempts, &id, &slot->attempt, BPF_ANY);
 	/* What it was before is not known. */
 	slot->attempt.inode = 0;
 	/* Without room the other program would not find it told. */
-	return told || kind == SUCCESS_KPROBE || !(settings.success_kinds >> SUCCESS_KPROBE & 1);
+	return told || kind == KIND_KPROBE || !(settings.success_kinds >> KIND_KPROBE & 1);
 }
 
 /*
@@ -154,7 +154,7 @@ static __always_inline bool success__adopt(struct slot *slot, struct in_flight_a
 GLOBAL_FUNCTION int success__look(__u64 victim, int place, int hook)
 {
 	__u64 id = bpf_get_current_pid_tgid();
-	__u32 kind = place == SCRATCH_KPROBE ? SUCCESS_KPROBE : SUCCESS_FENTRY;
+	__u32 kind = place == SCRATCH_KPROBE ? KIND_KPROBE : KIND_FENTRY;
 	struct in_flight_attempt *attempt = bpf_map_lookup_elem(&attempts, &id);
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct dentry *dentry = (void *)victim;
@@ -166,32 +166,27 @@ GLOBAL_FUNCTION int success__look(__u64 victim, int place, int hook)
 	if (!slot || !inode)
 		return 0;
 	COUNT(success_runs[kind]);
+	/* When this very program told it, the memory of what was removed then is used again. */
+	if (attempt && attempt->phase == ATTEMPT_TOLD && attempt->dentry == victim && attempt->inode == (__u64)inode &&
+	    attempt__done_by_other(attempt, kind)) {
+		COUNT(told_before);
+		return 0;
+	}
 	magic = KERNEL_READ(inode, i_sb, s_magic);
-	if (attempt && attempt->phase != ATTEMPT_BEGUN && attempt->dentry == victim && attempt->inode == (__u64)inode) {
-		if (attempt->phase == ATTEMPT_CAPTURED) {
-			/* Calls that failed come here too, when the server no longer knows the name. */
-			if (magic == NFS_SUPER_MAGIC && hook == SUCCESS_REMOVED &&
-			    KERNEL_READ(inode, i_nlink) >= attempt->link_count) {
-				COUNT(passed[kind]);
-				return 0;
-			}
-			slot->attempt = *attempt;
-			slot__give_back(attempt->slot);
-			if (settings.success_kinds == 1u << kind) {
-				bpf_map_delete_elem(&attempts, &id);
-			} else {
-				attempt->slot = NO_SLOT;
-				attempt->phase = ATTEMPT_TOLD;
-				attempt->told_by = kind;
-			}
-			return 1;
-		}
-		/* Told by this very program: the memory of what was removed then is used again. */
-		if (attempt->told_by != kind) {
-			COUNT(told_before);
-			bpf_map_delete_elem(&attempts, &id);
+	if (attempt && attempt->phase == ATTEMPT_CAPTURED && attempt->dentry == victim &&
+	    attempt->inode == (__u64)inode) {
+		/* Calls that failed come here too, when the server no longer knows the name. */
+		if (magic == NFS_SUPER_MAGIC && hook == SUCCESS_REMOVED &&
+		    KERNEL_READ(inode, i_nlink) >= attempt->link_count) {
+			COUNT(passed[kind]);
 			return 0;
 		}
+		slot->attempt = *attempt;
+		slot__give_back(attempt->slot);
+		attempt->slot = NO_SLOT;
+		attempt->phase = ATTEMPT_TOLD;
+		attempt->kinds = 1u << kind;
+		return 1;
 	}
 	if (hook == SUCCESS_RENAMED_AWAY ||
 	    (attempt && attempt->phase == ATTEMPT_CAPTURED && attempt->flags & ATTEMPT_STACKED)) {

@@ -47,7 +47,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["MountWatch"] = MountWatch::Define(env);
   exports["readClocks"] = Napi::Function::New(env, ReadClocks, "readClocks");
   exports["errorName"] = Napi::Function::New(env, ErrorName, "errorName");
-  exports["recordLayout"] = RecordLayout(env);
+  exports["recordLayout"] = WithJsErrors(env, [&] { return DescribeRecordLayout(env); });
   exports["sendDatagram"] = Napi::Function::New(env, SendDatagramFromJs, "sendDatagram");
   exports["kernelFunctions"] = Napi::Function::New(env, KernelFunctions, "kernelFunctions");
   // "v1.1"

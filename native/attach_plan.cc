@@ -23,7 +23,7 @@ const std::vector<Hook>& Hooks() {
       {{"security_path_unlink"}, HookRole::kBefore, "kprobe__unlink_victim", "fentry__unlink_victim"},
       {{"security_path_rmdir"}, HookRole::kBefore, "kprobe__rmdir_victim", "fentry__rmdir_victim"},
       {{"security_path_rename"}, HookRole::kBefore, "kprobe__rename_victim", "fentry__rename_victim"},
-      {{"exit_signals"}, HookRole::kBefore, "kprobe__thread_exit", "fentry__thread_exit"},
+      {{"exit_signals"}, HookRole::kThreadEnd, "kprobe__thread_exit", "fentry__thread_exit"},
       {{"d_delete"}, HookRole::kSuccess, "kprobe__delete", "fentry__delete"},
       {{"d_move"}, HookRole::kSuccess, "kprobe__move", "fentry__move"},
       {{"do_unlinkat", "filename_unlinkat"}, HookRole::kReturn, "kretprobe__unlink", "fexit__unlink"},
@@ -69,6 +69,11 @@ AttachPlan PlanAttachment(AttachMode mode, const KernelBtf& btf, bool with_optio
   const bool kprobes = mode == AttachMode::kKprobe;
   // Entry-only links of many kprobes (5.18 with CONFIG_FPROBE) need no CAP_SYS_ADMIN where perf events do.
   const ProgramKind kprobe = btf.HasFunction("register_fprobe_ips") ? ProgramKind::kKprobeMulti : ProgramKind::kKprobe;
+  // CONFIG_PREEMPTION, which includes PREEMPT_DYNAMIC; the service cannot read the file that tells whether it is used.
+  // Without it neither a program nor a bpf(2) call is preempted half way, so no program is left out. Older BTF lacks
+  // the function, which must not be traced; preemptible RCU comes with it there.
+  const bool preempts_itself =
+      btf.HasFunction("preempt_schedule") || btf.HasMember("task_struct", "rcu_read_lock_nesting");
   for (const Hook& hook : Hooks()) {
     const std::string function = btf.FirstFunction(hook.functions);
     if (function.empty()) throw ProbeError("find the kernel function " + Joined(hook.functions), ENOENT);
@@ -81,12 +86,19 @@ AttachPlan PlanAttachment(AttachMode mode, const KernelBtf& btf, bool with_optio
       plan.programs.push_back({by_kprobe ? hook.kprobe : hook.fentry, function, kind, hook.role, optional});
     };
     switch (hook.role) {
+      case HookRole::kThreadEnd:
+        // What it leaves out the sweep finds.
+        add(kprobes, false);
+        break;
       case HookRole::kBefore:
         add(kprobes, false);
+        // Any local user can have trampolines left out where the kernel preempts itself, and only root kprobes: there
+        // what a second program costs would buy little.
+        if (!kprobes && preempts_itself) add(true, true);
         break;
       case HookRole::kSuccess:
         add(kprobes, false);
-        add(!kprobes, true);
+        if (preempts_itself) add(!kprobes, true);
         break;
       case HookRole::kReturn:
         // kretprobes track a limited number of calls: a trampoline first.

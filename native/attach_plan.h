@@ -15,10 +15,12 @@ const char* KindName(ProgramKind kind);
 
 /// When a program runs; see bpf/attempt.bpf.h.
 enum class HookRole {
-  /// Before the success: the call's entry, the victim, the end of a thread.
+  /// Before the success: the call's entry, the victim.
   kBefore,
   /// The name was removed: tells the deletion.
   kSuccess,
+  /// A thread ends: what its last call left behind is given back.
+  kThreadEnd,
   /// The call returns: tells failures, and is attached only while they are wanted.
   kReturn,
 };
@@ -30,7 +32,7 @@ struct PlannedProgram {
   std::string function;
   ProgramKind kind;
   HookRole role;
-  /// Another program does the same at the same function: at a success hook beside this one, at a return instead of it.
+  /// Another program does the same at the same function: at a return instead of this one, elsewhere beside it.
   bool optional;
 };
 

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <system_error>
@@ -34,14 +33,15 @@ size_t EntryBytes(uint32_t length) { return sizeof(Header) + ((length + size_t{7
 }  // namespace
 
 Backlog::Backlog(RingReader& ring, size_t bytes)
-    : ring_(ring), size_(bytes), page_(static_cast<size_t>(getpagesize())) {
-  void* memory = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) throw ProbeError("reserve memory for a backlog", errno);
-  data_ = static_cast<uint8_t*>(memory);
+    : ring_(ring),
+      size_(bytes),
+      page_(static_cast<size_t>(getpagesize())),
+      memory_("reserve memory for a backlog", size_, PROT_READ | PROT_WRITE,
+              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE),
+      data_(memory_.At<uint8_t>()) {
   try {
     thread_ = std::thread([this] { Run(); });
   } catch (const std::system_error& error) {
-    munmap(data_, size_);
     throw ProbeError("start a thread", error.code().value());
   }
 }
@@ -53,7 +53,6 @@ Backlog::~Backlog() {
   }
   changed_.notify_one();
   thread_.join();
-  munmap(data_, size_);
 }
 
 void Backlog::Run() {

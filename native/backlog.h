@@ -6,6 +6,7 @@
 #include <mutex>
 #include <thread>
 
+#include "mapping.h"
 #include "ring_reader.h"
 
 /// Records on their way from a ring that fills up to a reader that is slower for a while. A thread of its own empties
@@ -47,6 +48,7 @@ class Backlog {
   RingReader& ring_;
   size_t size_;
   size_t page_;
+  Mapping memory_;
   uint8_t* data_;
   std::mutex mutex_;
   std::condition_variable changed_;

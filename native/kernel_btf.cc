@@ -12,14 +12,12 @@
 
 KernelBtf::KernelBtf() {
   LibbpfMessages messages;
-  btf_ = btf__load_vmlinux_btf();
+  btf_.reset(btf__load_vmlinux_btf());
   if (btf_ == nullptr) throw ProbeError("read the kernel's BTF", errno, messages.text());
 }
 
-KernelBtf::~KernelBtf() { btf__free(btf_); }
-
 bool KernelBtf::HasFunction(const std::string& name) const {
-  return btf__find_by_name_kind(btf_, name.c_str(), BTF_KIND_FUNC) > 0;
+  return btf__find_by_name_kind(btf_.get(), name.c_str(), BTF_KIND_FUNC) > 0;
 }
 
 std::string KernelBtf::FirstFunction(const std::vector<std::string>& names) const {
@@ -30,13 +28,13 @@ std::string KernelBtf::FirstFunction(const std::vector<std::string>& names) cons
 }
 
 bool KernelBtf::HasHelper(const std::string& name) const {
-  const int id = btf__find_by_name_kind(btf_, "bpf_func_id", BTF_KIND_ENUM);
+  const int id = btf__find_by_name_kind(btf_.get(), "bpf_func_id", BTF_KIND_ENUM);
   if (id <= 0) return false;
-  const struct btf_type* type = btf__type_by_id(btf_, static_cast<__u32>(id));
+  const struct btf_type* type = btf__type_by_id(btf_.get(), static_cast<__u32>(id));
   const struct btf_enum* values = btf_enum(type);
   const std::string wanted = "BPF_FUNC_" + name;
   for (int i = 0; i < btf_vlen(type); i++) {
-    if (wanted == btf__name_by_offset(btf_, values[i].name_off)) return true;
+    if (wanted == btf__name_by_offset(btf_.get(), values[i].name_off)) return true;
   }
   return false;
 }
@@ -72,16 +70,16 @@ bool TypeHasMember(const struct btf* btf, __u32 id, const std::string& member) {
 }  // namespace
 
 bool KernelBtf::HasMember(const std::string& structure, const std::string& member) const {
-  const int id = btf__find_by_name_kind(btf_, structure.c_str(), BTF_KIND_STRUCT);
-  return id > 0 && TypeHasMember(btf_, static_cast<__u32>(id), member);
+  const int id = btf__find_by_name_kind(btf_.get(), structure.c_str(), BTF_KIND_STRUCT);
+  return id > 0 && TypeHasMember(btf_.get(), static_cast<__u32>(id), member);
 }
 
 std::optional<KernelBtf::XfsLayout> KernelBtf::FindXfsLayout() const {
   LibbpfMessages messages;
-  std::unique_ptr<struct btf, decltype(&btf__free)> module(nullptr, btf__free);
-  const struct btf* btf = btf_;
+  Btf module;
+  const struct btf* btf = btf_.get();
   if (btf__find_by_name_kind(btf, "xfs_inode", BTF_KIND_STRUCT) <= 0) {
-    module.reset(btf__load_module_btf("xfs", btf_));
+    module.reset(btf__load_module_btf("xfs", btf_.get()));
     if (module == nullptr) return std::nullopt;
     btf = module.get();
   }

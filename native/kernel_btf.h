@@ -6,16 +6,13 @@
 #include <string>
 #include <vector>
 
-struct btf;
+#include "bpf_owners.h"
 
 /// The type information of the running kernel, which says what it has; version strings do not.
 class KernelBtf {
  public:
   /// Throws ProbeError when the kernel has none (CONFIG_DEBUG_INFO_BTF).
   KernelBtf();
-  ~KernelBtf();
-  KernelBtf(const KernelBtf&) = delete;
-  KernelBtf& operator=(const KernelBtf&) = delete;
 
   bool HasFunction(const std::string& name) const;
   /// The first of `names` that is a function of this kernel, or "".
@@ -35,5 +32,5 @@ class KernelBtf {
   std::optional<XfsLayout> FindXfsLayout() const;
 
  private:
-  struct btf* btf_;
+  Btf btf_;
 };

@@ -2,12 +2,21 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <string>
 
 #include "js_errors.h"
+
+namespace {
+
+UniqueFd Opened(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) throw ProbeError("open " + path, errno);
+  return UniqueFd(fd);
+}
+
+}  // namespace
 
 Napi::Function MountWatch::Define(Napi::Env env) {
   return DefineClass(env, "MountWatch",
@@ -22,33 +31,21 @@ MountWatch::MountWatch(const Napi::CallbackInfo& info) : Napi::ObjectWrap<MountW
   callback_ = Napi::Persistent(info[1].As<Napi::Function>());
   context_ = std::make_unique<Napi::AsyncContext>(env_, "rmwatch:mounts");
   WithJsErrors(env_, [&] {
-    fd_ = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd_ < 0) throw ProbeError("open " + path, errno);
-    asked_fd_ = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (asked_fd_ < 0) {
-      const int error = errno;
-      close(fd_);
-      throw ProbeError("open " + path, error);
-    }
+    fd_ = Opened(path);
+    asked_fd_ = Opened(path);
     uv_loop_t* loop = nullptr;
     napi_get_uv_event_loop(env_, &loop);
-    try {
-      readable_ = std::make_unique<ReadableFd>(
-          loop, fd_,
-          [this] {
-            Napi::HandleScope scope(env_);
-            try {
-              callback_.MakeCallback(Napi::Env(env_).Global(), {}, *context_);
-            } catch (const Napi::Error& error) {
-              napi_fatal_exception(env_, error.Value());
-            }
-          },
-          UV_PRIORITIZED);
-    } catch (...) {
-      close(fd_);
-      close(asked_fd_);
-      throw;
-    }
+    readable_ = std::make_unique<ReadableFd>(
+        loop, fd_.get(),
+        [this] {
+          Napi::HandleScope scope(env_);
+          try {
+            callback_.MakeCallback(Napi::Env(env_).Global(), {}, *context_);
+          } catch (const Napi::Error& error) {
+            napi_fatal_exception(env_, error.Value());
+          }
+        },
+        UV_PRIORITIZED);
     readable_->Start();
   });
   napi_add_env_cleanup_hook(env_, OnEnvironmentEnd, this);
@@ -67,16 +64,14 @@ void MountWatch::TakeDown() {
   if (hooked_) napi_remove_env_cleanup_hook(env_, OnEnvironmentEnd, this);
   hooked_ = false;
   readable_.reset();
-  if (fd_ >= 0) close(fd_);
-  if (asked_fd_ >= 0) close(asked_fd_);
-  fd_ = -1;
-  asked_fd_ = -1;
+  fd_.Reset();
+  asked_fd_.Reset();
 }
 
 Napi::Value MountWatch::Changed(const Napi::CallbackInfo& info) {
-  struct pollfd asked = {asked_fd_, POLLPRI, 0};
+  struct pollfd asked = {asked_fd_.get(), POLLPRI, 0};
   // A closed watch has nothing to say.
-  const bool changed = asked_fd_ >= 0 && poll(&asked, 1, 0) > 0 && (asked.revents & (POLLPRI | POLLERR)) != 0;
+  const bool changed = asked_fd_ && poll(&asked, 1, 0) > 0 && (asked.revents & (POLLPRI | POLLERR)) != 0;
   return Napi::Boolean::New(info.Env(), changed);
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "readable_fd.h"
+#include "unique_fd.h"
 
 /// The JavaScript class `MountWatch`: `new MountWatch(path, callback)` calls back when the mount table in `path`
 /// (/proc/PID/mountinfo) changes, which the kernel tells by POLLPRI and nothing in Node.js can wait for. `changed()`
@@ -22,9 +23,9 @@ class MountWatch : public Napi::ObjectWrap<MountWatch> {
   static void OnEnvironmentEnd(void* watch);
 
   napi_env env_;
-  int fd_ = -1;
+  UniqueFd fd_;
   /// Every open file is told of a change once, so each of the two askers has its own.
-  int asked_fd_ = -1;
+  UniqueFd asked_fd_;
   bool hooked_ = false;
   std::unique_ptr<ReadableFd> readable_;
   Napi::FunctionReference callback_;

@@ -2,13 +2,13 @@
 
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
 
 #include "probe_error.h"
+#include "unique_fd.h"
 
 void SendDatagram(const std::string& path, const std::string& message) {
   struct sockaddr_un address = {};
@@ -18,11 +18,9 @@ void SendDatagram(const std::string& path, const std::string& message) {
   if (path[0] == '@') address.sun_path[0] = '\0';
   const auto length = static_cast<socklen_t>(offsetof(struct sockaddr_un, sun_path) + path.size());
 
-  const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) throw ProbeError("notify " + path, errno);
-  const ssize_t sent = sendto(fd, message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
+  const UniqueFd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!fd) throw ProbeError("notify " + path, errno);
+  const ssize_t sent = sendto(fd.get(), message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
                               reinterpret_cast<const struct sockaddr*>(&address), length);
-  const int error = errno;
-  close(fd);
-  if (sent < 0) throw ProbeError("notify " + path, error);
+  if (sent < 0) throw ProbeError("notify " + path, errno);
 }

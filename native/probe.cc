@@ -5,6 +5,7 @@
 
 #include "js_arguments.h"
 #include "js_errors.h"
+#include "record_layout.h"
 
 namespace {
 
@@ -43,6 +44,19 @@ const char* VariantName(ProbeVariant variant) {
   return "plain";
 }
 
+/// "lost_ring_full" as "lostRingFull"
+std::string CamelCase(const std::string& name) {
+  std::string text;
+  for (size_t i = 0; i < name.size(); i++) {
+    if (name[i] == '_' && i + 1 < name.size()) {
+      text += static_cast<char>(name[++i] - 'a' + 'A');
+    } else {
+      text += name[i];
+    }
+  }
+  return text;
+}
+
 const char* RoleName(HookRole role) {
   switch (role) {
     case HookRole::kSuccess:
@@ -50,6 +64,7 @@ const char* RoleName(HookRole role) {
     case HookRole::kReturn:
       return "return";
     case HookRole::kBefore:
+    case HookRole::kThreadEnd:
       break;
   }
   return "before";
@@ -140,11 +155,11 @@ Napi::Value Probe::Describe(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   ProbeSession& session = Session(env);
   Napi::Object description = Napi::Object::New(env);
-  description["variant"] = Napi::String::New(env, VariantName(session.variant()));
-  description["symbol"] = Napi::String::New(env, session.plan().symbol);
+  description["variant"] = Napi::String::New(env, VariantName(session.loaded().variant()));
+  description["symbol"] = Napi::String::New(env, session.loaded().plan().symbol);
   description["hostMountNamespace"] = Napi::Number::New(env, session.settings().host_mount_namespace);
   Napi::Array programs = Napi::Array::New(env);
-  for (const LoadedProgram& loaded : session.Programs()) {
+  for (const LoadedProgram& loaded : session.loaded().Programs()) {
     Napi::Object program = Napi::Object::New(env);
     program["name"] = Napi::String::New(env, loaded.name);
     program["instructions"] = Napi::Number::New(env, loaded.instructions);
@@ -153,7 +168,7 @@ Napi::Value Probe::Describe(const Napi::CallbackInfo& info) {
   }
   description["programs"] = programs;
   Napi::Array attached = Napi::Array::New(env);
-  for (const AttachedProgram& one : session.Attached()) {
+  for (const AttachedProgram& one : session.attachments().Programs()) {
     Napi::Object program = Napi::Object::New(env);
     program["program"] = Napi::String::New(env, one.program);
     program["function"] = Napi::String::New(env, one.function);
@@ -288,36 +303,33 @@ Napi::Value Probe::UsedBytes(const Napi::CallbackInfo& info) {
 
 Napi::Value Probe::ReadCounters(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const kernel_counters counters = WithJsErrors(env, [&] { return Session(env).ReadCounters(); });
+  const kernel_counters counters = WithJsErrors(env, [&] { return Session(env).loaded().ReadCounters(); });
+  // Every member is a number of 64 bits, or one for each kind of program.
+  const auto* words = reinterpret_cast<const __u64*>(&counters);
   Napi::Object object = Napi::Object::New(env);
-  const auto set = [&](const char* name, __u64 value) {
-    object[name] = Napi::Number::New(env, static_cast<double>(value));
-  };
-  set("seen", counters.seen);
-  set("filtered", counters.filtered);
-  set("submitted", counters.submitted);
-  set("lostRingFull", counters.lost_ring_full);
-  set("lostStateFull", counters.lost_state_full);
-  set("missedReturns", counters.missed_returns);
-  set("processUnsent", counters.process_unsent);
-  set("told", counters.told);
-  set("toldBefore", counters.told_before);
-  set("kprobeRuns", counters.success_runs[SUCCESS_KPROBE]);
-  set("fentryRuns", counters.success_runs[SUCCESS_FENTRY]);
-  set("kprobeUnattributed", counters.unattributed[SUCCESS_KPROBE]);
-  set("fentryUnattributed", counters.unattributed[SUCCESS_FENTRY]);
-  set("kprobePassed", counters.passed[SUCCESS_KPROBE]);
-  set("fentryPassed", counters.passed[SUCCESS_FENTRY]);
-  set("mountUnknown", counters.mount_unknown);
+  for (const RecordLayout::Member& member : EmbeddedRecordLayout().Find("counters").members) {
+    const auto value = [&](size_t i) {
+      return Napi::Number::New(env, static_cast<double>(words[member.offset / sizeof(__u64) + i]));
+    };
+    const std::string name = CamelCase(member.name);
+    const size_t count = member.bytes / sizeof(__u64);
+    if (count == 1) {
+      object[name] = value(0);
+      continue;
+    }
+    Napi::Array values = Napi::Array::New(env, count);
+    for (size_t i = 0; i < count; i++) values[static_cast<uint32_t>(i)] = value(i);
+    object[name] = values;
+  }
   return object;
 }
 
 Napi::Value Probe::MissedRuns(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(Session(info.Env()).MissedRuns()));
+  return Napi::Number::New(info.Env(), static_cast<double>(Session(info.Env()).attachments().MissedRuns()));
 }
 
 Napi::Value Probe::SkippedSuccesses(const Napi::CallbackInfo& info) {
-  const std::optional<uint64_t> skipped = Session(info.Env()).SkippedSuccesses();
+  const std::optional<uint64_t> skipped = Session(info.Env()).attachments().SkippedSuccesses();
   if (!skipped.has_value()) return info.Env().Undefined();
   return Napi::Number::New(info.Env(), static_cast<double>(*skipped));
 }

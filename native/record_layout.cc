@@ -1,107 +1,99 @@
 #include "record_layout.h"
 
-#include <cstddef>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include <algorithm>
+#include <cerrno>
 
 #include "../bpf/record.h"
+#include "bpf_owners.h"
+#include "embedded_objects.h"
+#include "libbpf_messages.h"
+#include "probe_error.h"
 
 namespace {
 
-struct Field {
-  const char* name;
-  size_t offset;
-  size_t bytes;
-};
-
-#define FIELD(record, member) \
-  Field { #member, offsetof(record, member), sizeof(record::member) }
-
-constexpr Field kDeletion[] = {
-    FIELD(deletion_record, kind),
-    FIELD(deletion_record, length),
-    FIELD(deletion_record, time_seconds),
-    FIELD(deletion_record, time_nanoseconds),
-    FIELD(deletion_record, process_id),
-    FIELD(deletion_record, inode),
-    FIELD(deletion_record, size),
-    FIELD(deletion_record, allocated_bytes),
-    FIELD(deletion_record, mtime_seconds),
-    FIELD(deletion_record, mtime_nanoseconds),
-    FIELD(deletion_record, device),
-    FIELD(deletion_record, tgid),
-    FIELD(deletion_record, tid),
-    FIELD(deletion_record, uid),
-    FIELD(deletion_record, gid),
-    FIELD(deletion_record, file_uid),
-    FIELD(deletion_record, file_gid),
-    FIELD(deletion_record, mode),
-    FIELD(deletion_record, link_count),
-    FIELD(deletion_record, mount_namespace),
-    FIELD(deletion_record, result),
-    FIELD(deletion_record, flags),
-    FIELD(deletion_record, generation),
-    FIELD(deletion_record, path_offset),
-    FIELD(deletion_record, path_length),
-    FIELD(deletion_record, typed_length),
-    FIELD(deletion_record, fs_root_length),
-    FIELD(deletion_record, below_mount_length),
-    FIELD(deletion_record, operation),
-    FIELD(deletion_record, reserved),
-    FIELD(deletion_record, comm),
-    FIELD(deletion_record, padding),
-};
-
-constexpr Field kProcess[] = {
-    FIELD(process_record, kind),          FIELD(process_record, length),  FIELD(process_record, process_id),
-    FIELD(process_record, start_time_ns), FIELD(process_record, tgid),    FIELD(process_record, parent_tgid),
-    FIELD(process_record, login_uid),     FIELD(process_record, flags),   FIELD(process_record, args_offset),
-    FIELD(process_record, args_length),   FIELD(process_record, padding), FIELD(process_record, parent_comm),
-};
-
-constexpr Field kProcessText[] = {
-    FIELD(process_text_record, kind),        FIELD(process_text_record, length),
-    FIELD(process_text_record, process_id),  FIELD(process_text_record, which),
-    FIELD(process_text_record, flags),       FIELD(process_text_record, text_offset),
-    FIELD(process_text_record, text_length),
-};
-
-#undef FIELD
-
-// Every member is listed and nothing lies between them: a member that is added or widened fails the build here.
-template <size_t N>
-constexpr bool Covers(const Field (&fields)[N], size_t size) {
-  size_t end = 0;
-  for (const Field& field : fields) {
-    if (field.offset != end) return false;
-    end += field.bytes;
-  }
-  return end == size;
+const struct btf_type* Resolved(const struct btf* btf, uint32_t id) {
+  return btf__type_by_id(btf, static_cast<uint32_t>(std::max(0, btf__resolve_type(btf, id))));
 }
 
-static_assert(Covers(kDeletion, sizeof(deletion_record)), "record_layout.cc does not cover deletion_record");
-static_assert(Covers(kProcess, sizeof(process_record)), "record_layout.cc does not cover process_record");
-static_assert(Covers(kProcessText, sizeof(process_text_record)), "record_layout.cc does not cover process_text_record");
-
-template <size_t N>
-Napi::Object Describe(Napi::Env env, const Field (&fields)[N], size_t size) {
-  Napi::Object members = Napi::Object::New(env);
-  for (const Field& field : fields) {
-    Napi::Array place = Napi::Array::New(env, 2);
-    place[0u] = Napi::Number::New(env, static_cast<double>(field.offset));
-    place[1u] = Napi::Number::New(env, static_cast<double>(field.bytes));
-    members[field.name] = place;
+RecordLayout::Record ReadRecord(const struct btf* btf, const std::string& name, const struct btf_type* type) {
+  RecordLayout::Record record{name, type->size, {}};
+  const struct btf_member* members = btf_members(type);
+  for (uint32_t i = 0; i < btf_vlen(type); i++) {
+    record.members.push_back({btf__name_by_offset(btf, members[i].name_off), btf_member_bit_offset(type, i) / 8,
+                              static_cast<uint32_t>(btf__resolve_size(btf, members[i].type))});
   }
-  Napi::Object record = Napi::Object::New(env);
-  record["size"] = Napi::Number::New(env, static_cast<double>(size));
-  record["fields"] = members;
   return record;
+}
+
+void ReadConstants(const struct btf* btf, const struct btf_type* type, std::vector<RecordLayout::Constant>* constants) {
+  const struct btf_enum* values = btf_enum(type);
+  for (uint32_t i = 0; i < btf_vlen(type); i++)
+    constants->push_back({btf__name_by_offset(btf, values[i].name_off), values[i].val});
+}
+
+RecordLayout ReadLayout() {
+  LibbpfMessages messages;
+  const EmbeddedObject embedded = ProbeObject(ProbeVariant::kPlain);
+  const BpfObject object(bpf_object__open_mem(embedded.data, embedded.size, nullptr));
+  if (object == nullptr) throw ProbeError("open the BPF object", errno, messages.text());
+  const struct btf* btf = bpf_object__btf(object.get());
+  const int id = btf__find_by_name_kind(btf, "record_types", BTF_KIND_STRUCT);
+  if (id < 0) throw ProbeError("find struct record_types in the BTF of the programs", -id);
+  const struct btf_type* types = btf__type_by_id(btf, static_cast<uint32_t>(id));
+  const struct btf_member* members = btf_members(types);
+  RecordLayout layout;
+  for (uint32_t i = 0; i < btf_vlen(types); i++) {
+    const struct btf_type* type = Resolved(btf, members[i].type);
+    const char* name = btf__name_by_offset(btf, members[i].name_off);
+    if (btf_is_struct(type)) {
+      layout.records.push_back(ReadRecord(btf, name, type));
+    } else if (btf_is_enum(type)) {
+      ReadConstants(btf, type, &layout.constants);
+    } else {
+      throw ProbeError(std::string("read ") + name + " in the BTF of the programs", EINVAL);
+    }
+  }
+  return layout;
 }
 
 }  // namespace
 
-Napi::Object RecordLayout(Napi::Env env) {
-  Napi::Object layout = Napi::Object::New(env);
-  layout["deletion"] = Describe(env, kDeletion, sizeof(deletion_record));
-  layout["process"] = Describe(env, kProcess, sizeof(process_record));
-  layout["processText"] = Describe(env, kProcessText, sizeof(process_text_record));
+const RecordLayout::Record& RecordLayout::Find(const std::string& name) const {
+  for (const Record& record : records) {
+    if (record.name == name) return record;
+  }
+  throw ProbeError("find " + name + " among the records", ENOENT);
+}
+
+const RecordLayout& EmbeddedRecordLayout() {
+  static const RecordLayout layout = ReadLayout();
   return layout;
+}
+
+Napi::Object DescribeRecordLayout(Napi::Env env) {
+  const RecordLayout& layout = EmbeddedRecordLayout();
+  Napi::Object records = Napi::Object::New(env);
+  for (const RecordLayout::Record& record : layout.records) {
+    Napi::Object fields = Napi::Object::New(env);
+    for (const RecordLayout::Member& member : record.members) {
+      Napi::Array place = Napi::Array::New(env, 2);
+      place[0u] = Napi::Number::New(env, member.offset);
+      place[1u] = Napi::Number::New(env, member.bytes);
+      fields[member.name] = place;
+    }
+    Napi::Object described = Napi::Object::New(env);
+    described["size"] = Napi::Number::New(env, record.bytes);
+    described["fields"] = fields;
+    records[record.name] = described;
+  }
+  Napi::Object constants = Napi::Object::New(env);
+  for (const RecordLayout::Constant& constant : layout.constants)
+    constants[constant.name] = Napi::Number::New(env, static_cast<double>(constant.value));
+  Napi::Object described = Napi::Object::New(env);
+  described["records"] = records;
+  described["constants"] = constants;
+  return described;
 }

@@ -5,37 +5,28 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 
 #include "../bpf/record.h"
-#include "probe_error.h"
 
 namespace {
 
 size_t RoundedUp(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
+size_t PageBytes() { return static_cast<size_t>(getpagesize()); }
+
 }  // namespace
 
-RingReader::RingReader(int fd, size_t size) : fd_(fd), size_(size), page_(static_cast<size_t>(getpagesize())) {
-  mapped_size_ = size + std::min(size, RoundedUp(RECORD_BYTES_LIMIT, page_));
-  void* consumer = mmap(nullptr, page_, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  if (consumer == MAP_FAILED) throw ProbeError("map the ring buffer", errno);
-  void* rest = mmap(nullptr, page_ + mapped_size_, PROT_READ, MAP_SHARED, fd, static_cast<off_t>(page_));
-  if (rest == MAP_FAILED) {
-    const int error = errno;
-    munmap(consumer, page_);
-    throw ProbeError("map the ring buffer", error);
-  }
-  consumer_ = static_cast<uint64_t*>(consumer);
-  producer_ = static_cast<const uint64_t*>(rest);
-  data_ = static_cast<const uint8_t*>(rest) + page_;
-  position_ = __atomic_load_n(consumer_, __ATOMIC_ACQUIRE);
-}
-
-RingReader::~RingReader() {
-  munmap(consumer_, page_);
-  munmap(const_cast<uint64_t*>(producer_), page_ + mapped_size_);
-}
+RingReader::RingReader(int fd, size_t size)
+    : fd_(fd),
+      size_(size),
+      mapped_size_(size + std::min(size, RoundedUp(RECORD_BYTES_LIMIT, PageBytes()))),
+      consumer_page_("map the ring buffer", PageBytes(), PROT_READ | PROT_WRITE, MAP_SHARED, fd),
+      rest_("map the ring buffer", PageBytes() + mapped_size_, PROT_READ, MAP_SHARED, fd,
+            static_cast<off_t>(PageBytes())),
+      consumer_(consumer_page_.At<uint64_t>()),
+      producer_(rest_.At<const uint64_t>()),
+      data_(rest_.At<const uint8_t>(PageBytes())),
+      position_(__atomic_load_n(consumer_, __ATOMIC_ACQUIRE)) {}
 
 const uint8_t* RingReader::Next(uint32_t* length) {
   while (position_ < __atomic_load_n(producer_, __ATOMIC_ACQUIRE)) {

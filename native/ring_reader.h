@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "mapping.h"
+
 /// Reads a BPF ring buffer in place. The kernel lays the data out twice in a row, so every record is in one piece
 /// (kernel/bpf/ringbuf.c describes the layout: consumer page, producer page, data). Of the second time only as much is
 /// mapped as the longest record needs: every mapped page counts as memory of the process.
@@ -10,7 +12,6 @@ class RingReader {
  public:
   /// Maps the ring of the map `fd` with `size` bytes of data. Throws ProbeError.
   RingReader(int fd, size_t size);
-  ~RingReader();
   RingReader(const RingReader&) = delete;
   RingReader& operator=(const RingReader&) = delete;
 
@@ -48,7 +49,8 @@ class RingReader {
   int fd_;
   size_t size_;
   size_t mapped_size_;
-  size_t page_;
+  Mapping consumer_page_;
+  Mapping rest_;
   uint64_t* consumer_;
   const uint64_t* producer_;
   const uint8_t* data_;

@@ -1,4 +1,5 @@
-import { DELETION_HAS_VICTIM, DELETION_RESULT_KNOWN, type RecordView } from '../probe/record-view.js';
+import { DELETION_HAS_VICTIM, DELETION_RESULT_KNOWN } from '../probe/record-layout.generated.js';
+import type { RecordView } from '../probe/record-view.js';
 import type { PathResolver } from './resolved-path.js';
 
 /** A deletion by the daemon itself, for the self-test. */

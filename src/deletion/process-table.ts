@@ -7,8 +7,8 @@ import {
   PROCESS_TEXT_COMPLETE,
   PROCESS_TEXT_DIRECTORY,
   PROCESS_TEXT_EXECUTABLE,
-  type RecordView,
-} from '../probe/record-view.js';
+} from '../probe/record-layout.generated.js';
+import type { RecordView } from '../probe/record-view.js';
 import { jsonOf } from '../text/byte-text.js';
 import { Timestamps } from '../text/timestamps.js';
 import { describeArgs, type ProcessArgsJson, type ProcessArgsOptions } from './process-args.js';

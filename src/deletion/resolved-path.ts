@@ -7,8 +7,8 @@ import {
   DELETION_PATH_COMPLETE,
   DELETION_PATH_CUT,
   DELETION_PATH_IS_BASE,
-  type RecordView,
-} from '../probe/record-view.js';
+} from '../probe/record-layout.generated.js';
+import type { RecordView } from '../probe/record-view.js';
 import { jsonOf } from '../text/byte-text.js';
 import { joinTyped } from './typed-path.js';
 

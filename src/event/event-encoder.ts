@@ -7,8 +7,8 @@ import {
   DELETION_HAS_VICTIM,
   DELETION_OPEN_KNOWN,
   DELETION_STILL_OPEN,
-  type RecordView,
-} from '../probe/record-view.js';
+} from '../probe/record-layout.generated.js';
+import type { RecordView } from '../probe/record-view.js';
 import { base64IfLossy, jsonPartOf } from '../text/byte-text.js';
 import { Timestamps } from '../text/timestamps.js';
 import type { Outcome } from '../watch/watch-filter.js';

@@ -1,6 +1,7 @@
 import type { ProcessInfo } from '../deletion/process-table.js';
 import { type AttachMode, OPERATIONS } from '../model/config.js';
-import { DELETION_IO_URING, type RecordView } from '../probe/record-view.js';
+import { DELETION_IO_URING } from '../probe/record-layout.generated.js';
+import type { RecordView } from '../probe/record-view.js';
 import { jsonPartOf } from '../text/byte-text.js';
 import type { Outcome } from '../watch/watch-filter.js';
 import { DATASET_DELETION, ECS_VERSION } from './event-words.js';

@@ -1,6 +1,7 @@
 import type { LossReason, PipelineCounts } from '../model/pipeline-counts.js';
 import type { EventWriter } from '../output/event-writer.js';
-import type { KernelCounters, NativeProbe } from '../probe/native-probe.js';
+import type { NativeProbe } from '../probe/native-probe.js';
+import type { KernelCounters } from '../probe/record-layout.generated.js';
 import type { Pipeline } from './pipeline.js';
 
 export interface LedgerSources {
@@ -47,7 +48,7 @@ export class Ledger {
       delivered: pipeline.unlogged + writer.writtenLines,
       probeMissed,
       // Programs of both kinds stand at the same hooks.
-      unattributed: Math.max(kernel.kprobeUnattributed, kernel.fentryUnattributed),
+      unattributed: Math.max(...kernel.unattributed),
       capacityBytes: capacityBytes(),
       waitingBytes: this.waitingBytes(),
     };

@@ -17,8 +17,8 @@ import {
   RECORD_DELETION,
   RECORD_PROCESS,
   RECORD_PROCESS_TEXT,
-  type RecordView,
-} from '../probe/record-view.js';
+} from '../probe/record-layout.generated.js';
+import type { RecordView } from '../probe/record-view.js';
 import type { Actor, Outcome, WatchFilter } from '../watch/watch-filter.js';
 
 export interface PipelineParts {

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { AttachMode } from '../model/config.js';
-import { RECORD_LAYOUT } from './record-layout.generated.js';
+import { EMBEDDED_LAYOUT, type KernelCounters } from './record-layout.generated.js';
 
 /** The whole surface of the C++ addon; nothing else in the program touches it directly. */
 export interface NativeBinding {
@@ -53,6 +53,7 @@ export interface NativeProbe {
   onReadable(callback: () => void): void;
   /** Bytes of records that wait, in the ring and in the backlog. */
   usedBytes(): number;
+  /** Sums over all CPUs; bpf/record.h says what each counts. */
   readCounters(): KernelCounters;
   /** Hook runs that the kernel left out, as far as it tells. */
   missedRuns(): number;
@@ -114,32 +115,6 @@ export interface NativeFilter {
   readonly failureOperations: number;
 }
 
-export interface KernelCounters {
-  /** Deletions, and failed attempts of operations whose failures are watched. */
-  readonly seen: number;
-  readonly filtered: number;
-  /** Deletion records in the ring, the daemon's own included. */
-  readonly submitted: number;
-  readonly lostRingFull: number;
-  readonly lostStateFull: number;
-  readonly missedReturns: number;
-  readonly processUnsent: number;
-  /**
-   * Runs of the programs at success hooks, by kind, and what became of them: `told` and `toldBefore` by the other kind's,
-   * `unattributed` to any call that is watched, or `passed` as no deletion.
-   */
-  readonly kprobeRuns: number;
-  readonly fentryRuns: number;
-  readonly told: number;
-  readonly toldBefore: number;
-  readonly kprobeUnattributed: number;
-  readonly fentryUnattributed: number;
-  readonly kprobePassed: number;
-  readonly fentryPassed: number;
-  /** The part of `told` whose mount is not known, because the kernel left out an earlier hook. */
-  readonly mountUnknown: number;
-}
-
 /** What the addon throws. */
 export interface NativeError extends Error {
   /** Name of the errno. */
@@ -158,7 +133,7 @@ export function isNativeError(error: unknown): error is NativeError {
 export function loadBinding(): NativeBinding {
   const file = fileURLToPath(new URL('../../build/Release/rmwatch.node', import.meta.url));
   const binding = createRequire(import.meta.url)(file) as NativeBinding;
-  if (JSON.stringify(binding.recordLayout) !== JSON.stringify(RECORD_LAYOUT)) {
+  if (JSON.stringify(binding.recordLayout) !== JSON.stringify(EMBEDDED_LAYOUT)) {
     throw new Error(`${file} was built from another version of bpf/record.h; run "npm run build"`);
   }
   return binding;

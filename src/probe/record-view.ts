@@ -1,39 +1,9 @@
 import { OPERATIONS } from '../model/config.js';
-import { RECORD_LAYOUT } from './record-layout.generated.js';
-
-/** Values of bpf/record.h. */
-export const RECORD_DELETION = 1;
-export const RECORD_PROCESS = 2;
-export const RECORD_PROCESS_TEXT = 3;
-
-export const DELETION_RESULT_KNOWN = 1 << 0;
-export const DELETION_HAS_VICTIM = 1 << 1;
-export const DELETION_PATH_COMPLETE = 1 << 2;
-export const DELETION_PATH_IS_BASE = 1 << 3;
-export const DELETION_HAS_TYPED = 1 << 4;
-export const DELETION_TYPED_CUT = 1 << 5;
-export const DELETION_OPEN_KNOWN = 1 << 6;
-export const DELETION_STILL_OPEN = 1 << 7;
-export const DELETION_IO_URING = 1 << 8;
-export const DELETION_SELF = 1 << 9;
-export const DELETION_HOST_NAMESPACE = 1 << 10;
-export const DELETION_FS_ROOT = 1 << 11;
-export const DELETION_ALLOCATION_KNOWN = 1 << 12;
-export const DELETION_PATH_CUT = 1 << 13;
-
-export const PROCESS_HAS_ARGS = 1 << 0;
-export const PROCESS_ARGS_CUT = 1 << 1;
-export const PROCESS_HAS_LOGIN_UID = 1 << 2;
-
-export const PROCESS_TEXT_COMPLETE = 1 << 0;
-
-export const PROCESS_TEXT_EXECUTABLE = 0;
-export const PROCESS_TEXT_DIRECTORY = 1;
-export const PROCESS_TEXT_CGROUP = 2;
+import { RECORD_DELETION, RECORD_LAYOUT, RECORD_PROCESS, RECORD_PROCESS_TEXT } from './record-layout.generated.js';
 
 const DELETION = RECORD_LAYOUT.deletion.fields;
 const PROCESS = RECORD_LAYOUT.process.fields;
-const TEXT = RECORD_LAYOUT.processText.fields;
+const TEXT = RECORD_LAYOUT.process_text.fields;
 const TWO_TO_32 = 2 ** 32;
 
 /**
@@ -77,7 +47,7 @@ export class RecordView {
       case RECORD_PROCESS:
         return this.holds(RECORD_LAYOUT.process.size, this.half(PROCESS.args_offset[0]), this.argsLength);
       case RECORD_PROCESS_TEXT:
-        return this.holds(RECORD_LAYOUT.processText.size, this.half(TEXT.text_offset[0]), this.textLength);
+        return this.holds(RECORD_LAYOUT.process_text.size, this.half(TEXT.text_offset[0]), this.textLength);
       default:
         return false;
     }

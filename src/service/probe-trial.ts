@@ -4,7 +4,8 @@ import type { AttachMode } from '../model/config.js';
 import type { ProbeInfo } from '../model/pipeline-counts.js';
 import type { NativeBinding } from '../probe/native-probe.js';
 import { openProbe, probeInfoOf } from '../probe/open-probe.js';
-import { DELETION_SELF, RECORD_DELETION, RecordView } from '../probe/record-view.js';
+import { DELETION_SELF, RECORD_DELETION } from '../probe/record-layout.generated.js';
+import { RecordView } from '../probe/record-view.js';
 import { SelfTest, type SelfTestResult } from './self-test.js';
 
 /** Small: only deletions by this process come into it. */

@@ -1,4 +1,4 @@
-import { KERNEL_PREFIX_MAX } from './kernel-filter.js';
+import { FILTER_PREFIX_BYTES } from '../probe/record-layout.generated.js';
 import type { Explanation } from './watch-set.js';
 
 export type Stage = 'kernel' | 'daemon';
@@ -8,8 +8,8 @@ export type Stage = 'kernel' | 'daemon';
  * of all of them, and those inside one where nothing but `**` follows; the rest is the daemon's.
  */
 export function decidingStage({ include, exclude, includes, watch }: Explanation, path: string): Stage {
-  const possible = includes.filter((glob) => path.startsWith(glob.literalPrefix.slice(0, KERNEL_PREFIX_MAX)));
+  const possible = includes.filter((glob) => path.startsWith(glob.literalPrefix.slice(0, FILTER_PREFIX_BYTES)));
   if (possible.length === 0) return 'kernel';
-  const whole = possible.some((glob) => glob.prefixDecides && glob.literalPrefix.length <= KERNEL_PREFIX_MAX);
+  const whole = possible.some((glob) => glob.prefixDecides && glob.literalPrefix.length <= FILTER_PREFIX_BYTES);
   return include !== undefined && exclude === undefined && whole && watch.exclude.length === 0 ? 'kernel' : 'daemon';
 }

@@ -1,13 +1,20 @@
 import type { Operation, WatchConfig } from '../model/config.js';
+import {
+  FILTER_PREFIX_BYTES,
+  OPERATION_REPLACE,
+  OPERATION_RMDIR,
+  OPERATION_UNLINK,
+} from '../probe/record-layout.generated.js';
 import { firstNotBefore } from '../text/sorted-strings.js';
 import { compileGlob } from './glob.js';
 import { atOnce, type Steps } from './steps.js';
 
 /** How the kernel names the operations in its masks. */
-export const OPERATION_BITS: Readonly<Record<Operation, number>> = { unlink: 1, rmdir: 2, replace: 4 };
-
-/** Longest key of the kernel's prefix tree, in bytes. */
-export const KERNEL_PREFIX_MAX = 255;
+export const OPERATION_BITS: Readonly<Record<Operation, number>> = {
+  unlink: 1 << OPERATION_UNLINK,
+  rmdir: 1 << OPERATION_RMDIR,
+  replace: 1 << OPERATION_REPLACE,
+};
 
 export interface KernelFilterEntry {
   /** Leading bytes of a path, in latin1 view. */
@@ -35,7 +42,7 @@ export function* kernelFilterSteps(watches: readonly WatchConfig[]): Steps<Kerne
   for (const watch of watches) {
     const mask = watch.operations.reduce((bits, operation) => bits | OPERATION_BITS[operation], 0);
     for (const pattern of watch.include) {
-      const prefix = compileGlob(pattern, 'include').literalPrefix.slice(0, KERNEL_PREFIX_MAX);
+      const prefix = compileGlob(pattern, 'include').literalPrefix.slice(0, FILTER_PREFIX_BYTES);
       const masks = wanted.get(prefix) ?? { successMask: 0, failureMask: 0 };
       masks.successMask |= mask;
       if (watch.failures) masks.failureMask |= mask;

@@ -1,12 +1,10 @@
 import type { KnownMounts } from '../host/mount-table.js';
 import type { WatchConfig } from '../model/config.js';
 import type { NativeFilter } from '../probe/native-probe.js';
+import { WANT_FAILURE_SHIFT } from '../probe/record-layout.generated.js';
 import { type KernelFilterEntry, kernelFilterSteps, WantedBelow } from './kernel-filter.js';
 import { wantsElsewhere } from './mount-wants.js';
 import { atOnce, type Steps } from './steps.js';
-
-/** Where the failure bits of a mask begin; WANT_FAILURE_SHIFT of bpf/record.h. */
-const FAILURE_SHIFT = 8;
 
 /** No mount has this number: the kernel meets only mounts that it does not know, and passes what is wanted anywhere. */
 const NO_MOUNT = 0xffffffff;
@@ -49,7 +47,7 @@ export function nativeFilterOf({ entries, onHost }: KernelWants, mounts: KnownMo
 }
 
 function maskOf({ successMask, failureMask }: Omit<KernelFilterEntry, 'prefix'>): number {
-  return successMask | (failureMask << FAILURE_SHIFT);
+  return successMask | (failureMask << WANT_FAILURE_SHIFT);
 }
 
 /**

@@ -7,7 +7,8 @@ import { joinTyped } from '../../src/deletion/typed-path.js';
 import { OPERATIONS, type WatchConfig } from '../../src/model/config.js';
 import { loadBinding } from '../../src/probe/native-probe.js';
 import { openProbe } from '../../src/probe/open-probe.js';
-import { RECORD_DELETION, RecordView } from '../../src/probe/record-view.js';
+import { RECORD_DELETION } from '../../src/probe/record-layout.generated.js';
+import { RecordView } from '../../src/probe/record-view.js';
 import { kernelWants, nativeFilterOf } from '../../src/watch/native-filter.js';
 import { plainMatch, randomFrom } from '../unit/watch/plain-glob.js';
 

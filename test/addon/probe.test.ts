@@ -1,14 +1,15 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { OPERATIONS } from '../../src/model/config.js';
 import { loadBinding, type NativeProbe } from '../../src/probe/native-probe.js';
 import { openProbe, ProbeUnavailableError } from '../../src/probe/open-probe.js';
-import { RECORD_LAYOUT } from '../../src/probe/record-layout.generated.js';
-import { DELETION_SELF, RECORD_DELETION, RecordView } from '../../src/probe/record-view.js';
+import { DELETION_SELF, EMBEDDED_LAYOUT, RECORD_DELETION } from '../../src/probe/record-layout.generated.js';
+import { RecordView } from '../../src/probe/record-view.js';
 
 const RING_BYTES = 256 * 1024;
 const EVERYTHING = {
@@ -50,7 +51,19 @@ afterEach(() => {
 });
 
 test('the addon was built from the same records as the program', () => {
-  expect(binding.recordLayout).toEqual(RECORD_LAYOUT);
+  expect(binding.recordLayout).toEqual(EMBEDDED_LAYOUT);
+});
+
+test('the BTF of the programs holds every constant of a record', () => {
+  const header = readFileSync(new URL('../../bpf/record.h', import.meta.url), 'utf8');
+  const inHeader = [...header.matchAll(/^enum (\w+) \{$([^}]*)^\};$/gm)]
+    .filter(([, name]) => header.includes(`enum ${name} ${name};`))
+    .flatMap(([, , body]) => [...(body ?? '').matchAll(/^\t([A-Z_]+) =/gm)].map((match) => match[1]));
+  expect(inHeader.length).toBeGreaterThan(30);
+  expect(Object.keys(EMBEDDED_LAYOUT.constants)).toEqual(inHeader);
+  const constants: Record<string, number> = EMBEDDED_LAYOUT.constants;
+  expect(OPERATIONS.map((name) => constants[`OPERATION_${name.toUpperCase()}`])).toEqual([...OPERATIONS.keys()]);
+  expect(constants['OPERATION_COUNT']).toBe(OPERATIONS.length);
 });
 
 describe('wrong arguments are named', () => {

@@ -5,8 +5,8 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
-import type { NativeBinding } from '../../src/probe/native-probe.js';
 import { ATTACH_MODES } from '../../src/model/config.js';
+import type { NativeBinding } from '../../src/probe/native-probe.js';
 
 /** Instructions of one call of each kind. */
 type Calls = Readonly<Record<'unlink' | 'replace' | 'rename' | 'failed', number>>;

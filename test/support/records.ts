@@ -1,11 +1,11 @@
-import { RECORD_LAYOUT } from '../../src/probe/record-layout.generated.js';
 import {
   DELETION_HAS_TYPED,
   RECORD_DELETION,
+  RECORD_LAYOUT,
   RECORD_PROCESS,
   RECORD_PROCESS_TEXT,
-  RecordView,
-} from '../../src/probe/record-view.js';
+} from '../../src/probe/record-layout.generated.js';
+import { RecordView } from '../../src/probe/record-view.js';
 import { redactor } from '../../src/text/redact.js';
 
 /** Arguments of processes in all their length. */
@@ -58,14 +58,14 @@ export function processRecord(members: Members<'process'>, args: readonly string
   return assemble('process', fixed, ['parent_comm', comm], text);
 }
 
-export function processTextRecord(members: Members<'processText'>, text: string): Buffer {
+export function processTextRecord(members: Members<'process_text'>, text: string): Buffer {
   const fixed = {
     ...members,
     kind: RECORD_PROCESS_TEXT,
-    text_offset: RECORD_LAYOUT.processText.size,
+    text_offset: RECORD_LAYOUT.process_text.size,
     text_length: text.length,
   };
-  return assemble('processText', fixed, undefined, text);
+  return assemble('process_text', fixed, undefined, text);
 }
 
 /** The records one after another, as in the ring: each behind a header of eight bytes, and at a multiple of eight. */

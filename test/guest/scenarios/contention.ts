@@ -1,4 +1,5 @@
 /** The sessions `contention`: what is recorded of deletions by hundreds of threads, and under attack by local users. */
+import type { KernelCounters } from '../../../src/probe/record-layout.generated.js';
 import type { Mode } from './mode.js';
 
 /** Parts of a session, each with a daemon and a directory of its own. */
@@ -26,7 +27,7 @@ export interface AccountsRun {
   readonly count: number;
   /** Runs at the success hooks that the kernel left out. */
   readonly skipped: number;
-  readonly counters: Readonly<Record<string, number>>;
+  readonly counters: KernelCounters;
 }
 
 /** A crowd; `before` and `after` are scrapes. */

@@ -13,6 +13,7 @@ import {
   SLEEPERS_MANY,
   type VictimsRun,
 } from './contention.js';
+import type { Mode } from './mode.js';
 import { type Event, type EventRecord, growth, type SessionRecord } from './record-files.js';
 
 const NAMES: Readonly<Record<ContentionPart, string>> = {
@@ -36,7 +37,7 @@ interface Verdict {
   readonly facts?: string;
 }
 
-export function judgeContention(_: ContentionSession, record: SessionRecord<ContentionRecording>): Check[] {
+export function judgeContention({ mode }: ContentionSession, record: SessionRecord<ContentionRecording>): Check[] {
   const { recording } = record;
   const logs: EventRecord[] = [];
   const checks = CONTENTION_PARTS.map((part): Check => {
@@ -46,7 +47,7 @@ export function judgeContention(_: ContentionSession, record: SessionRecord<Cont
     if (part === 'accounts') return { name, ...judgeAccounts(recording.accounts!) };
     const log = record.part(part);
     logs.push(log);
-    return { name, ...judgePart(part, recording, log) };
+    return { name, ...judgePart(part, mode, recording, log) };
   });
   const schema = logs.map((log) => log.schemaCheck(SCHEMA));
   const problems = logs.length === 0 ? ['the guest recorded no lines'] : schema.flatMap((check) => check.problems);
@@ -56,6 +57,7 @@ export function judgeContention(_: ContentionSession, record: SessionRecord<Cont
 
 function judgePart(
   part: Exclude<ContentionPart, 'accounts'>,
+  mode: Mode,
   recording: ContentionRecording,
   log: EventRecord,
 ): Verdict {
@@ -67,8 +69,10 @@ function judgePart(
     case 'failures':
       return judgeFailures(recording.failures!, log);
     case 'preempted':
+      return judgeAttacked(recording.preempted!, log, true);
     case 'updates':
-      return judgeAttacked(recording[part]!, log);
+      // Kprobes before the success stand alone: updates of maps, which only root can make, leave them out.
+      return judgeAttacked(recording.updates!, log, mode === 'fentry');
   }
 }
 
@@ -84,20 +88,17 @@ function ledgerProblems(metrics: Metrics): string[] {
 
 /** What ran at the success hooks ended in one way each, and was told as often as files vanished. */
 function judgeAccounts({ count, skipped, counters }: AccountsRun): Verdict {
-  const counter = (name: string): number => {
-    const value = counters[name];
-    if (value === undefined) throw new Error(`the addon has no counter ${name}`);
-    return value;
-  };
-  const both = (name: string) => counter(`kprobe${name}`) + counter(`fentry${name}`);
-  const ended = counter('told') + counter('toldBefore') + both('Passed') + both('Unattributed');
-  const accounted = counter('filtered') + counter('submitted') + counter('lostRingFull');
+  const both = (byKind: readonly number[]) => byKind.reduce((total, one) => total + one, 0);
+  const { seen, filtered, submitted, lostRingFull, told: toldOnce, toldBefore } = counters;
+  const runs = both(counters.successRuns);
+  const ended = toldOnce + toldBefore + both(counters.passed) + both(counters.unattributed);
+  const accounted = filtered + submitted + lostRingFull;
   const problems: string[] = [];
-  if (both('Runs') !== ended) problems.push(`${both('Runs')} runs at the success hooks, ${ended} accounted for`);
-  if (counter('seen') !== accounted) problems.push(`${counter('seen')} seen, ${accounted} accounted for`);
-  if (counter('seen') + skipped < count || counter('told') < counter('seen')) problems.push('deletions are missing');
+  if (runs !== ended) problems.push(`${runs} runs at the success hooks, ${ended} accounted for`);
+  if (seen !== accounted) problems.push(`${seen} seen, ${accounted} accounted for`);
+  if (seen + skipped < count || toldOnce < seen) problems.push('deletions are missing');
   if (problems.length > 0) problems.push(JSON.stringify({ count, skipped, ...counters }));
-  return { problems, facts: `${both('Runs')} runs for ${count} deletions, ${skipped} skipped` };
+  return { problems, facts: `${runs} runs for ${count} deletions, ${skipped} skipped` };
 }
 
 function judgeCrowds(runs: readonly CrowdRun[], log: EventRecord): Verdict {
@@ -109,7 +110,8 @@ function judgeCrowds(runs: readonly CrowdRun[], log: EventRecord): Verdict {
     const lines = told(log, did, 'success');
     const fact = `${threads} threads in ${where}: ${lines.length} lines (${complete(lines)} complete), ${counted} counted`;
     facts.push(fact);
-    if (lines.length !== did.count || counted !== did.count) problems.push(`${fact}, ${did.count} deletions`);
+    if ([lines.length, complete(lines), counted].some((one) => one !== did.count))
+      problems.push(`${fact}, ${did.count} deletions`);
     if (lostEvents(metrics) !== 0) problems.push(`${fact}, ${lostEvents(metrics)} lost`);
     problems.push(...ledgerProblems(metrics));
   }
@@ -145,7 +147,8 @@ function judgeFailures(runs: readonly FailuresRun[], log: EventRecord): Verdict 
   return { problems, facts: facts.join('; ') };
 }
 
-function judgeAttacked({ did, after }: VictimsRun, log: EventRecord): Verdict {
+/** `whole`: every line has what the hooks before the success tell. */
+function judgeAttacked({ did, after }: VictimsRun, log: EventRecord, whole: boolean): Verdict {
   const metrics = parseMetrics(after);
   const lines = told(log, did, 'success');
   const typed = lines.filter(({ rmwatch }) => rmwatch.requested_path !== undefined).length;
@@ -153,6 +156,8 @@ function judgeAttacked({ did, after }: VictimsRun, log: EventRecord): Verdict {
   const lost = lostEvents(metrics);
   if (lines.length + lost < did.count) problems.push(`${lines.length} told and ${lost} lost of ${did.count}`);
   if (lines.length > did.count) problems.push(`${lines.length} told of ${did.count}`);
+  if (whole && Math.min(complete(lines), typed) < lines.length)
+    problems.push(`of ${lines.length} lines ${complete(lines)} are complete, ${typed} have the typed name`);
   const facts =
     `${lines.length} of ${did.count} told (${complete(lines)} complete, ${typed} with the typed name), ` +
     `${sampleOf(metrics, SKIPPED)} skipped, ${sampleOf(metrics, MISSED)} missed`;

@@ -8,7 +8,7 @@ import {
   PROCESS_TEXT_COMPLETE,
   PROCESS_TEXT_DIRECTORY,
   PROCESS_TEXT_EXECUTABLE,
-} from '../../../src/probe/record-view.js';
+} from '../../../src/probe/record-layout.generated.js';
 import { redactor } from '../../../src/text/redact.js';
 import { processRecord, processTextRecord, viewOf, WHOLE_ARGS } from '../../support/records.js';
 

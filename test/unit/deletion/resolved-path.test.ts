@@ -9,7 +9,7 @@ import {
   DELETION_PATH_COMPLETE,
   DELETION_PATH_CUT,
   DELETION_PATH_IS_BASE,
-} from '../../../src/probe/record-view.js';
+} from '../../../src/probe/record-layout.generated.js';
 import { textOf } from '../../../src/text/byte-text.js';
 import { deletionRecord, viewOf } from '../../support/records.js';
 

@@ -21,7 +21,7 @@ import {
   PROCESS_TEXT_COMPLETE,
   PROCESS_TEXT_DIRECTORY,
   PROCESS_TEXT_EXECUTABLE,
-} from '../../../src/probe/record-view.js';
+} from '../../../src/probe/record-layout.generated.js';
 import { beginsAsDeletion } from '../../../src/search/line-scanner.js';
 import type { Outcome } from '../../../src/watch/watch-filter.js';
 import { validateEventLine } from '../../support/event-schema.js';

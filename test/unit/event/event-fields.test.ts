@@ -20,7 +20,7 @@ import {
   PROCESS_TEXT_COMPLETE,
   PROCESS_TEXT_DIRECTORY,
   PROCESS_TEXT_EXECUTABLE,
-} from '../../../src/probe/record-view.js';
+} from '../../../src/probe/record-layout.generated.js';
 import { validateEventLine } from '../../support/event-schema.js';
 import { deletionRecord, processRecord, processTextRecord, viewOf, WHOLE_ARGS } from '../../support/records.js';
 import { systemErrorName } from '../../support/system-error-name.js';

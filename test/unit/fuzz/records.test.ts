@@ -7,23 +7,23 @@ import { DelayHistogram } from '../../../src/metrics/delay-histogram.js';
 import { countersFor } from '../../../src/metrics/watch-counters.js';
 import { OPERATIONS } from '../../../src/model/config.js';
 import { Pipeline } from '../../../src/pipeline/pipeline.js';
-import { RECORD_LAYOUT } from '../../../src/probe/record-layout.generated.js';
 import {
   DELETION_SELF,
   RECORD_DELETION,
+  RECORD_LAYOUT,
   RECORD_PROCESS,
   RECORD_PROCESS_TEXT,
-  RecordView,
-} from '../../../src/probe/record-view.js';
+} from '../../../src/probe/record-layout.generated.js';
+import { RecordView } from '../../../src/probe/record-view.js';
 import { WatchFilter } from '../../../src/watch/watch-filter.js';
 import { fuzzed } from '../../support/fuzz.js';
 import { ringOf, WHOLE_ARGS } from '../../support/records.js';
 import { watchOf } from '../../support/watch-of.js';
 
-const KINDS = { deletion: RECORD_DELETION, process: RECORD_PROCESS, processText: RECORD_PROCESS_TEXT };
+const KINDS = { deletion: RECORD_DELETION, process: RECORD_PROCESS, process_text: RECORD_PROCESS_TEXT };
 type Kind = keyof typeof KINDS;
 
-const textMember: Readonly<Record<Kind, string>> = { deletion: 'path', process: 'args', processText: 'text' };
+const textMember: Readonly<Record<Kind, string>> = { deletion: 'path', process: 'args', process_text: 'text' };
 
 function put(bytes: Buffer, kind: Kind, member: string, value: number): void {
   const fields: Readonly<Record<string, readonly [number, number]>> = RECORD_LAYOUT[kind].fields;
@@ -37,7 +37,7 @@ const LINE_BYTES = 48_000;
 /** A record of which all is random but its kind, its length, and sometimes the place of its text. */
 const record = fc
   .record({
-    kind: fc.constantFrom<Kind>('deletion', 'process', 'processText'),
+    kind: fc.constantFrom<Kind>('deletion', 'process', 'process_text'),
     fixed: fc.uint8Array({ minLength: 256, maxLength: 256 }),
     text: fc.uint8Array({ maxLength: 300 }),
     isPlaced: fc.boolean(),

@@ -24,8 +24,10 @@ function problemsOf(check: number, recording: Partial<ContentionRecording>, part
   return judgeContention(SESSION, record).find(({ name }) => name === CONTENTION_CHECKS[check])!.problems;
 }
 
-const lines = (count: number, outcome = 'success'): Event[] =>
-  Array.from({ length: count }, () => ({ event: { outcome }, process: { pid: 7 }, rmwatch: { path_complete: true } }));
+const WHOLE = { path_complete: true, requested_path: 'file' };
+
+const lines = (count: number, outcome = 'success', rmwatch: object = WHOLE): Event[] =>
+  Array.from({ length: count }, () => ({ event: { outcome }, process: { pid: 7 }, rmwatch }) as Event);
 
 const counted = (count: number, changes: Record<string, number> = {}) =>
   scrape({ rmwatch_events_seen_total: count, rmwatch_events_delivered_total: count, [UNLINKED]: count, ...changes });
@@ -39,11 +41,10 @@ test('a part that was not recorded fails with its reason', () => {
 });
 
 test('programs that do not account for a run, or for a deletion, fail', () => {
-  const zero = { kprobePassed: 0, fentryPassed: 0, kprobeUnattributed: 0, fentryUnattributed: 0, filtered: 0 };
+  const zero = { passed: [0, 0], unattributed: [0, 0], filtered: 0, lostStateFull: 0, mountUnknown: 0 };
   const right = {
     ...zero,
-    kprobeRuns: 3,
-    fentryRuns: 3,
+    successRuns: [3, 3],
     told: 3,
     toldBefore: 3,
     seen: 3,
@@ -53,7 +54,7 @@ test('programs that do not account for a run, or for a deletion, fail', () => {
   const problems = (changes: object, count = 3) =>
     problemsOf(0, { accounts: { count, skipped: 0, counters: { ...right, ...changes } } });
   expect(problems({})).toEqual([]);
-  expect(problems({ kprobeRuns: 4 })[0]).toBe('7 runs at the success hooks, 6 accounted for');
+  expect(problems({ successRuns: [4, 3] })[0]).toBe('7 runs at the success hooks, 6 accounted for');
   expect(problems({ submitted: 2 })[0]).toBe('3 seen, 2 accounted for');
   expect(problems({}, 4)[0]).toBe('deletions are missing');
 });
@@ -69,6 +70,17 @@ test('a crowd of which a deletion is not told, not counted, lost, or outside of 
   expect(problems(3, counted(3, { [SKIPPED]: 1, rmwatch_events_seen_total: 4 }))).toHaveLength(1);
   expect(problems(3, counted(3, { rmwatch_events_seen_total: 4 }))).toEqual(['ledger gap 1']);
   expect(problemsOf(1, { crowds: [] })).toEqual(['there was no crowd']);
+});
+
+test('a line that lacks its mount or its typed name fails', () => {
+  const victims = { did: { pid: 7, count: 3 }, after: counted(3) };
+  const crowd = { threads: 2, where: 'one', did: victims.did, before: counted(0), after: victims.after };
+  const incomplete = lines(3, 'success', { ...WHOLE, path_complete: false });
+  expect(problemsOf(1, { crowds: [crowd] }, { crowds: incomplete })).toHaveLength(1);
+  expect(problemsOf(4, { preempted: victims }, { preempted: incomplete })).toHaveLength(1);
+  expect(problemsOf(4, { preempted: victims }, { preempted: lines(3, 'success', { path_complete: true }) })).toEqual([
+    'of 3 lines 3 are complete, 0 have the typed name',
+  ]);
 });
 
 test('a deletion beside sleeping calls that is not told fails, and so does one that is lost', () => {

@@ -4,12 +4,12 @@ import { Ledger } from '../../../src/pipeline/ledger.js';
 import type { Pipeline } from '../../../src/pipeline/pipeline.js';
 import type { NativeProbe } from '../../../src/probe/native-probe.js';
 
-const KERNEL = { seen: 100, filtered: 10, submitted: 85, lostRingFull: 4, lostStateFull: 1, missedReturns: 0 };
-const UNATTRIBUTED = { kprobeUnattributed: 3, fentryUnattributed: 4 };
+const KERNEL = { seen: 100, filtered: 10, submitted: 85, lostRingFull: 4, lostStateFull: 1 };
+const UNATTRIBUTED = { unattributed: [3, 4] };
 
 /** A ledger of parts whose counters the test sets. */
 function bench() {
-  const kernel = { ...KERNEL, ...UNATTRIBUTED, processUnsent: 0 };
+  const kernel = { ...KERNEL, ...UNATTRIBUTED };
   const state = { missed: 3, skipped: 6, used: 512, swept: 2, closed: false };
   const pipeline = { filtered: 5, undecodable: 1, unlogged: 7, deletions: 80 };
   const writer = { lostLines: 2, writtenLines: 60 };

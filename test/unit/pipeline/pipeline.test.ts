@@ -24,8 +24,8 @@ import {
   PROCESS_TEXT_CGROUP,
   PROCESS_TEXT_COMPLETE,
   PROCESS_TEXT_EXECUTABLE,
-  RecordView,
-} from '../../../src/probe/record-view.js';
+} from '../../../src/probe/record-layout.generated.js';
+import { RecordView } from '../../../src/probe/record-view.js';
 import { WatchFilter } from '../../../src/watch/watch-filter.js';
 import { validateEventLine } from '../../support/event-schema.js';
 import { deletionRecord, processRecord, processTextRecord, ringOf, WHOLE_ARGS } from '../../support/records.js';

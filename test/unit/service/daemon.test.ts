@@ -194,7 +194,7 @@ class Host {
   }
 
   private probe(): NativeProbe {
-    const counters = { seen: 0, filtered: 0, submitted: 0, lostRingFull: 0, lostStateFull: 0, kprobeUnattributed: 0 };
+    const counters = { seen: 0, filtered: 0, submitted: 0, lostRingFull: 0, lostStateFull: 0, unattributed: [0, 0] };
     const use = <T>(value: T): T => {
       if (!this.open.includes('probe')) this.mistakes.push('used a closed probe');
       return value;

@@ -49,9 +49,9 @@ describe('kernelFilter', () => {
     ]);
   });
 
-  it('cuts beginnings at 255 bytes', () => {
+  it('cuts beginnings at 256 bytes', () => {
     const [entry] = kernelFilter([watch([`/${'é'.repeat(200)}/**`], ['unlink'])]);
-    expect(entry?.prefix).toHaveLength(255);
+    expect(entry?.prefix).toHaveLength(256);
     expect(entry?.prefix.startsWith('/\xc3\xa9')).toBe(true);
   });
 
@@ -106,7 +106,7 @@ describe('decidingStage', () => {
     ['/a/*.db', [], '/a/x', 'daemon'],
     ['/a/*.db', [], '/c', 'kernel'],
     ['/a/b', [], '/a/bc', 'daemon'],
-    [`/${'x'.repeat(255)}/**`, [], `/${'x'.repeat(255)}/y`, 'daemon'],
+    [`/${'x'.repeat(256)}/**`, [], `/${'x'.repeat(256)}/y`, 'daemon'],
   ])('%s without %j on %s: %s', (include, exclude, path, stage) => {
     const [explanation] = WatchSet.of([watch([include], ['unlink'], false, exclude)]).explain(path);
     expect(explanation && decidingStage(explanation, path)).toBe(stage);

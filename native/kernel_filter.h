@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "loaded_probe.h"
+
+/// What the kernel's filter should pass: the masks are those of bpf/filter.bpf.h.
+struct Filter {
+  struct Prefix {
+    std::string bytes;
+    uint32_t wanted;
+  };
+  struct Place {
+    /// A device number, or PLACE_MOUNT and the number of a mount.
+    uint64_t place;
+    uint32_t wanted;
+  };
+  std::vector<Prefix> prefixes;
+  std::vector<Place> places;
+  /// `places` holds every mount of this host.
+  bool mounts_known = false;
+  uint32_t success_operations = 0;
+  uint32_t failure_operations = 0;
+};
+
+/// Writes `filter` to the place of its generation, where nothing uses it until UseFilter(). Throws ProbeError.
+void FillFilter(const LoadedProbe& probe, const Filter& filter, uint32_t generation);
+
+/// Puts the filter that was filled last in force, at once and as a whole.
+void UseFilter(const LoadedProbe& probe, const Filter& filter, uint32_t generation);
