@@ -1,4 +1,5 @@
 import { applicationOf, containerIdOf } from '../host/container-id.js';
+import type { BootTime } from '../model/clocks.js';
 import {
   PROCESS_ARGS_CUT,
   PROCESS_HAS_ARGS,
@@ -114,8 +115,7 @@ export class ProcessTable {
     };
   }
 
-  /** `bootOffset`: what makes a time since boot a wall clock time, see NativeBinding.readClocks. */
-  add(record: RecordView, bootOffset: Float64Array): void {
+  add(record: RecordView, boot: BootTime): void {
     if (this.current.size >= this.capacity || this.textLength >= this.textCapacity) {
       this.previous = this.current;
       this.current = new Map();
@@ -127,7 +127,7 @@ export class ProcessTable {
     this.texts.delete(id);
     if (this.texts.size === 0) this.waitingTextLength = 0;
     this.lastId = Number.NaN;
-    this.keep(id, this.describe(record, texts, bootOffset));
+    this.keep(id, this.describe(record, texts, boot));
   }
 
   private keep(id: number, info: ProcessInfo): void {
@@ -147,7 +147,7 @@ export class ProcessTable {
     this.waitingTextLength = 0;
   }
 
-  private describe(record: RecordView, texts: (ProcessText | undefined)[], bootOffset: Float64Array): ProcessInfo {
+  private describe(record: RecordView, texts: (ProcessText | undefined)[], boot: BootTime): ProcessInfo {
     const executable = whole(texts[PROCESS_TEXT_EXECUTABLE]);
     const directory = whole(texts[PROCESS_TEXT_DIRECTORY]);
     const cgroup = whole(texts[PROCESS_TEXT_CGROUP]);
@@ -160,7 +160,7 @@ export class ProcessTable {
     const entity = entityIdJson(this.options.bootId, record.processTgid, start);
     const image = executable === undefined ? '' : `,"executable":${jsonOf(executable || '/')}`;
     const startSeconds = Number(start / 1_000_000_000n);
-    const startText = this.timestamps.sinceBoot(startSeconds, Number(start % 1_000_000_000n), bootOffset);
+    const startText = this.timestamps.sinceBoot(startSeconds, Number(start % 1_000_000_000n), boot);
     const container = cgroup === undefined ? undefined : containerIdOf(cgroup);
     const application = cgroup === undefined || container !== undefined ? undefined : applicationOf(cgroup);
     const login = (flags & PROCESS_HAS_LOGIN_UID) !== 0 && record.loginUid !== NO_LOGIN;

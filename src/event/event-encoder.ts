@@ -1,5 +1,6 @@
 import type { ProcessInfo, WholeArgs } from '../deletion/process-table.js';
 import type { PathText, Place, ResolvedPath } from '../deletion/resolved-path.js';
+import type { BootTime } from '../model/clocks.js';
 import type { AttachMode } from '../model/config.js';
 import {
   DELETION_ALLOCATION_KNOWN,
@@ -90,7 +91,7 @@ export interface EventContext {
   readonly process: ProcessInfo | undefined;
   readonly ruleJson: string;
   readonly sequence: number;
-  readonly bootOffset: Float64Array;
+  readonly boot: BootTime;
 }
 
 /**
@@ -137,7 +138,7 @@ export class EventEncoder {
     const { path, outcome } = context;
     const frame = this.frame(record, context);
     out.part(LINE_START);
-    this.timestamps.writeSinceBoot(out, record.timeSeconds, record.timeNanoseconds, context.bootOffset);
+    this.timestamps.writeSinceBoot(out, record.timeSeconds, record.timeNanoseconds, context.boot);
     out.part(frame.beforePath);
     const shown = out.position;
     const plain = writePath(out, path.text);
@@ -158,8 +159,8 @@ export class EventEncoder {
   }
 
   /** The line that has all arguments of a process, see ProcessInfo.wholeArgs. */
-  processLine(record: RecordView, { processJson, rmwatchJson }: WholeArgs, bootOffset: Float64Array): string {
-    const time = this.timestamps.sinceBoot(record.timeSeconds, record.timeNanoseconds, bootOffset);
+  processLine(record: RecordView, { processJson, rmwatchJson }: WholeArgs, boot: BootTime): string {
+    const time = this.timestamps.sinceBoot(record.timeSeconds, record.timeNanoseconds, boot);
     const name = jsonPartOf(record.comm(record.commStart));
     return (
       `{"@timestamp":"${time}","ecs":{"version":"${ECS_VERSION}"},"log":{"level":"info"}` +

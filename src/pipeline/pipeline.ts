@@ -7,6 +7,7 @@ import type { LineBuffer } from '../event/line-buffer.js';
 import type { KnownMounts } from '../host/mount-table.js';
 import type { DelayHistogram } from '../metrics/delay-histogram.js';
 import type { WatchCounter, WatchTotals } from '../metrics/watch-counters.js';
+import { Clocks } from '../model/clocks.js';
 import { OPERATIONS } from '../model/config.js';
 import {
   DELETION_FS_ROOT,
@@ -92,7 +93,7 @@ export class Pipeline {
   private readonly paths = new PathResolver();
   /** In the order of their generations. */
   private readonly generations = new Map<number, FilterGeneration>();
-  private readonly clocks = new Float64Array(3);
+  private readonly clocks = new Clocks();
   private sequence = 0;
   /** The newest generation of which no record can wait. */
   private drainedGeneration = 0;
@@ -132,7 +133,7 @@ export class Pipeline {
 
   /** Handles the records at the first `count` offsets and hands on the lines. */
   handleBatch(record: RecordView, offsets: Uint32Array, count: number): void {
-    this.parts.readClocks(this.clocks);
+    this.parts.readClocks(this.clocks.values);
     this.mountsNow = null;
     for (let i = 0; i < count; i++) {
       record.moveTo(offsets[i]!);
@@ -219,7 +220,7 @@ export class Pipeline {
       process,
       ruleJson,
       sequence: this.sequence + 1,
-      bootOffset: this.clocks,
+      boot: this.clocks,
     });
     this.parts.lines.endLine();
     return true;
@@ -231,7 +232,7 @@ export class Pipeline {
     this.handled += 1;
     if (hasLine) this.sequence += 1;
     else this.unlogged += 1;
-    this.parts.delay.observe(this.clocks[2]! - record.timeSeconds - record.timeNanoseconds / 1e9);
+    this.parts.delay.observe(this.clocks.uptimeSeconds - record.timeSeconds - record.timeNanoseconds / 1e9);
   }
 
   private generationOf(generation: number): FilterGeneration | undefined {

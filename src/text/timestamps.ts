@@ -1,3 +1,5 @@
+import type { BootTime } from '../model/clocks.js';
+
 const SECOND = 1_000_000_000;
 const DAY_SECONDS = 86_400;
 /** Where a timestamp is written as bytes. */
@@ -20,11 +22,11 @@ export class Timestamps {
   private day = Number.NaN;
   private dayText = '';
 
-  /** A time since boot; `bootOffset` is that of NativeBinding.readClocks. */
-  sinceBoot(seconds: number, nanoseconds: number, bootOffset: Float64Array): string {
-    const sum = nanoseconds + bootOffset[1]!;
+  /** A time since boot. */
+  sinceBoot(seconds: number, nanoseconds: number, boot: BootTime): string {
+    const sum = nanoseconds + boot.bootNanoseconds;
     const carry = sum >= SECOND ? 1 : 0;
-    return this.wallClock(seconds + bootOffset[0]! + carry, sum - carry * SECOND);
+    return this.wallClock(seconds + boot.bootSeconds + carry, sum - carry * SECOND);
   }
 
   wallClock(seconds: number, nanoseconds: number): string {
@@ -32,10 +34,10 @@ export class Timestamps {
   }
 
   /** As sinceBoot, without the Z. */
-  writeSinceBoot(out: DigitsWriter, seconds: number, nanoseconds: number, bootOffset: Float64Array): void {
-    const sum = nanoseconds + bootOffset[1]!;
+  writeSinceBoot(out: DigitsWriter, seconds: number, nanoseconds: number, boot: BootTime): void {
+    const sum = nanoseconds + boot.bootNanoseconds;
     const carry = sum >= SECOND ? 1 : 0;
-    this.writeWallClock(out, seconds + bootOffset[0]! + carry, sum - carry * SECOND);
+    this.writeWallClock(out, seconds + boot.bootSeconds + carry, sum - carry * SECOND);
   }
 
   /** As wallClock, without the Z. */

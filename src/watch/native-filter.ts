@@ -12,7 +12,7 @@ const NO_MOUNT = 0xffffffff;
 /** What watches want as far as the kernel can tell, whatever is mounted: mounts change more often than watches. */
 export interface KernelWants {
   readonly entries: readonly KernelFilterEntry[];
-  /** Of watches that speak of host paths. */
+  /** What watches on paths of the host want. */
   readonly onHost: WantedBelow;
 }
 

@@ -61,7 +61,7 @@ export class WatchFilter {
     this.rules = rules;
   }
 
-  /** `counters`: by index of the watch. `uidOf` resolves user names; unknown ones ignore nobody. */
+  /** `counters`: by index of the watch. `uidOf` resolves user names; unknown names have no effect. */
   static of(watches: readonly WatchConfig[], counters: readonly WatchCounter[], uidOf: UidOf): WatchFilter {
     return atOnce(WatchFilter.steps(watches, counters, uidOf));
   }

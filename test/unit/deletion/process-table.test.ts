@@ -12,7 +12,7 @@ import {
 import { redactor } from '../../../src/text/redact.js';
 import { processRecord, processTextRecord, viewOf, WHOLE_ARGS } from '../../support/records.js';
 
-const BOOT_OFFSET = Float64Array.from([1_795_350_000, 0, 0]);
+const BOOT = { bootSeconds: 1_795_350_000, bootNanoseconds: 0 };
 const ID = '0123456789abcdef'.repeat(4);
 
 function newTable(options: Partial<ProcessTableOptions> = {}): ProcessTable {
@@ -24,7 +24,7 @@ function addText(table: ProcessTable, id: number, which: number, text: string, f
 }
 
 function add(table: ProcessTable, id: number, members: object = {}, args?: string[] | string, parent = 'bash'): void {
-  table.add(viewOf(processRecord({ process_id: id, ...members }, args, parent)), BOOT_OFFSET);
+  table.add(viewOf(processRecord({ process_id: id, ...members }, args, parent)), BOOT);
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look at all of it

@@ -37,7 +37,7 @@ const OPTIONS: EventEncoderOptions = {
   userName: (uid) => (uid === 0 ? 'root' : undefined),
   errorName: systemErrorName,
 };
-const BOOT_OFFSET = Float64Array.from([1_795_350_000, 0, 0]);
+const BOOT = { bootSeconds: 1_795_350_000, bootNanoseconds: 0 };
 const FOUND =
   DELETION_HAS_VICTIM |
   DELETION_ALLOCATION_KNOWN |
@@ -83,7 +83,7 @@ function lineOf({ members, texts, outcome = 'success', options }: Case): any {
     process: undefined,
     ruleJson: '["app-data","all"]',
     sequence: 17,
-    bootOffset: BOOT_OFFSET,
+    boot: BOOT,
   });
   return parsed(line);
 }
@@ -252,7 +252,7 @@ describe('EventEncoder', () => {
       sequence: 1,
     };
     const path = new PathResolver().resolve(view, undefined);
-    const event = parsed(writtenLine(new EventEncoder(OPTIONS), view, { ...context, path, bootOffset: BOOT_OFFSET }));
+    const event = parsed(writtenLine(new EventEncoder(OPTIONS), view, { ...context, path, boot: BOOT }));
     expect(event.message).toBe('unlink (unknown path) by bad[4242] (root): EFAULT');
     expect(event).not.toHaveProperty('file');
     expect(event.rmwatch).toMatchObject({ path_complete: false });
@@ -280,7 +280,7 @@ describe('EventEncoder', () => {
   it('tells what is different in each of many lines', () => {
     const processes = new ProcessTable({ args: WHOLE_ARGS, bootId: undefined, forgetInKernel: () => {} });
     for (const id of [1, 2]) {
-      processes.add(viewOf(processRecord({ process_id: id, flags: PROCESS_HAS_ARGS }, [`program-${id}`])), BOOT_OFFSET);
+      processes.add(viewOf(processRecord({ process_id: id, flags: PROCESS_HAS_ARGS }, [`program-${id}`])), BOOT);
     }
     const base = { ...FILE, flags: FOUND, process_id: 1, tgid: 40, tid: 41, uid: 1, gid: 2, mount_namespace: 3 };
     const changes: readonly object[] = [
@@ -312,7 +312,7 @@ describe('EventEncoder', () => {
         process: processes.get(record.processId),
         ruleJson,
         sequence: 1,
-        bootOffset: BOOT_OFFSET,
+        boot: BOOT,
       });
     };
     const options = { ...OPTIONS, userName: (uid: number) => `user-${uid}` };
@@ -343,7 +343,7 @@ describe('EventEncoder', () => {
     };
     const users = [undefined, 'first', 'second', undefined].map((now) => {
       name = now;
-      const { user, message } = parsed(writtenLine(line, record, { ...context, bootOffset: BOOT_OFFSET }));
+      const { user, message } = parsed(writtenLine(line, record, { ...context, boot: BOOT }));
       return [user, message.split(' ').at(-1)];
     });
     expect(users).toEqual([
@@ -395,7 +395,7 @@ it(`carries any bytes, seed ${SEED}`, () => {
     const texts = { flags: PROCESS_TEXT_COMPLETE, process_id: id };
     processes.addText(viewOf(processTextRecord({ ...texts, which: PROCESS_TEXT_EXECUTABLE }, executable)));
     processes.addText(viewOf(processTextRecord({ ...texts, which: PROCESS_TEXT_CGROUP }, cgroup)));
-    processes.add(viewOf(processRecord({ process_id: id, flags: PROCESS_HAS_ARGS }, args, comm)), BOOT_OFFSET);
+    processes.add(viewOf(processRecord({ process_id: id, flags: PROCESS_HAS_ARGS }, args, comm)), BOOT);
     const record = viewOf(
       deletionRecord(
         { ...FILE, flags: FOUND | DELETION_FS_ROOT, process_id: id },
@@ -410,7 +410,7 @@ it(`carries any bytes, seed ${SEED}`, () => {
       process: processes.get(record.processId),
       ruleJson: '["all"]',
       sequence: round + 1,
-      bootOffset: BOOT_OFFSET,
+      boot: BOOT,
     });
     const label = `seed ${SEED}, round ${round}: ${written}`;
     expect(written, label).not.toMatch(/[\x00-\x1f]/);
@@ -452,7 +452,7 @@ describe('a line that would be too long', () => {
       table.addText(viewOf(processTextRecord(members, long)));
     }
     const process = processRecord({ process_id: id, flags: PROCESS_HAS_ARGS }, ['rm', '\xff'.repeat(4000)]);
-    table.add(viewOf(process), BOOT_OFFSET);
+    table.add(viewOf(process), BOOT);
     const members = { ...FILE, flags: FOUND | DELETION_HAS_TYPED, process_id: id };
     const record = viewOf(deletionRecord(members, { path, typed: long.slice(1), comm: CONTROL.repeat(15) }));
     const line = writtenLine(new EventEncoder(OPTIONS), record, {
@@ -462,7 +462,7 @@ describe('a line that would be too long', () => {
       process: table.get(id),
       ruleJson: JSON.stringify(rules),
       sequence: 17,
-      bootOffset: BOOT_OFFSET,
+      boot: BOOT,
     });
     expect(Buffer.byteLength(`${line}\n`)).toBeLessThanOrEqual(LIMIT);
     return { line, event: parsed(line) };

@@ -33,7 +33,7 @@ const FOUND =
   DELETION_RESULT_KNOWN |
   DELETION_OPEN_KNOWN;
 const FILE = { mode: 0o100644, link_count: 1, tgid: 7, tid: 7, mount_namespace: 1 };
-const BOOT_OFFSET = Float64Array.from([1_795_350_000, 0, 0]);
+const BOOT = { bootSeconds: 1_795_350_000, bootNanoseconds: 0 };
 const BOOT_ID = 'cb061274-345c-488b-b002-a2cdda75d371';
 
 interface Case {
@@ -54,7 +54,7 @@ function linesOf({ name = 'a\xff', cgroup = '/a', argsFlags = 0, failed = false 
     processes.addText(viewOf(processTextRecord({ ...texts, which }, text)));
   }
   const flags = PROCESS_HAS_ARGS | PROCESS_HAS_LOGIN_UID | argsFlags;
-  processes.add(viewOf(processRecord({ process_id: 1, tgid: 7, login_uid: 1000, flags }, ['\xff'])), BOOT_OFFSET);
+  processes.add(viewOf(processRecord({ process_id: 1, tgid: 7, login_uid: 1000, flags }, ['\xff'])), BOOT);
   const members = { ...FILE, flags: FOUND, process_id: 1, result: failed ? -13 : 0 };
   const record = viewOf(deletionRecord(members, { path: `/${name}`, typed: name, comm: 'rm' }));
   const encoder = new EventEncoder({
@@ -71,7 +71,7 @@ function linesOf({ name = 'a\xff', cgroup = '/a', argsFlags = 0, failed = false 
     process: processes.get(1),
     ruleJson: '["all"]',
     sequence: 1,
-    bootOffset: BOOT_OFFSET,
+    boot: BOOT,
   });
   return [JSON.parse(line)];
 }
@@ -83,7 +83,7 @@ function argumentsLine(): object {
   processes.addText(viewOf(processTextRecord(text, '/usr/bin/rm')));
   const add = (flags: number) => {
     const members = { process_id: 1, tgid: 7, flags: PROCESS_HAS_ARGS | flags };
-    processes.add(viewOf(processRecord(members, ['\xff', 'a'.repeat(200)])), BOOT_OFFSET);
+    processes.add(viewOf(processRecord(members, ['\xff', 'a'.repeat(200)])), BOOT);
     return processes.get(1)!.wholeArgs!;
   };
   const encoder = new EventEncoder({
@@ -95,7 +95,7 @@ function argumentsLine(): object {
   });
   const record = viewOf(deletionRecord({ ...FILE, flags: FOUND, process_id: 1 }, { path: '/a', comm: 'rm' }));
   const [whole, cut] = [0, PROCESS_ARGS_CUT].map(
-    (flags) => JSON.parse(encoder.processLine(record, add(flags), BOOT_OFFSET)) as object,
+    (flags) => JSON.parse(encoder.processLine(record, add(flags), BOOT)) as object,
   );
   return [whole, cut];
 }
