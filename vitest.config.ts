@@ -19,8 +19,8 @@ export default defineConfig({
       {
         test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/workload/**/*.test.ts'], testTimeout: 30_000 },
       },
-      { test: { name: 'addon', include: ['test/addon/**/*.test.ts'], ...slow } },
-      { test: { name: 'flood', include: ['test/flood/**/*.test.ts'], ...slow } },
+      { test: { name: 'host', include: ['test/host/*.test.ts'], ...slow } },
+      { test: { name: 'flood', include: ['test/host/flood/*.test.ts'], ...slow } },
       { test: { name: 'service', include: ['test/service/**/*.test.ts'], ...slow } },
     ],
   },

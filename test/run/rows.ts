@@ -260,8 +260,8 @@ const NAMED_SUITES: readonly SuiteRow[] = [
   {
     kind: 'suite',
     name: 'addon and daemon on this kernel',
-    project: 'addon',
-    files: ['probe', 'daemon', 'notify', 'kernel-filter', 'filesystems'].map((name) => `test/addon/${name}.test.ts`),
+    project: 'host',
+    files: ['probe', 'daemon', 'notify', 'kernel-filter', 'filesystems'].map((name) => `test/host/${name}.test.ts`),
     alone: true,
     budgetSeconds: 90,
     reason: 'the addon, and the whole daemon in whatever mode this machine allows',
@@ -271,7 +271,7 @@ const NAMED_SUITES: readonly SuiteRow[] = [
     kind: 'suite',
     name: 'one flood, ended by SIGTERM',
     project: 'flood',
-    files: ['test/flood/flood.test.ts'],
+    files: ['test/host/flood/flood.test.ts'],
     pattern: STOPPED_FLOOD,
     alone: true,
     budgetSeconds: 40,
@@ -282,7 +282,7 @@ const NAMED_SUITES: readonly SuiteRow[] = [
     kind: 'suite',
     name: 'floods',
     project: 'flood',
-    files: ['flood', 'processes', 'tree'].map((name) => `test/flood/${name}.test.ts`),
+    files: ['flood', 'processes', 'tree'].map((name) => `test/host/flood/${name}.test.ts`),
     pattern: `^(?!.*${STOPPED_FLOOD})`,
     alone: true,
     budgetSeconds: 360,
@@ -293,7 +293,7 @@ const NAMED_SUITES: readonly SuiteRow[] = [
     kind: 'suite',
     name: 'soak',
     project: 'flood',
-    files: ['test/flood/soak.test.ts'],
+    files: ['test/host/flood/soak.test.ts'],
     alone: true,
     budgetSeconds: 150,
     reason: 'a minute at 20,000 deletions a second: memory, descriptors and delay stay where they are',
@@ -302,8 +302,8 @@ const NAMED_SUITES: readonly SuiteRow[] = [
   {
     kind: 'suite',
     name: 'log faults',
-    project: 'addon',
-    files: ['test/addon/log-faults.test.ts'],
+    project: 'host',
+    files: ['test/host/log-faults.test.ts'],
     alone: true,
     budgetSeconds: 60,
     reason: 'a full disk, readers that are gone, and pipes that nobody reads',
@@ -312,8 +312,8 @@ const NAMED_SUITES: readonly SuiteRow[] = [
   {
     kind: 'suite',
     name: 'Prometheus',
-    project: 'addon',
-    files: ['test/addon/prometheus.test.ts', 'test/addon/prometheus-web.test.ts'],
+    project: 'host',
+    files: ['test/host/prometheus.test.ts', 'test/host/prometheus-web.test.ts'],
     alone: false,
     budgetSeconds: 60,
     reason: 'a real Prometheus takes the configuration, rules and dashboard that are shipped',
@@ -322,8 +322,8 @@ const NAMED_SUITES: readonly SuiteRow[] = [
   {
     kind: 'suite',
     name: 'packages',
-    project: 'addon',
-    files: ['test/addon/stage.test.ts', 'test/addon/package.test.ts'],
+    project: 'host',
+    files: ['test/host/stage.test.ts', 'test/host/package.test.ts'],
     alone: false,
     budgetSeconds: 180,
     reason: 'the staged tree and both packages: contents, licences, lintian, the same bytes every time',
@@ -332,8 +332,8 @@ const NAMED_SUITES: readonly SuiteRow[] = [
   {
     kind: 'suite',
     name: 'bench',
-    project: 'addon',
-    files: ['test/addon/bench.test.ts'],
+    project: 'host',
+    files: ['test/host/bench.test.ts'],
     alone: true,
     budgetSeconds: 40,
     reason: 'the bench works, listening and searching; nothing is judged',
@@ -361,16 +361,20 @@ const NAMED_SUITES: readonly SuiteRow[] = [
   },
 ];
 
-const TESTS = fileURLToPath(new URL('..', import.meta.url));
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Files that no row names, so that a new one is run, too: all of a project in one row of the matrix. */
 function otherSuites(): SuiteRow[] {
   const named = new Set(NAMED_SUITES.flatMap(({ files }) => files));
-  return ['addon', 'flood', 'service'].flatMap((project) => {
+  return [
+    { project: 'host', directory: 'test/host' },
+    { project: 'flood', directory: 'test/host/flood' },
+    { project: 'service', directory: 'test/service' },
+  ].flatMap(({ project, directory }) => {
     const files = fs
-      .readdirSync(path.join(TESTS, project))
+      .readdirSync(path.join(ROOT, directory))
       .filter((name) => name.endsWith('.test.ts'))
-      .map((name) => `test/${project}/${name}`)
+      .map((name) => `${directory}/${name}`)
       .filter((file) => !named.has(file));
     if (files.length === 0) return [];
     return {

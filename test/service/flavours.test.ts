@@ -1,5 +1,5 @@
 import { beforeAll, test } from 'vitest';
-import { sharedPackage } from '../support/packages.js';
+import { sharedPackage } from '../lib/packages.js';
 import { SCHEMA_CHECK } from './judge-systemd.js';
 import { ServiceGuest } from './service-guest.js';
 import { FLAVOURS_CHECKS } from './sessions.js';

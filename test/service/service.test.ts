@@ -1,6 +1,6 @@
 import { beforeAll, test } from 'vitest';
-import { sharedPackage } from '../support/packages.js';
-import { findPrometheus } from '../support/prometheus.js';
+import { sharedPackage } from '../lib/packages.js';
+import { findPrometheus } from '../lib/prometheus.js';
 import { SCHEMA_CHECK } from './judge-systemd.js';
 import { ServiceGuest } from './service-guest.js';
 import { SERVICE_CHECKS } from './sessions.js';

@@ -55,15 +55,32 @@ function kernelTree(name: string): string {
   const locked = locks[name];
   if (kernel.moves || locked === undefined) return presentKernel(kernel).dir;
   const version = locked.packages[0]?.version;
+  return lockedOrPresent(
+    { name, suite: kernel.suite, version },
+    () =>
+      ensureLockedTree(`linux-${name}-locked`, locked.packages, () => {
+        const bytes = locked.packages.reduce((sum, each) => sum + each.bytes, 0);
+        say(`downloading Linux ${version}, ${(bytes / 1e6).toFixed(1)} MB`);
+        return fetchLockedPackages(locked);
+      }),
+    () => presentKernel(kernel),
+  );
+}
+
+/**
+ * The directory of the locked kernel; where no archive has it any more, that of the one in its suite, with a note for the
+ * summary.
+ */
+export function lockedOrPresent(
+  kernel: { readonly name: string; readonly suite: string; readonly version: string | undefined },
+  takeLocked: () => string,
+  takePresent: () => Pick<PackageTree, 'dir' | 'packages'>,
+): string {
   try {
-    return ensureLockedTree(`linux-${name}-locked`, locked.packages, () => {
-      const bytes = locked.packages.reduce((sum, each) => sum + each.bytes, 0);
-      say(`downloading Linux ${version}, ${(bytes / 1e6).toFixed(1)} MB`);
-      return fetchLockedPackages(locked);
-    });
+    return takeLocked();
   } catch (error) {
-    const { dir, packages } = presentKernel(kernel);
-    const note = `Linux ${name}: the locked ${version} is nowhere any more, ${packages[0]?.version} of ${kernel.suite} was taken (npm run kernels:raise locks that one)`;
+    const { dir, packages } = takePresent();
+    const note = `Linux ${kernel.name}: the locked ${kernel.version} is nowhere any more, ${packages[0]?.version} of ${kernel.suite} was taken (npm run kernels:raise locks that one)`;
     say(`${note}: ${firstErrorLine(error)}`);
     kernelNotes.push(note);
     return dir;

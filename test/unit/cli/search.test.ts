@@ -6,8 +6,8 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
 import { dispatch } from '../../../src/cli/dispatch.js';
 import type { DeletionEvent } from '../../../src/event/deletion-event.js';
-import { type LineParts, logLine, logText } from '../../support/log-lines.js';
-import { EVENTS_LOST } from '../../support/sample-events.js';
+import { type LineParts, logLine, logText } from '../../lib/log-lines.js';
+import { EVENTS_LOST } from '../../lib/sample-events.js';
 
 const root = mkdtempSync(join(tmpdir(), 'rmwatch-search-'));
 afterAll(() => rmSync(root, { recursive: true }));

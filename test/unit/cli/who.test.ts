@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { dispatch } from '../../../src/cli/dispatch.js';
 import type { DeletionEvent } from '../../../src/event/deletion-event.js';
-import { type LineParts, logText } from '../../support/log-lines.js';
+import { type LineParts, logText } from '../../lib/log-lines.js';
 
 const root = mkdtempSync(join(tmpdir(), 'rmwatch-who-'));
 afterAll(() => rmSync(root, { recursive: true }));

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CONFIG_BYTES_MAX, loadConfig } from '../../../src/config/load.js';
-import { FifoReader, makeFifo, openFifoForWriting } from '../../support/fifo.js';
+import { FifoReader, makeFifo, openFifoForWriting } from '../../lib/fifo.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'rmwatch-load-'));
 afterAll(() => rmSync(directory, { recursive: true }));

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../src/config/load.js';
 import { formatProblem } from '../../../src/config/problem.js';
 import type { WebConfig } from '../../../src/model/web-config.js';
-import { Certificates } from '../../support/certificates.js';
+import { Certificates } from '../../lib/certificates.js';
 
 const HASH = '$2b$10$MdC3VVwtuKreN9k8K3j.7uWfUth9PXTFj4gCfMWVRZlicK661gR0O';
 const TLS = 'tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n';

@@ -10,7 +10,7 @@ import {
   PROCESS_TEXT_EXECUTABLE,
 } from '../../../src/probe/record-layout.generated.js';
 import { redactor } from '../../../src/text/redact.js';
-import { processRecord, processTextRecord, viewOf, WHOLE_ARGS } from '../../support/records.js';
+import { processRecord, processTextRecord, viewOf, WHOLE_ARGS } from '../../lib/records.js';
 
 const BOOT = { bootSeconds: 1_795_350_000, bootNanoseconds: 0 };
 const ID = '0123456789abcdef'.repeat(4);

@@ -11,7 +11,7 @@ import {
   DELETION_PATH_IS_BASE,
 } from '../../../src/probe/record-layout.generated.js';
 import { textOf } from '../../../src/text/byte-text.js';
-import { deletionRecord, viewOf } from '../../support/records.js';
+import { deletionRecord, viewOf } from '../../lib/records.js';
 
 const ENAMETOOLONG = 36;
 

@@ -5,8 +5,8 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { diagnosticLine } from '../../../src/diagnostics/diagnostic-line.js';
 import { createDiagnostics, type DiagnosticsOptions } from '../../../src/diagnostics/diagnostics.js';
-import { FifoReader, makeFifo, openFifoForWriting } from '../../support/fifo.js';
-import { transpileOutput } from '../../support/transpiled-output.js';
+import { FifoReader, makeFifo, openFifoForWriting } from '../../lib/fifo.js';
+import { transpileOutput } from '../../lib/transpiled-output.js';
 
 let directory: string;
 let file: string;

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { bundleEventLines } from '../../event-lines/bundle.js';
 import { checkFile, lineProblems, newLineCheck } from '../../event-lines/event-lines.js';
-import { EVENTS_LOST, FULL_DELETION } from '../../support/sample-events.js';
+import { EVENTS_LOST, FULL_DELETION } from '../../lib/sample-events.js';
 
 const GOOD = JSON.stringify(FULL_DELETION);
 const TWICE = GOOD.replace('"group":{', '"group":{"id":"7"},"group":{');

@@ -24,10 +24,10 @@ import {
 } from '../../../src/probe/record-layout.generated.js';
 import { beginsAsDeletion } from '../../../src/search/line-scanner.js';
 import type { Outcome } from '../../../src/watch/watch-filter.js';
-import { validateEventLine } from '../../support/event-schema.js';
-import { deletionRecord, processRecord, processTextRecord, viewOf, WHOLE_ARGS } from '../../support/records.js';
-import { systemErrorName } from '../../support/system-error-name.js';
-import { writtenLine } from '../../support/written-line.js';
+import { validateEventLine } from '../../lib/event-schema.js';
+import { deletionRecord, processRecord, processTextRecord, viewOf, WHOLE_ARGS } from '../../lib/records.js';
+import { systemErrorName } from '../../lib/system-error-name.js';
+import { writtenLine } from '../../lib/written-line.js';
 import { randomFrom } from '../watch/plain-glob.js';
 
 const OPTIONS: EventEncoderOptions = {

@@ -21,10 +21,10 @@ import {
   PROCESS_TEXT_DIRECTORY,
   PROCESS_TEXT_EXECUTABLE,
 } from '../../../src/probe/record-layout.generated.js';
-import { validateEventLine } from '../../support/event-schema.js';
-import { deletionRecord, processRecord, processTextRecord, viewOf, WHOLE_ARGS } from '../../support/records.js';
-import { systemErrorName } from '../../support/system-error-name.js';
-import { writtenLine } from '../../support/written-line.js';
+import { validateEventLine } from '../../lib/event-schema.js';
+import { deletionRecord, processRecord, processTextRecord, viewOf, WHOLE_ARGS } from '../../lib/records.js';
+import { systemErrorName } from '../../lib/system-error-name.js';
+import { writtenLine } from '../../lib/written-line.js';
 
 const FOUND =
   DELETION_HAS_VICTIM |

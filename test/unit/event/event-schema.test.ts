@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { validateEventLine } from '../../support/event-schema.js';
-import { BARE_FAILURE, EVENTS_LOST, FULL_DELETION, LOSSY_DELETION } from '../../support/sample-events.js';
+import { validateEventLine } from '../../lib/event-schema.js';
+import { BARE_FAILURE, EVENTS_LOST, FULL_DELETION, LOSSY_DELETION } from '../../lib/sample-events.js';
 
 /** A copy of `event` in which the value at `path` is replaced, or removed when `value` is undefined. */
 function changed(event: object, path: string, value: unknown): object {

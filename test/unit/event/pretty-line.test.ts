@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DeletionEvent } from '../../../src/event/deletion-event.js';
 import { prettyLine } from '../../../src/event/pretty-line.js';
-import { BARE_FAILURE, EVENTS_LOST, FULL_DELETION } from '../../support/sample-events.js';
+import { BARE_FAILURE, EVENTS_LOST, FULL_DELETION } from '../../lib/sample-events.js';
 
 const PLAIN = { color: false };
 

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { parseConfig } from '../../../src/config/parse.js';
 import { formatProblem } from '../../../src/config/problem.js';
-import { fuzzed } from '../../support/fuzz.js';
+import { fuzzed } from '../../lib/fuzz.js';
 
 /** Either a configuration, or problems that each name a place in the file and fit on one line. */
 function expectAnswer(text: string): void {

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { scanLines } from '../../../src/search/line-scanner.js';
 import { readLoggedLine } from '../../../src/search/logged-event.js';
-import { fuzzed } from '../../support/fuzz.js';
-import { logLine } from '../../support/log-lines.js';
+import { fuzzed } from '../../lib/fuzz.js';
+import { logLine } from '../../lib/log-lines.js';
 
 const NEEDLES = ['needle', '/srv/'];
 const path = fc.array(fc.oneof(fc.constantFrom(...NEEDLES, '/', '"', '\n', '\\'), fc.string()), { maxLength: 5 });

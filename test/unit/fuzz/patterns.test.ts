@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { bytesOf } from '../../../src/text/utf8.js';
 import { compileGlob, literalPrefix } from '../../../src/watch/glob.js';
 import { PatternError } from '../../../src/watch/pattern-error.js';
-import { fuzzed } from '../../support/fuzz.js';
+import { fuzzed } from '../../lib/fuzz.js';
 import { plainMatch } from '../watch/plain-glob.js';
 
 const characters = fc.constantFrom(...'ab.-+(|$^'.split(''));

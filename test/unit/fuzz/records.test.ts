@@ -16,9 +16,9 @@ import {
 } from '../../../src/probe/record-layout.generated.js';
 import { RecordView } from '../../../src/probe/record-view.js';
 import { WatchFilter } from '../../../src/watch/watch-filter.js';
-import { fuzzed } from '../../support/fuzz.js';
-import { ringOf, WHOLE_ARGS } from '../../support/records.js';
-import { watchOf } from '../../support/watch-of.js';
+import { fuzzed } from '../../lib/fuzz.js';
+import { ringOf, WHOLE_ARGS } from '../../lib/records.js';
+import { watchOf } from '../../lib/watch-of.js';
 
 const KINDS = { deletion: RECORD_DELETION, process: RECORD_PROCESS, process_text: RECORD_PROCESS_TEXT };
 type Kind = keyof typeof KINDS;

@@ -10,7 +10,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { BasicAuth } from '../../../src/http/basic-auth.js';
 import { type HttpServer, startHttpServer } from '../../../src/http/http-server.js';
 import type { ClientAuthType, TlsSettings, WebConfig } from '../../../src/model/web-config.js';
-import { Certificates } from '../../support/certificates.js';
+import { Certificates } from '../../lib/certificates.js';
 
 let directory: string;
 let certificates: Certificates;

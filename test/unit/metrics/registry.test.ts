@@ -4,7 +4,7 @@ import { createMetrics, type Metrics } from '../../../src/metrics/registry.js';
 import { countersFor, countsOf, type WatchCounter } from '../../../src/metrics/watch-counters.js';
 import type { Operation } from '../../../src/model/config.js';
 import type { PipelineCounts, ProbeInfo } from '../../../src/model/pipeline-counts.js';
-import { findPromtool, lintMetrics } from '../../support/promtool.js';
+import { findPromtool, lintMetrics } from '../../lib/promtool.js';
 
 let counters: readonly WatchCounter[];
 let delay: DelayHistogram;

@@ -7,10 +7,10 @@ import { EventWriter, type EventWriterOptions } from '../../../src/output/event-
 import type { OutputTrouble } from '../../../src/output/output-health.js';
 import { DescriptorTarget, type OutputTarget, PathTarget } from '../../../src/output/output-target.js';
 import { PENDING, type Sink } from '../../../src/output/sink.js';
+import { FifoReader, makeFifo, openFifoForWriting } from '../../lib/fifo.js';
+import { numberedLines, numbersIn, range } from '../../lib/numbered-lines.js';
+import { transpileOutput } from '../../lib/transpiled-output.js';
 import { waitUntil } from '../../lib/wait-until.js';
-import { FifoReader, makeFifo, openFifoForWriting } from '../../support/fifo.js';
-import { numberedLines, numbersIn, range } from '../../support/numbered-lines.js';
-import { transpileOutput } from '../../support/transpiled-output.js';
 
 let directory: string;
 let troubles: OutputTrouble[];

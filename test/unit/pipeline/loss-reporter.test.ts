@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { prettyLine } from '../../../src/event/pretty-line.js';
 import { LossReporter } from '../../../src/pipeline/loss-reporter.js';
-import { validateEventLine } from '../../support/event-schema.js';
+import { validateEventLine } from '../../lib/event-schema.js';
 
 const NOTHING = { ring_full: 0, state_full: 0, probe_skipped: 0, decode: 0, output: 0 };
 

@@ -27,9 +27,9 @@ import {
 } from '../../../src/probe/record-layout.generated.js';
 import { RecordView } from '../../../src/probe/record-view.js';
 import { WatchFilter } from '../../../src/watch/watch-filter.js';
-import { validateEventLine } from '../../support/event-schema.js';
-import { deletionRecord, processRecord, processTextRecord, ringOf, WHOLE_ARGS } from '../../support/records.js';
-import { systemErrorName } from '../../support/system-error-name.js';
+import { validateEventLine } from '../../lib/event-schema.js';
+import { deletionRecord, processRecord, processTextRecord, ringOf, WHOLE_ARGS } from '../../lib/records.js';
+import { systemErrorName } from '../../lib/system-error-name.js';
 
 const COMPLETE = PROCESS_TEXT_COMPLETE;
 const ENOENT = 2;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { groupTable } from '../../../src/search/group-table.js';
 import { type Grouping, Groups } from '../../../src/search/groups.js';
 import type { LoggedDeletion } from '../../../src/search/logged-event.js';
-import { logLine } from '../../support/log-lines.js';
+import { logLine } from '../../lib/log-lines.js';
 
 const deletion = (path: string): LoggedDeletion => JSON.parse(logLine({ path, time: Date.UTC(2026, 10, 24, 12, 34) }));
 

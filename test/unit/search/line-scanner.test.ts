@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Block, type ByteReader, LINE_BYTES_MAX, scanLines } from '../../../src/search/line-scanner.js';
-import { logLine } from '../../support/log-lines.js';
-import { BARE_FAILURE, EVENTS_LOST } from '../../support/sample-events.js';
+import { logLine } from '../../lib/log-lines.js';
+import { BARE_FAILURE, EVENTS_LOST } from '../../lib/sample-events.js';
 
 /** Gives a text in pieces of the given length. */
 function readerOf(text: string, piece: number): ByteReader {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parsePathCondition } from '../../../src/search/path-condition.js';
-import { logLine } from '../../support/log-lines.js';
+import { logLine } from '../../lib/log-lines.js';
 
 function condition(source: string, directory = '/work') {
   const parsed = parsePathCondition(source, directory);

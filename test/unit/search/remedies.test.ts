@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LoggedDeletion } from '../../../src/search/logged-event.js';
 import { remediesFor } from '../../../src/search/remedies.js';
-import { logLine } from '../../support/log-lines.js';
+import { logLine } from '../../lib/log-lines.js';
 
 let directory: string;
 beforeEach(() => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openLogFile } from '../../../src/search/log-file.js';
 import { spansOf, type TimeBounds } from '../../../src/search/spans.js';
-import { logLine } from '../../support/log-lines.js';
+import { logLine } from '../../lib/log-lines.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'rmwatch-spans-'));
 afterAll(() => rmSync(directory, { recursive: true }));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { WatchLookups } from '../../../src/service/watch-lookups.js';
 import type { ReadLink } from '../../../src/watch/symbolic-links.js';
-import { watchOf } from '../../support/watch-of.js';
+import { watchOf } from '../../lib/watch-of.js';
 
 /** Lookups on a host with these symbolic links and users; the messages about them are collected. */
 function onHost(links: Record<string, string>, users: Record<string, number> = {}, waitMs = 2_000) {

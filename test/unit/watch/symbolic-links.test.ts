@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { withResolvedPatterns } from '../../../src/watch/linked-patterns.js';
 import { followLinks, sameLinks } from '../../../src/watch/symbolic-links.js';
-import { watchOf } from '../../support/watch-of.js';
+import { watchOf } from '../../lib/watch-of.js';
 
 const directory = realpathSync(mkdtempSync(join(tmpdir(), 'rmwatch-links-')));
 afterAll(() => rmSync(directory, { recursive: true }));

@@ -8,8 +8,8 @@ import {
   filesystemReplaced,
   watchesFor,
 } from '../guest/cases/filesystem-faults.js';
+import { HostDaemon } from '../lib/host-daemon.js';
 import { ledgerGap } from '../lib/metrics.js';
-import { HostDaemon } from '../support/host-daemon.js';
 
 /** On this machine's own kernel, in whatever mode it allows; the other modes are tested in a guest. */
 let daemon: HostDaemon;

@@ -1,7 +1,7 @@
 import { renameSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { ledgerGap, lostEvents } from '../lib/metrics.js';
-import { expectCheckedLines } from '../support/checked-lines.js';
+import { expectCheckedLines } from '../../lib/checked-lines.js';
+import { ledgerGap, lostEvents } from '../../lib/metrics.js';
 import { delayQuantiles, deleter, descriptorsOf, every, FloodDaemon, memoryOf, slope } from './flood-bench.js';
 
 /** RMWATCH_SOAK_SECONDS=600 for the long one. */

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { expectCheckedLines } from '../lib/checked-lines.js';
+import { dashboardQueries, dashboardVariables, readDashboard, substitute } from '../lib/grafana-dashboard.js';
+import { HostDaemon } from '../lib/host-daemon.js';
+import { findPrometheus, PrometheusServer, type Series } from '../lib/prometheus.js';
+import { lintMetrics } from '../lib/promtool.js';
 import { waitUntil } from '../lib/wait-until.js';
-import { expectCheckedLines } from '../support/checked-lines.js';
-import { dashboardQueries, dashboardVariables, readDashboard, substitute } from '../support/grafana-dashboard.js';
-import { HostDaemon } from '../support/host-daemon.js';
-import { findPrometheus, PrometheusServer, type Series } from '../support/prometheus.js';
-import { lintMetrics } from '../support/promtool.js';
 
 const configured = (name: string) => fileURLToPath(new URL(`../../config/prometheus/${name}`, import.meta.url));
 const RULES = configured('rules.yml');
@@ -19,7 +19,7 @@ const EXAMPLE = configured('prometheus.example.yml');
 const programs = process.geteuid?.() === 0 ? findPrometheus() : { missing: 'hooking the kernel needs root' };
 const missing = 'missing' in programs ? programs.missing : undefined;
 const skipped = missing !== undefined && process.env['CI'] !== 'true';
-if (skipped) console.warn(`test/addon/prometheus.test.ts, what needs a real Prometheus is skipped: ${missing}`);
+if (skipped) console.warn(`test/host/prometheus.test.ts, what needs a real Prometheus is skipped: ${missing}`);
 
 function found() {
   if ('missing' in programs) throw new Error(programs.missing);

@@ -1,11 +1,11 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { LineAccount } from '../event-lines/event-lines.js';
-import { root, staticProgram } from '../lib/static-program.js';
-import { checkedLines } from '../support/checked-lines.js';
-import { makeFifo } from '../support/fifo.js';
-import { HostDaemon } from '../support/host-daemon.js';
+import type { LineAccount } from '../../event-lines/event-lines.js';
+import { checkedLines } from '../../lib/checked-lines.js';
+import { makeFifo } from '../../lib/fifo.js';
+import { HostDaemon } from '../../lib/host-daemon.js';
+import { root, staticProgram } from '../../lib/static-program.js';
 
 let program: string | undefined;
 

@@ -3,9 +3,9 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import http from 'node:http';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
+import { expectCheckedLines } from '../lib/checked-lines.js';
+import { HostDaemon } from '../lib/host-daemon.js';
 import { ledgerGap } from '../lib/metrics.js';
-import { expectCheckedLines } from '../support/checked-lines.js';
-import { HostDaemon } from '../support/host-daemon.js';
 
 let daemon: HostDaemon;
 

@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { makePackage, sharedPackage } from '../support/packages.js';
+import { makePackage, sharedPackage } from '../lib/packages.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const { version: VERSION } = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
@@ -15,7 +15,7 @@ const FLAVOURS = [
 
 const hasLintian = spawnSync('lintian', ['--version']).status === 0;
 const skipped = !hasLintian && process.env['CI'] !== 'true';
-if (skipped) console.warn('test/addon/package.test.ts: there is no lintian here, its verdict is skipped');
+if (skipped) console.warn('test/host/package.test.ts: there is no lintian here, its verdict is skipped');
 
 let scratch: string;
 beforeAll(() => {

@@ -3,8 +3,8 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, expect, test } from 'vitest';
-import { ledgerGap, lostEvents } from '../lib/metrics.js';
-import { expectCheckedLines } from '../support/checked-lines.js';
+import { expectCheckedLines } from '../../lib/checked-lines.js';
+import { ledgerGap, lostEvents } from '../../lib/metrics.js';
 import { CountedLog, FloodDaemon, memoryOf, unmount } from './flood-bench.js';
 
 const run = promisify(execFile);

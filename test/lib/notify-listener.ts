@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { waitUntil } from '../lib/wait-until.js';
+import { waitUntil } from './wait-until.js';
 
 /** Prints each datagram that arrives as a line of JSON. Node.js has no datagram unix sockets, python3 is there for node-gyp. */
 const LISTEN = `

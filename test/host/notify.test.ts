@@ -1,10 +1,10 @@
 import { mkdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
+import { expectCheckedLines } from '../lib/checked-lines.js';
+import { HostDaemon } from '../lib/host-daemon.js';
+import { NotifyListener } from '../lib/notify-listener.js';
 import { waitUntil } from '../lib/wait-until.js';
-import { expectCheckedLines } from '../support/checked-lines.js';
-import { HostDaemon } from '../support/host-daemon.js';
-import { NotifyListener } from '../support/notify-listener.js';
 
 /** What the daemon tells systemd; what systemd makes of it is tested in a guest. */
 let daemon: HostDaemon;

@@ -2,8 +2,8 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Daemon, type DaemonConfig, type DaemonOptions } from '../lib/daemon.js';
 import { checkedLines } from './checked-lines.js';
+import { Daemon, type DaemonConfig, type DaemonOptions } from './daemon.js';
 
 const PROGRAM = [
   process.execPath,

@@ -15,11 +15,11 @@ import net from 'node:net';
 import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
+import { expectCheckedLines } from '../lib/checked-lines.js';
+import { FifoReader, makeFifo } from '../lib/fifo.js';
+import { HostDaemon } from '../lib/host-daemon.js';
 import { ledgerGap } from '../lib/metrics.js';
 import { waitUntil } from '../lib/wait-until.js';
-import { expectCheckedLines } from '../support/checked-lines.js';
-import { FifoReader, makeFifo } from '../support/fifo.js';
-import { HostDaemon } from '../support/host-daemon.js';
 
 /** The whole daemon on this machine's own kernel, in whatever mode it allows; real kernels' modes are tested in guests. */
 let daemon: HostDaemon;

@@ -6,9 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { hashSync } from 'bcryptjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
+import { Certificates } from '../lib/certificates.js';
+import { findPrometheus, PrometheusServer } from '../lib/prometheus.js';
 import { waitUntil } from '../lib/wait-until.js';
-import { Certificates } from '../support/certificates.js';
-import { findPrometheus, PrometheusServer } from '../support/prometheus.js';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const PASSWORD = 'a scraper only';
@@ -16,7 +16,7 @@ const PASSWORD = 'a scraper only';
 const programs = process.geteuid?.() === 0 ? findPrometheus() : { missing: 'hooking the kernel needs root' };
 const missing = 'missing' in programs ? programs.missing : undefined;
 const skipped = missing !== undefined && process.env['CI'] !== 'true';
-if (skipped) console.warn(`test/addon/prometheus-web.test.ts is skipped: ${missing}`);
+if (skipped) console.warn(`test/host/prometheus-web.test.ts is skipped: ${missing}`);
 
 describe.skipIf(skipped)('a daemon whose pages need a certificate and a password, and a real Prometheus', () => {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'rmwatch-web-'));

@@ -2,8 +2,8 @@ import { copyFileSync, createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { ledgerGap, lostEvents } from '../lib/metrics.js';
-import { root, staticProgram } from '../lib/static-program.js';
+import { ledgerGap, lostEvents } from '../../lib/metrics.js';
+import { root, staticProgram } from '../../lib/static-program.js';
 import { deleterLines, deleterProgram, FloodDaemon, memoryOf } from './flood-bench.js';
 
 const PROCESSES = 100_000;
@@ -58,7 +58,11 @@ let programs: string[];
 beforeEach(async () => {
   daemon = new FloodDaemon();
   await daemon.start();
-  const compiled = staticProgram(join(root, 'test/flood/delete-argument.c'), '-nostdlib', '-Wl,-z,noseparate-code');
+  const compiled = staticProgram(
+    join(root, 'test/host/flood/delete-argument.c'),
+    '-nostdlib',
+    '-Wl,-z,noseparate-code',
+  );
   programs = ['one', 'two', 'three'].map((name) => join(daemon.directory, name));
   for (const program of programs) copyFileSync(compiled, program);
 });

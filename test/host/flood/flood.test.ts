@@ -1,9 +1,9 @@
 import { rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ledgerGap, lostEvents } from '../lib/metrics.js';
-import { waitUntil } from '../lib/wait-until.js';
-import { expectCheckedLines } from '../support/checked-lines.js';
+import { expectCheckedLines } from '../../lib/checked-lines.js';
+import { ledgerGap, lostEvents } from '../../lib/metrics.js';
+import { waitUntil } from '../../lib/wait-until.js';
 import { CountedLog, deleter, every, FloodDaemon, memoryOf } from './flood-bench.js';
 
 /** With the configuration as it comes, on this machine's own kernel in whatever mode it allows. */

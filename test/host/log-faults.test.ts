@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { FifoReader, makeFifo, openFifoForWriting } from '../lib/fifo.js';
+import { HostDaemon } from '../lib/host-daemon.js';
 import { ledgerGap } from '../lib/metrics.js';
 import { waitUntil } from '../lib/wait-until.js';
-import { FifoReader, makeFifo, openFifoForWriting } from '../support/fifo.js';
-import { HostDaemon } from '../support/host-daemon.js';
 
 /** What the daemon does when its log cannot be written; the writer alone is tested in test/unit/event-writer.test.ts. */
 let daemon: HostDaemon;

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { stringify } from 'yaml';
-import { waitUntil } from '../lib/wait-until.js';
+import { waitUntil } from './wait-until.js';
 
 /** The server and its tool, seen to run, or why there are none. */
 export type PrometheusPrograms = { readonly server: string; readonly promtool: string } | { readonly missing: string };
