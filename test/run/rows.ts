@@ -198,12 +198,12 @@ const BLOCKS: readonly Block[] = [
     reason: 'lockdown=integrity is what Secure Boot brings',
   },
   {
-    kernels: ['6.12', NEWEST],
+    kernels: KERNELS,
     modes: ['kprobe', 'fentry'],
     filesystems: ['tmpfs'],
     scenario: 'contention',
     budgetSeconds: 350,
-    reason: 'crowds of threads and attacks by local users, on kernels with and without do_unlinkat',
+    reason: 'crowds of threads and attacks by local users',
   },
   {
     kernels: ['6.12'],
