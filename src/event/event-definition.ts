@@ -70,7 +70,7 @@ const message = 'The event in one sentence for people.';
 const file = z
   .strictObject({
     path: text.describe(
-      'Absolute, in the mount namespace of the process, resolved. The best known tail when rmwatch.path_complete is false.',
+      'The resolved, absolute path in the mount namespace of the process. When rmwatch.path_complete is false, its best known end.',
     ),
     name: z.string().describe('The last name of the path. Absent when the line was cut.').exactOptional(),
     directory: text
@@ -84,7 +84,7 @@ const file = z
     device: z
       .string()
       .regex(/^(0|[1-9][0-9]*):(0|[1-9][0-9]*)$/)
-      .describe('major:minor of the filesystem, as in /proc/PID/mountinfo. Absent with the inode.')
+      .describe('The filesystem as major:minor, as /proc/PID/mountinfo has it. Absent with the inode.')
       .exactOptional(),
     uid: numericId.describe('The user id of the owner. Absent with the inode.').exactOptional(),
     gid: numericId.describe('The group id of the owner. Absent with the inode.').exactOptional(),
@@ -257,7 +257,7 @@ export const deletionSchema = z
     }),
     group: z.strictObject({ id: numericId.describe('The real group id of the process.') }),
     container: z
-      .strictObject({ id: text.describe('The id of the container, from the cgroup.') })
+      .strictObject({ id: text.describe('The cgroup of the process names this container id.') })
       .describe('Absent outside of containers.')
       .exactOptional(),
     rule: z.strictObject({

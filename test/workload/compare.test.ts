@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { FULL_DELETION } from '../lib/sample-events.js';
 import { buildWorkload } from './build.js';
 import { compareRun, describeComparison } from './compare.js';
 import { joinLexically } from './expected-path.js';
@@ -89,20 +90,13 @@ function missingLine(changes: Line = {}): Line {
 
 /** The event that reports `lineOf()` rightly. */
 function eventOf(mode: Mode = 'kprobe'): Event {
+  const { ecs, log, event } = structuredClone(FULL_DELETION);
   return {
     '@timestamp': new Date(AT_US / 1000).toISOString().replace(/\.(\d+)Z$/, '.$1456000Z'),
-    ecs: { version: '9.0.0' },
-    log: { level: 'info' },
+    ecs,
+    log,
     message: 'unlink /base/unlink/file by rm[42] (root)',
-    event: {
-      kind: 'event',
-      category: ['file'],
-      type: ['deletion'],
-      action: 'unlink',
-      outcome: 'success',
-      dataset: 'rmwatch.deletion',
-      sequence: 1,
-    },
+    event: { ...event, sequence: 1 },
     host: { name: 'web-3' },
     file: {
       path: '/base/unlink/file',
