@@ -15,6 +15,7 @@ import {
   DELETION_HOST_NAMESPACE,
   DELETION_RESULT_KNOWN,
   DELETION_SELF,
+  FILTER_GENERATIONS,
   RECORD_DELETION,
   RECORD_PROCESS,
   RECORD_PROCESS_TEXT,
@@ -42,12 +43,7 @@ export interface PipelineParts {
   onDefect(error: Error): void;
 }
 
-/**
- * Generations remembered behind the newest one of which no record waited: a program of the kernel side can run in that
- * moment. It reads the generation, and its filter, which the kernel keeps for as many. What is older is judged by the oldest.
- */
-const GENERATIONS_KEPT = 4;
-/** In all, also while records wait. They come at most every 50 ms. */
+/** Generations remembered while records wait. They come at most every 50 ms. */
 const GENERATIONS_MAX = 1024;
 /** Mounts of all generations together, some 150 MB; a host with many of them has few generations. */
 const MOUNTS_KEPT_MAX = 200_000;
@@ -118,7 +114,8 @@ export class Pipeline {
   use(generation: number, judgedBy: FilterGeneration): void {
     this.generations.set(generation, judgedBy);
     if (this.parts.isDrained()) this.drainedGeneration = generation;
-    const oldest = Math.max(this.drainedGeneration - GENERATIONS_KEPT, generation - GENERATIONS_MAX);
+    // A program of the kernel side can be running with an older filter: the kernel keeps so many. The oldest judges what is older.
+    const oldest = Math.max(this.drainedGeneration - FILTER_GENERATIONS, generation - GENERATIONS_MAX);
     for (const known of this.generations.keys()) {
       if (known > oldest && (known === generation || this.countMounts() <= MOUNTS_KEPT_MAX)) break;
       this.generations.delete(known);
