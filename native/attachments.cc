@@ -135,6 +135,7 @@ void Attachments::Detach() {
 
 std::vector<AttachedProgram> Attachments::Programs() const {
   std::vector<AttachedProgram> programs;
+  programs.reserve(links_.size());
   for (const auto& [planned, link] : links_) {
     programs.push_back({planned.program, planned.function, planned.kind, planned.role});
   }

@@ -8,7 +8,7 @@
 namespace {
 
 // The verifier's log of a failed load can be megabytes; its end says what was wrong.
-constexpr size_t kTextBytes = 16 * 1024;
+constexpr size_t kTextBytes = size_t{16} * 1024;
 
 // libbpf has one print callback for the process; who listens is decided by thread.
 thread_local LibbpfMessages* listener = nullptr;

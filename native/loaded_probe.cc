@@ -23,7 +23,7 @@ constexpr char kFindSelf[] = "find_self";
 
 /// BPF_LOG_STATS of the kernel's bpf_verifier.h: a few lines for each program.
 constexpr __u32 kVerifierStatistics = 4;
-constexpr size_t kVerifierStatisticsBytes = 64 * 1024;
+constexpr size_t kVerifierStatisticsBytes = size_t{64} * 1024;
 
 /// Keeps signals from this thread: the verifier gives up with EAGAIN when one is pending, and a profiler's come faster
 /// than a program is verified.

@@ -105,6 +105,8 @@ Probe::Probe(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Probe>(info), en
   napi_add_env_cleanup_hook(env_, OnEnvironmentEnd, this);
 }
 
+// A view that cannot be detached ends the process: JavaScript would reach memory that is no longer mapped.
+// NOLINTNEXTLINE(bugprone-exception-escape)
 Probe::~Probe() {
   if (session_ != nullptr) napi_remove_env_cleanup_hook(env_, OnEnvironmentEnd, this);
   TakeDown();
@@ -308,9 +310,8 @@ Napi::Value Probe::ReadCounters(const Napi::CallbackInfo& info) {
   const auto* words = reinterpret_cast<const __u64*>(&counters);
   Napi::Object object = Napi::Object::New(env);
   for (const RecordLayout::Member& member : EmbeddedRecordLayout().Find("counters").members) {
-    const auto value = [&](size_t i) {
-      return Napi::Number::New(env, static_cast<double>(words[member.offset / sizeof(__u64) + i]));
-    };
+    const __u64* first = words + member.offset / sizeof(__u64);
+    const auto value = [&](size_t i) { return Napi::Number::New(env, static_cast<double>(first[i])); };
     const std::string name = CamelCase(member.name);
     const size_t count = member.bytes / sizeof(__u64);
     if (count == 1) {

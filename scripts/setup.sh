@@ -72,12 +72,13 @@ if [ -z "${CLANG:-}" ]; then
   fi
 fi
 
-# The style of native/ and bpf/ is that of one version of clang-format; shellcheck checks the shell scripts, lintian the packages
-# and systemd-analyze the service. Where apt has them not, the checks and tests say what they skip. Guest kernels come from Debian's archive, their
-# filesystems are made here.
+# The style of native/ and bpf/ is that of one version of clang-format, its static analysis that of one clang-tidy.
+# The shell scripts are checked by shellcheck, the packages by lintian, the service by systemd-analyze. Where apt has them
+# not, the checks and tests say what they skip. Guest kernels come from Debian's archive, their filesystems are made here.
 optional=
 if [ "${1:-}" = --tests ]; then
   command -v clang-format-19 >/dev/null || optional='clang-format-19'
+  command -v clang-tidy-19 >/dev/null || optional="$optional clang-tidy-19"
   command -v shellcheck >/dev/null || optional="$optional shellcheck"
   command -v lintian >/dev/null || optional="$optional lintian"
   command -v systemd-analyze >/dev/null || optional="$optional systemd"

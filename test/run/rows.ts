@@ -331,6 +331,16 @@ const NAMED_SUITES: readonly SuiteRow[] = [
   },
   {
     kind: 'suite',
+    name: 'static analysis',
+    project: 'host',
+    files: ['test/host/tidy.test.ts'],
+    alone: false,
+    budgetSeconds: 200,
+    reason: 'clang-tidy over the addon: bugprone and performance',
+    quick: false,
+  },
+  {
+    kind: 'suite',
     name: 'bench',
     project: 'host',
     files: ['test/host/bench.test.ts'],
