@@ -45,18 +45,53 @@ static __always_inline void slot__fill_namespace(struct slot *slot)
 		record->flags |= DELETION_HOST_NAMESPACE;
 }
 
+/* The ids of struct cred, which stand side by side in every kernel so far. */
+struct cred_ids {
+	__u32 uid;
+	__u32 gid;
+	__u32 suid;
+	__u32 sgid;
+	__u32 euid;
+	__u32 egid;
+	__u32 fsuid;
+	__u32 fsgid;
+};
+
+static __always_inline void cred__ids(struct cred *cred, struct cred_ids *ids)
+{
+#ifndef RMWATCH_DIRECT_LOADS
+	if (bpf_core_field_offset(struct cred, fsgid) ==
+	    bpf_core_field_offset(struct cred, uid) + __builtin_offsetof(struct cred_ids, fsgid)) {
+		/* One read instead of six: a call costs more than the bytes. */
+		bpf_probe_read_kernel(ids, sizeof(*ids), (void *)cred + bpf_core_field_offset(struct cred, uid));
+		return;
+	}
+#endif
+	ids->uid = KERNEL_READ(cred, uid.val);
+	ids->gid = KERNEL_READ(cred, gid.val);
+	ids->euid = KERNEL_READ(cred, euid.val);
+	ids->egid = KERNEL_READ(cred, egid.val);
+	ids->fsuid = KERNEL_READ(cred, fsuid.val);
+	ids->fsgid = KERNEL_READ(cred, fsgid.val);
+}
+
 /* Who calls. */
 static __always_inline void slot__fill_caller(struct slot *slot)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct deletion_record *record = &slot->record;
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
-	__u64 uid_gid = bpf_get_current_uid_gid();
+	struct cred_ids ids = {};
 
 	record->tgid = pid_tgid >> 32;
 	record->tid = (__u32)pid_tgid;
-	record->uid = (__u32)uid_gid;
-	record->gid = uid_gid >> 32;
+	cred__ids(KERNEL_READ(task, cred), &ids);
+	record->uid = ids.uid;
+	record->effective_uid = ids.euid;
+	record->fs_uid = ids.fsuid;
+	record->gid = ids.gid;
+	record->effective_gid = ids.egid;
+	record->fs_gid = ids.fsgid;
 	/* Workers of io_uring have names of their own; the process is the group leader. */
 	BPF_CORE_READ_INTO(&record->comm, task, group_leader, comm);
 	if (KERNEL_READ(task, flags) & PF_IO_WORKER)

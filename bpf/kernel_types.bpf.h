@@ -154,6 +154,15 @@ struct thread_info {
 	__u32 status;
 };
 
+struct cred {
+	struct kuid uid;
+	struct kuid gid;
+	struct kuid euid;
+	struct kuid egid;
+	struct kuid fsuid;
+	struct kuid fsgid;
+};
+
 struct task_struct {
 	struct thread_info thread_info;
 	void *stack;
@@ -165,6 +174,7 @@ struct task_struct {
 	__u64 start_boottime;
 	__u64 self_exec_id;
 	struct kuid loginuid;
+	struct cred *cred;
 	char comm[16];
 	struct fs_struct *fs;
 	struct files_struct *files;

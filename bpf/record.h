@@ -89,8 +89,14 @@ struct deletion_record {
 	__u32 device;
 	__u32 tgid;
 	__u32 tid;
+	/* Real, effective, and what the kernel checks access to files by: the three differ in programs with the
+	 * set-user-id bit and in servers that act for others. */
 	__u32 uid;
+	__u32 effective_uid;
+	__u32 fs_uid;
 	__u32 gid;
+	__u32 effective_gid;
+	__u32 fs_gid;
 	__u32 file_uid;
 	__u32 file_gid;
 	__u32 mode;
@@ -290,8 +296,8 @@ struct record_types {
 #define RMWATCH_STATIC_ASSERT static_assert
 #endif
 
-RMWATCH_STATIC_ASSERT(sizeof(struct deletion_record) == 144, "deletion_record: unexpected padding");
-RMWATCH_STATIC_ASSERT(__builtin_offsetof(struct deletion_record, path_offset) == 112, "deletion_record: layout");
+RMWATCH_STATIC_ASSERT(sizeof(struct deletion_record) == 160, "deletion_record: unexpected padding");
+RMWATCH_STATIC_ASSERT(__builtin_offsetof(struct deletion_record, path_offset) == 128, "deletion_record: layout");
 RMWATCH_STATIC_ASSERT(sizeof(struct process_record) == 64, "process_record: unexpected padding");
 RMWATCH_STATIC_ASSERT(sizeof(struct process_text_record) == 24, "process_text_record: unexpected padding");
 RMWATCH_STATIC_ASSERT(sizeof(struct kernel_counters) == 112, "kernel_counters: unexpected padding");

@@ -54,7 +54,7 @@ const COMMAND_LINE: WatchConfig = {
   view: 'host',
   operations: OPERATIONS,
   failures: false,
-  ignore: { processes: [], users: [] },
+  ignore: { processes: [], users: [], effectiveUsers: [] },
   log: true,
 };
 

@@ -135,18 +135,26 @@ function isDirectory(path: string): boolean {
   }
 }
 
-const ignore = z.strictObject({
-  processes: optionalList(z.string().transform(reading(processName))).describe(
-    'Absolute paths, or base names, of executables whose deletions this watch leaves out.',
-  ),
-  users: optionalList(
+const users = () =>
+  optionalList(
     z
       .union([z.string(), z.int().min(0, { error: 'a user id is not negative' })], {
         error: 'expected a user name or a user id',
       })
       .transform((user) => String(user))
       .transform(reading(userName)),
-  ).describe('User names or user ids whose deletions this watch leaves out.'),
+  );
+
+const ignore = z.strictObject({
+  processes: optionalList(z.string().transform(reading(processName))).describe(
+    'Absolute paths, or base names, of executables whose deletions this watch leaves out.',
+  ),
+  users: users().describe(
+    'Users, by name or id, whose deletions this watch leaves out. Compared with the real user of the process, user.id.',
+  ),
+  effective_users: users().describe(
+    'The same, compared with the effective user of the process: user.effective.id, or user.id where they do not differ.',
+  ),
 });
 
 const watch = z.strictObject({
@@ -175,7 +183,9 @@ const watch = z.strictObject({
     .transform((chosen) => OPERATIONS.filter((operation) => chosen.includes(operation)))
     .describe('What counts as a deletion.'),
   failures: z.boolean().default(false).describe('Also report attempts that failed.'),
-  ignore: section(ignore).describe('Deletions to leave out, by who makes them.'),
+  ignore: section(ignore)
+    .transform(({ processes, users, effective_users: effectiveUsers }) => ({ processes, users, effectiveUsers }))
+    .describe('Deletions to leave out, by who makes them.'),
   log: z.boolean().default(true).describe('false: count in metrics only.'),
 });
 

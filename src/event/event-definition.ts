@@ -129,6 +129,10 @@ const process = z
     ...processFields,
     thread: z.strictObject({ id: positiveCount.describe('The thread id in the first pid namespace.') }),
     name: z.string().describe('The name of the thread (comm), at most 15 bytes.'),
+    group: z
+      .strictObject({ id: numericId.describe('The effective group id of the process.') })
+      .describe('Absent when it is the real group, group.id.')
+      .exactOptional(),
     args: args
       .describe('The first arguments, as many as log.process_args allows. Absent when it is off or they are not known.')
       .exactOptional(),
@@ -193,6 +197,12 @@ const details = z
     freed_bytes: count
       .describe('Bytes of storage that were released. Absent when none were, or that is not known.')
       .exactOptional(),
+    fs_uid: numericId
+      .describe('The user id that the kernel checks access to files by. Absent when it is the effective one.')
+      .exactOptional(),
+    fs_gid: numericId
+      .describe('The group id that the kernel checks access to files by. Absent when it is the effective one.')
+      .exactOptional(),
     login_uid: numericId
       .describe('The user id at login, whatever the process has now. Absent when there was no login, as for services.')
       .exactOptional(),
@@ -252,8 +262,17 @@ export const deletionSchema = z
     file: file.describe('Absent when not even the name could be read.').exactOptional(),
     process,
     user: z.strictObject({
-      id: numericId.describe('The real user id of the process.'),
+      id: numericId.describe('The real user id of the process: who started it.'),
       name: text.describe('Absent when the host knows no such user.').exactOptional(),
+      effective: z
+        .strictObject({
+          id: numericId.describe('The effective user id of the process: whose rights it has.'),
+          name: text.describe('Absent when the host knows no such user.').exactOptional(),
+        })
+        .describe(
+          'Absent when it is the real user. Another one in set-user-id programs and in servers that act for others.',
+        )
+        .exactOptional(),
     }),
     group: z.strictObject({ id: numericId.describe('The real group id of the process.') }),
     container: z

@@ -176,7 +176,14 @@ export class EventEncoder {
   }
 
   private frame(record: RecordView, { outcome, process, ruleJson }: EventContext): LineFrame {
-    const context = { outcome, process, user: this.user(record.uid), ruleJson };
+    const { uid, effectiveUid } = record;
+    const context = {
+      outcome,
+      process,
+      user: this.user(uid),
+      effectiveUser: effectiveUid === uid ? undefined : this.user(effectiveUid),
+      ruleJson,
+    };
     if (this.lastFrame?.fits(record, context)) return this.lastFrame;
     const id = record.processId;
     let frame = this.frames.get(id);
@@ -258,7 +265,7 @@ export class EventEncoder {
       const nameJson = name === undefined ? undefined : JSON.stringify(name);
       user = {
         name,
-        json: `{"id":"${uid}"${nameJson === undefined ? '' : `,"name":${nameJson}`}}`,
+        json: `"id":"${uid}"${nameJson === undefined ? '' : `,"name":${nameJson}`}`,
         label: nameJson?.slice(1, -1) ?? String(uid),
       };
       if (this.users.size >= 4096) this.users.clear();

@@ -8,6 +8,7 @@ import { DATASET_DELETION, ECS_VERSION } from './event-words.js';
 
 /** A user as a line tells it; another object as soon as the name is another. */
 export interface UserText {
+  /** `"id":…,"name":…`, without the braces. */
   readonly json: string;
   readonly label: string;
 }
@@ -17,6 +18,8 @@ export interface FrameContext {
   readonly outcome: Outcome;
   readonly process: ProcessInfo | undefined;
   readonly user: UserText;
+  /** undefined: the same as `user`. */
+  readonly effectiveUser: UserText | undefined;
   readonly ruleJson: string;
 }
 
@@ -47,8 +50,8 @@ export class LineFrame {
   private readonly words: readonly number[];
 
   constructor(record: RecordView, context: FrameContext, { hostJson, attach, errorName }: FrameOptions) {
-    const { outcome, process, user, ruleJson } = context;
-    const { tgid } = record;
+    const { outcome, process, user, effectiveUser, ruleJson } = context;
+    const { tgid, effectiveUid, fsUid, gid, effectiveGid, fsGid } = record;
     const action = OPERATIONS[record.operation]!;
     const name = jsonPartOf(record.comm(record.commStart));
     const code = outcome === 'failure' ? errorName(-record.result) : undefined;
@@ -56,7 +59,7 @@ export class LineFrame {
     this.words = wordsOf(record);
     this.beforePath = encoded(`Z","ecs":{"version":"${ECS_VERSION}"},"log":{"level":"info"}`, `,"message":"${action} `);
     this.beforeSequence = encoded(
-      ` by ${name}[${tgid}] (${user.label})${code === undefined ? '' : `: ${code}`}"`,
+      ` by ${name}[${tgid}] (${user.label}${effectiveUser === undefined ? '' : ` as ${effectiveUser.label}`})${code === undefined ? '' : `: ${code}`}"`,
       ',"event":{"kind":"event","category":["file"]',
       `,"type":["${outcome === 'failure' ? 'info' : 'deletion'}"],"action":"${action}"`,
       outcome === 'unknown' ? '' : `,"outcome":"${outcome}"`,
@@ -65,14 +68,18 @@ export class LineFrame {
     const beforeFile = `}${code === undefined ? '' : `,"error":{"code":"${code}"}`},"host":${hostJson}`;
     this.beforeFile = encoded(beforeFile);
     this.beforeFilePath = encoded(beforeFile, ',"file":{"path":"');
+    const effective = effectiveUser === undefined ? '' : `,"effective":{${effectiveUser.json}}`;
+    const effectiveGroup = effectiveGid === gid ? '' : `,"group":{"id":"${effectiveGid}"}`;
     const afterFile = [
-      `,"process":{"pid":${tgid},"thread":{"id":${record.tid}},"name":"${name}"${process?.processJson ?? ''}}`,
-      `,"user":${user.json},"group":{"id":"${record.gid}"}${process?.containerJson ?? ''}`,
+      `,"process":{"pid":${tgid},"thread":{"id":${record.tid}},"name":"${name}"${effectiveGroup}${process?.processJson ?? ''}}`,
+      `,"user":{${user.json}${effective}},"group":{"id":"${gid}"}${process?.containerJson ?? ''}`,
       `,"rule":{"name":${ruleJson}},"rmwatch":{`,
     ];
     this.afterFile = encoded(...afterFile);
     this.beforeTyped = encoded(...afterFile, '"requested_path":"');
     this.tail = encoded(
+      fsUid === effectiveUid ? '' : `,"fs_uid":"${fsUid}"`,
+      fsGid === effectiveGid ? '' : `,"fs_gid":"${fsGid}"`,
       process?.rmwatchJson ?? '',
       `,"mount_namespace":${record.mountNamespace}`,
       `,"via":"${isUring(record) ? 'io_uring' : 'syscall'}","attach":"${attach}"}}`,
@@ -80,11 +87,12 @@ export class LineFrame {
   }
 
   /** Whether the frame is that of this record too. */
-  fits(record: RecordView, { outcome, process, user, ruleJson }: FrameContext): boolean {
+  fits(record: RecordView, { outcome, process, user, effectiveUser, ruleJson }: FrameContext): boolean {
     const { context, words } = this;
     return (
       context.process === process &&
       context.user === user &&
+      context.effectiveUser === effectiveUser &&
       context.outcome === outcome &&
       context.ruleJson === ruleJson &&
       words[0] === record.tid &&
@@ -97,15 +105,30 @@ export class LineFrame {
       words[7] === record.commWord(1) &&
       words[8] === record.commWord(2) &&
       words[9] === record.commWord(3) &&
-      words[10] === record.tgid
+      words[10] === record.tgid &&
+      words[11] === record.fsUid &&
+      words[12] === record.effectiveGid &&
+      words[13] === record.fsGid
     );
   }
 }
 
 function wordsOf(record: RecordView): number[] {
-  const { tid, operation, result, gid, mountNamespace, tgid } = record;
+  const { tid, operation, result, gid, mountNamespace, tgid, fsUid, effectiveGid, fsGid } = record;
   const comm = [0, 1, 2, 3].map((index) => record.commWord(index));
-  return [tid, operation, result, gid, mountNamespace, isUring(record) ? 1 : 0, ...comm, tgid];
+  return [
+    tid,
+    operation,
+    result,
+    gid,
+    mountNamespace,
+    isUring(record) ? 1 : 0,
+    ...comm,
+    tgid,
+    fsUid,
+    effectiveGid,
+    fsGid,
+  ];
 }
 
 function isUring(record: RecordView): boolean {

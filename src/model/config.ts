@@ -23,14 +23,16 @@ export interface WatchConfig {
   readonly ignore: {
     /** Base names or absolute paths of executables. */
     readonly processes: readonly string[];
-    /** User names, or numeric user ids in decimal. */
+    /** Real users of the process: names, or ids in decimal. */
     readonly users: readonly string[];
+    /** Effective users, likewise. */
+    readonly effectiveUsers: readonly string[];
   };
   /** Whose deletions alone are wanted; absent: all. For one run from the command line, not a key of the file. */
   readonly only?: {
     /** Base names of executables; none: any. */
     readonly processes: readonly string[];
-    /** None: any. */
+    /** Real or effective ones; none: any. */
     readonly uids: readonly number[];
   };
   /** false: count in metrics only. */

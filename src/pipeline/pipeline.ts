@@ -269,13 +269,13 @@ function requireSound(record: RecordView): void {
 }
 
 function actorOf(record: RecordView, process: ProcessInfo | undefined): Actor {
-  const { uid } = record;
-  if (process === undefined) return { executableName: '', executablePath: '', uid };
+  const { uid, effectiveUid } = record;
+  if (process === undefined) return { executableName: '', executablePath: '', uid, effectiveUid };
   const { executableName, executablePath, containerJson } = process;
   // Any user can make a mount namespace of their own, where /usr/sbin/logrotate is what they like. Services of the system
   // have such namespaces, too, but run as root, which no user namespace gives.
   const isHosts = (record.flags & DELETION_HOST_NAMESPACE) !== 0 || (uid === 0 && containerJson === '');
-  return { executableName, executablePath: isHosts ? executablePath : '', uid };
+  return { executableName, executablePath: isHosts ? executablePath : '', uid, effectiveUid };
 }
 
 function outcomeOf(record: RecordView): Outcome {

@@ -100,8 +100,21 @@ export class RecordView {
   get uid(): number {
     return this.word(DELETION.uid[0]);
   }
+  get effectiveUid(): number {
+    return this.word(DELETION.effective_uid[0]);
+  }
+  /** By what the kernel checks access to files. */
+  get fsUid(): number {
+    return this.word(DELETION.fs_uid[0]);
+  }
   get gid(): number {
     return this.word(DELETION.gid[0]);
+  }
+  get effectiveGid(): number {
+    return this.word(DELETION.effective_gid[0]);
+  }
+  get fsGid(): number {
+    return this.word(DELETION.fs_gid[0]);
   }
   get fileUid(): number {
     return this.word(DELETION.file_uid[0]);

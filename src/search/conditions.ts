@@ -84,10 +84,9 @@ function isProcess({ name, executable }: LoggedDeletion['process'], wanted: stri
 
 /** As real or as effective user. */
 function isUser({ user }: LoggedDeletion, { name, id }: UserCondition): boolean {
-  const { effective } = user as { effective?: { id?: string; name?: string } };
   const isThis = (one: { id?: string; name?: string } | undefined): boolean =>
     one !== undefined && ((id !== undefined && one.id === id) || (name !== undefined && one.name === name));
-  return isThis(user) || isThis(effective);
+  return isThis(user) || isThis(user.effective);
 }
 
 /** Only of values that stand for themselves in JSON. */

@@ -77,9 +77,9 @@ function whatSentences({ deletion, above, path }: WhoFacts): string[] {
 
 function whoSentence({ deletion, session, nameOf }: WhoFacts): string {
   const { user, rmwatch } = deletion;
-  const effective = (user as { effective?: { id?: string; name?: string } }).effective;
+  const { effective } = user;
   const parts = [`By user ${user.name ?? nameOf(user.id) ?? user.id}`];
-  if (effective !== undefined) parts.push(`acting as ${effective.name ?? effective.id}`);
+  if (effective !== undefined) parts.push(`acting as ${effective.name ?? nameOf(effective.id) ?? effective.id}`);
   const { login_uid: login } = rmwatch;
   if (login !== undefined) parts.push(`logged in as ${nameOf(login) ?? login}`);
   if (session !== undefined) {

@@ -24,7 +24,7 @@ export interface WatchLookupsOptions {
 export class WatchLookups {
   private readonly options: WatchLookupsOptions;
   private readonly links = new Answer<FollowedLinks>(NO_LINKS, sameLinks);
-  /** User ids by the names in `ignore.users`; those of unknown users are missing. */
+  /** User ids by the names in `ignore`; those of unknown users are missing. */
   private readonly uids = new Answer<ReadonlyMap<string, number>>(new Map(), sameUids);
   /** What was said of the watches, so that it is not said again each time. */
   private said = new Set<string>();
@@ -105,10 +105,10 @@ export class WatchLookups {
       const known = this.uidOf(name) !== undefined;
       if (!known) {
         say(`unknown ${name}`, () =>
-          diagnostics.warn({ user: name }, 'ignore.users: no such user is known, the name ignores no user'),
+          diagnostics.warn({ user: name }, 'ignore: no such user is known, the name ignores no user'),
         );
       } else if (before.has(`unknown ${name}`)) {
-        diagnostics.info({ user: name, uid: this.uidOf(name) }, 'ignore.users: the user is known now');
+        diagnostics.info({ user: name, uid: this.uidOf(name) }, 'ignore: the user is known now');
       }
     }
   }
@@ -170,7 +170,9 @@ function idEntry(name: string, uid: number | undefined): [string, number][] {
 
 function userNames(watches: readonly WatchConfig[]): string[] {
   const names = new Set<string>();
-  for (const { ignore } of watches) for (const user of ignore.users) if (!/^\d+$/.test(user)) names.add(user);
+  for (const { ignore } of watches) {
+    for (const user of [...ignore.users, ...ignore.effectiveUsers]) if (!/^\d+$/.test(user)) names.add(user);
+  }
   return [...names];
 }
 

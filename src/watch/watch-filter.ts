@@ -12,7 +12,9 @@ export interface Actor {
   readonly executableName: string;
   /** Its path, latin1 view; '' when it is unknown, or may have been chosen by the one who deletes. */
   readonly executablePath: string;
+  /** The real user. */
   readonly uid: number;
+  readonly effectiveUid: number;
 }
 
 /** The result of judging one attempt: the watches that want it. */
@@ -29,6 +31,7 @@ interface Rule {
   /** Base names and absolute paths. */
   readonly ignoredProcesses: ReadonlySet<string>;
   readonly ignoredUids: ReadonlySet<number>;
+  readonly ignoredEffectiveUids: ReadonlySet<number>;
   readonly onlyProcesses: ReadonlySet<string>;
   readonly onlyUids: ReadonlySet<number>;
   /** Whether it matters who deletes. */
@@ -114,9 +117,9 @@ export class WatchFilter {
 }
 
 function ruleOf(config: WatchConfig, uidOf: UidOf): Rule {
-  const uids = config.ignore.users.map((user) => (/^\d+$/.test(user) ? Number(user) : uidOf(user)));
   const ignoredProcesses = new Set(config.ignore.processes.map((name) => Buffer.from(name).toString('latin1')));
-  const ignoredUids = new Set(uids.filter((uid) => uid !== undefined));
+  const ignoredUids = uidsOf(config.ignore.users, uidOf);
+  const ignoredEffectiveUids = uidsOf(config.ignore.effectiveUsers, uidOf);
   const onlyProcesses = new Set(config.only?.processes.map((name) => Buffer.from(name).toString('latin1')));
   const onlyUids = new Set(config.only?.uids);
   return {
@@ -124,15 +127,25 @@ function ruleOf(config: WatchConfig, uidOf: UidOf): Rule {
     operations: new Set(config.operations.map((operation) => OPERATIONS.indexOf(operation))),
     ignoredProcesses,
     ignoredUids,
+    ignoredEffectiveUids,
     onlyProcesses,
     onlyUids,
-    judgesActor: [ignoredProcesses, ignoredUids, onlyProcesses, onlyUids].some(({ size }) => size > 0),
+    judgesActor: [ignoredProcesses, ignoredUids, ignoredEffectiveUids, onlyProcesses, onlyUids].some(
+      ({ size }) => size > 0,
+    ),
   };
 }
 
-function wantsFrom(rule: Rule, { executableName, executablePath, uid }: Actor): boolean {
-  const { ignoredProcesses, ignoredUids, onlyProcesses, onlyUids } = rule;
-  if (ignoredProcesses.has(executableName) || ignoredProcesses.has(executablePath) || ignoredUids.has(uid))
-    return false;
-  return (onlyProcesses.size === 0 || onlyProcesses.has(executableName)) && (onlyUids.size === 0 || onlyUids.has(uid));
+/** `users`: names, or ids in decimal. */
+function uidsOf(users: readonly string[], uidOf: UidOf): ReadonlySet<number> {
+  const uids = users.map((user) => (/^\d+$/.test(user) ? Number(user) : uidOf(user)));
+  return new Set(uids.filter((uid) => uid !== undefined));
+}
+
+function wantsFrom(rule: Rule, { executableName, executablePath, uid, effectiveUid }: Actor): boolean {
+  const { ignoredProcesses, onlyProcesses, onlyUids } = rule;
+  if (ignoredProcesses.has(executableName) || ignoredProcesses.has(executablePath)) return false;
+  if (rule.ignoredUids.has(uid) || rule.ignoredEffectiveUids.has(effectiveUid)) return false;
+  const isUser = onlyUids.size === 0 || onlyUids.has(uid) || onlyUids.has(effectiveUid);
+  return isUser && (onlyProcesses.size === 0 || onlyProcesses.has(executableName));
 }

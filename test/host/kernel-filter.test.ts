@@ -48,7 +48,7 @@ test('the kernel never drops what a watch wants', () => {
       view: 'host',
       operations: pick([OPERATIONS, ['unlink'], ['rmdir']] as const),
       failures: below(3) === 0,
-      ignore: { processes: [], users: [] },
+      ignore: { processes: [], users: [], effectiveUsers: [] },
       log: true,
     }));
 

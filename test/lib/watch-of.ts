@@ -8,7 +8,7 @@ export function watchOf(changes: Partial<WatchConfig> & Pick<WatchConfig, 'inclu
     view: 'host',
     operations: OPERATIONS,
     failures: false,
-    ignore: { processes: [], users: [] },
+    ignore: { processes: [], users: [], effectiveUsers: [] },
     log: true,
     ...changes,
   };

@@ -42,6 +42,10 @@ interface Facts {
   readonly mtime: readonly [number, number];
   readonly user_id: number;
   readonly group_id: number;
+  readonly effective_user_id: number;
+  readonly effective_group_id: number;
+  readonly fs_user_id: number;
+  readonly fs_group_id: number;
   readonly login_uid: number | null;
   readonly mount_namespace: number;
   readonly exe_optional: boolean;

@@ -47,6 +47,9 @@ function lineOf(changes: Line = {}): Line {
     user_id: 0,
     group_id: 5,
     effective_user_id: 0,
+    effective_group_id: 5,
+    fs_user_id: 0,
+    fs_group_id: 5,
     login_uid: 1000,
     cgroup: base64('/user.slice'),
     mount_namespace: 4026531840,
@@ -499,11 +502,22 @@ describe('other fields of an event', () => {
     expect(wrongFields(lineOf({ path_state: 'either' }), event)).toEqual(['process.working_directory']);
   });
 
+  it('wants the ids that differ from the real ones, and no others', () => {
+    const line = lineOf({ effective_user_id: 7, effective_group_id: 8, fs_user_id: 9, fs_group_id: 10 });
+    const fields = ['user.effective.id', 'process.group.id', 'rmwatch.fs_uid', 'rmwatch.fs_gid'];
+    expect(wrongFields(line, eventOf())).toEqual(fields);
+    const event = eventOf();
+    event.user.effective = { id: '7' };
+    event.process.group = { id: '8' };
+    Object.assign(event.rmwatch, { fs_uid: '9', fs_gid: '10' });
+    expect(wrongFields(line, event)).toEqual([]);
+    expect(wrongFields(lineOf(), event)).toEqual(fields);
+  });
+
   it('leaves out what the workload cannot judge', () => {
     const event = eventOf();
     Object.assign(event.file, { size: 77, inode: '9' });
-    event.user.id = '1000';
-    expect(wrongFields(lineOf({ unjudged: 'size,user_id', inode: null }), event)).toEqual([]);
+    expect(wrongFields(lineOf({ unjudged: 'size', inode: null }), event)).toEqual([]);
   });
 
   it('lets an executable of another namespace be unknown, not wrong', () => {

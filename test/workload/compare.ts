@@ -234,7 +234,7 @@ function compareAttempt(attempt: Attempt, event: Event, context: Context): Misma
   if (missedReturn) forgiveMissedReturn(members, event);
   for (const name of attempt.unjudged) {
     for (const field of Object.keys(members)) {
-      if (field.split('.').pop() === name || (name === 'user_id' && field.startsWith('user.'))) delete members[field];
+      if (field.split('.').pop() === name) delete members[field];
     }
   }
   const report: ReportMismatch = (field, expected, actual) => mismatches.push({ ...where, field, expected, actual });
@@ -292,6 +292,12 @@ function processMembers(attempt: Attempt, context: Context): Members {
     'user.id': String(attempt.user_id),
     'group.id': String(attempt.group_id),
   };
+  const effective = { user: attempt.effective_user_id, group: attempt.effective_group_id };
+  // Told where they differ only.
+  members['user.effective.id'] = effective.user === attempt.user_id ? undefined : String(effective.user);
+  members['process.group.id'] = effective.group === attempt.group_id ? undefined : String(effective.group);
+  members['rmwatch.fs_uid'] = attempt.fs_user_id === effective.user ? undefined : String(attempt.fs_user_id);
+  members['rmwatch.fs_gid'] = attempt.fs_group_id === effective.group ? undefined : String(attempt.fs_group_id);
   if (attempt.tid !== null) members['process.thread.id'] = attempt.tid;
   if (attempt.cwd !== null) {
     const directory = textOf(attempt.cwd);
@@ -301,7 +307,10 @@ function processMembers(attempt: Attempt, context: Context): Members {
   const executable = textOf(attempt.exe!);
   members['process.executable'] = attempt.exe_optional ? optional(executable) : executable;
   if (context.rules) members['rule.name'] = context.rules;
-  if (context.users) members['user.name'] = context.users[attempt.user_id];
+  if (context.users) {
+    members['user.name'] = context.users[attempt.user_id];
+    members['user.effective.name'] = effective.user === attempt.user_id ? undefined : context.users[effective.user];
+  }
   return { ...members, ...argumentMembers(attempt, context) };
 }
 

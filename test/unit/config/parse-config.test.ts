@@ -26,7 +26,7 @@ const DEFAULTS: Config = {
       view: 'host',
       operations: ['unlink', 'rmdir', 'replace'],
       failures: false,
-      ignore: { processes: [], users: [] },
+      ignore: { processes: [], users: [], effectiveUsers: [] },
       log: true,
     },
   ],
@@ -58,7 +58,7 @@ watches:
     view: process
     operations: [replace, unlink, unlink]
     failures: true
-    ignore: { processes: [logrotate], users: [www-data, 33, "0034"] }
+    ignore: { processes: [logrotate], users: [www-data, 33, "0034"], effective_users: [backup, 7] }
     log: false
 probe:  { attach: fentry, ring_buffer: 64KiB }
 log:    { output: /var/log/rmwatch.json, format: json, level: debug, process_args: false, command_line: true, redact: [pin-code] }
@@ -74,7 +74,7 @@ self_test: { interval: off }
           view: 'process',
           operations: ['unlink', 'replace'],
           failures: true,
-          ignore: { processes: ['logrotate'], users: ['www-data', '33', '34'] },
+          ignore: { processes: ['logrotate'], users: ['www-data', '33', '34'], effectiveUsers: ['backup', '7'] },
           log: false,
         },
       ],
@@ -99,7 +99,7 @@ self_test: { interval: off }
 
   it('may leave optional lists empty, with all items commented out', () => {
     const [watch] = config(`${WATCH}    exclude:\n    ignore:\n      users:\n`).watches;
-    expect([watch?.exclude, watch?.ignore]).toEqual([[], { processes: [], users: [] }]);
+    expect([watch?.exclude, watch?.ignore]).toEqual([[], { processes: [], users: [], effectiveUsers: [] }]);
   });
 
   it('may share lists through aliases, also among thousands of watches', () => {

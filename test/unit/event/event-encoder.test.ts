@@ -106,6 +106,40 @@ describe('EventEncoder', () => {
     }
   });
 
+  it('tells other ids of the process where they differ only', () => {
+    const { user, group, process, rmwatch, message } = lineOf({
+      members: { uid: 1000, effective_uid: 0, fs_uid: 33, gid: 100, effective_gid: 8, fs_gid: 9 },
+    });
+    expect(user).toEqual({ id: '1000', effective: { id: '0', name: 'root' } });
+    expect([group, process.group]).toEqual([{ id: '100' }, { id: '8' }]);
+    expect(rmwatch).toMatchObject({ fs_uid: '33', fs_gid: '9' });
+    expect(message).toContain('(1000 as root)');
+
+    const same = lineOf({ members: { uid: 1000, gid: 100 } });
+    expect(same.user).toEqual({ id: '1000' });
+    expect(same.process).not.toHaveProperty('group');
+    expect(Object.keys(same.rmwatch)).not.toEqual(expect.arrayContaining([expect.stringMatching(/^fs_/)]));
+    expect(same.message).toContain('(1000)');
+  });
+
+  it('writes another line as soon as one of the ids is another', () => {
+    const encoder = new EventEncoder(OPTIONS);
+    const idsOf = (members: Case['members']) => {
+      const record = viewOf(deletionRecord({ ...FILE, flags: FOUND, ...members }, TEXTS));
+      const path = new PathResolver().resolve(record, undefined);
+      const rest = { hostPlace: undefined, outcome: 'success', process: undefined, ruleJson: '["all"]' } as const;
+      const event = parsed(writtenLine(encoder, record, { ...rest, path, sequence: 1, boot: BOOT }));
+      return [event.user.effective?.id, event.process.group?.id, event.rmwatch.fs_uid, event.rmwatch.fs_gid];
+    };
+    const ids = { uid: 5, effective_uid: 6, fs_uid: 6, gid: 5, effective_gid: 6, fs_gid: 6 };
+    expect(idsOf(ids)).toEqual(['6', '6', undefined, undefined]);
+    expect(idsOf({ ...ids, effective_uid: 7, fs_uid: 7 })).toEqual(['7', '6', undefined, undefined]);
+    expect(idsOf({ ...ids, fs_uid: 8 })).toEqual(['6', '6', '8', undefined]);
+    expect(idsOf({ ...ids, effective_gid: 9, fs_gid: 9 })).toEqual(['6', '9', undefined, undefined]);
+    expect(idsOf({ ...ids, fs_gid: 10 })).toEqual(['6', '6', undefined, '10']);
+    expect(idsOf(ids)).toEqual(['6', '6', undefined, undefined]);
+  });
+
   it('writes all that a record tells', () => {
     expect(lineOf({})).toEqual({
       '@timestamp': '2026-11-22T12:34:56.789012345Z',

@@ -55,7 +55,8 @@ function linesOf({ name = 'a\xff', cgroup = '/a', argsFlags = 0, failed = false 
   }
   const flags = PROCESS_HAS_ARGS | PROCESS_HAS_LOGIN_UID | argsFlags;
   processes.add(viewOf(processRecord({ process_id: 1, tgid: 7, login_uid: 1000, flags }, ['\xff'])), BOOT);
-  const members = { ...FILE, flags: FOUND, process_id: 1, result: failed ? -13 : 0 };
+  const ids = { effective_uid: 1, fs_uid: 2, effective_gid: 1, fs_gid: 2 };
+  const members = { ...FILE, ...ids, flags: FOUND, process_id: 1, result: failed ? -13 : 0 };
   const record = viewOf(deletionRecord(members, { path: `/${name}`, typed: name, comm: 'rm' }));
   const encoder = new EventEncoder({
     hostName: 'web-3',

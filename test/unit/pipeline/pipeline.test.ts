@@ -61,7 +61,7 @@ const FILE = {
 };
 
 function watch(name: string, changes: Partial<WatchConfig> = {}): WatchConfig {
-  const ignore = { processes: [], users: [] };
+  const ignore = { processes: [], users: [], effectiveUsers: [] };
   return {
     name,
     include: ['/**'],
@@ -256,7 +256,7 @@ describe('Pipeline', () => {
 
   it('ignores an executable by its path only where no other user can choose what is there', () => {
     const bench = new Bench();
-    bench.use(1, [watch('all', { ignore: { processes: ['/usr/sbin/logrotate'], users: [] } })]);
+    bench.use(1, [watch('all', { ignore: { processes: ['/usr/sbin/logrotate'], users: [], effectiveUsers: [] } })]);
     const describe = (id: number, cgroup: string) => [
       processTextRecord({ process_id: id, which: PROCESS_TEXT_EXECUTABLE, flags: COMPLETE }, '/usr/sbin/logrotate'),
       processTextRecord({ process_id: id, which: PROCESS_TEXT_CGROUP, flags: COMPLETE }, cgroup),
@@ -276,7 +276,7 @@ describe('Pipeline', () => {
 
   it('knows the process by what came before', () => {
     const bench = new Bench();
-    bench.use(1, [watch('all', { ignore: { processes: ['logrotate'], users: [] } })]);
+    bench.use(1, [watch('all', { ignore: { processes: ['logrotate'], users: [], effectiveUsers: [] } })]);
     for (const [id, name] of [
       [7, 'rm'],
       [8, 'logrotate'],

@@ -13,7 +13,7 @@ import { ServiceStatus } from '../../../src/service/service-status.js';
 function configOf(name: string): Config {
   const watch = { name, include: ['/**'], exclude: [], view: 'host', operations: OPERATIONS, failures: false } as const;
   return {
-    watches: [{ ...watch, ignore: { processes: [], users: [] }, log: true }],
+    watches: [{ ...watch, ignore: { processes: [], users: [], effectiveUsers: [] }, log: true }],
     probe: { attach: 'auto', ringBufferBytes: 1 << 16 },
     log: { output: '/log', format: 'json', level: 'info', processArgsBytes: 512, commandLine: false, redact: [] },
     http: { listen: { kind: 'off' }, webConfigFile: undefined },

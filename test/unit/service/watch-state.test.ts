@@ -18,7 +18,7 @@ function watch(name: string): WatchConfig {
     view: 'host',
     operations: OPERATIONS,
     failures: false,
-    ignore: { processes: [], users: [] },
+    ignore: { processes: [], users: [], effectiveUsers: [] },
     log: true,
   };
 }

@@ -3,7 +3,7 @@ import { countersFor } from '../../../src/metrics/watch-counters.js';
 import { OPERATIONS, type WatchConfig } from '../../../src/model/config.js';
 import { type Actor, type Outcome, WatchFilter } from '../../../src/watch/watch-filter.js';
 
-const RM: Actor = { executableName: 'rm', executablePath: '/usr/bin/rm', uid: 0 };
+const RM: Actor = { executableName: 'rm', executablePath: '/usr/bin/rm', uid: 0, effectiveUid: 0 };
 const [UNLINK, RMDIR, REPLACE] = [0, 1, 2];
 
 function watch(name: string, changes: Partial<WatchConfig> = {}): WatchConfig {
@@ -14,7 +14,7 @@ function watch(name: string, changes: Partial<WatchConfig> = {}): WatchConfig {
     view: 'host',
     operations: OPERATIONS,
     failures: false,
-    ignore: { processes: [], users: [] },
+    ignore: { processes: [], users: [], effectiveUsers: [] },
     log: true,
     ...changes,
   };
@@ -41,11 +41,18 @@ describe('WatchFilter', () => {
       watch('few', { only }),
       watch('rm', { only: { processes: ['rm'], uids: [] } }),
     ]);
-    const of = (executableName: string, uid: number) =>
-      wanting(decide, UNLINK, 'success', { executableName, executablePath: `/bin/${executableName}`, uid }).counted;
+    const of = (executableName: string, uid: number, effectiveUid = uid) => {
+      const actor = { executableName, executablePath: `/bin/${executableName}`, uid, effectiveUid };
+      return wanting(decide, UNLINK, 'success', actor).counted;
+    };
     expect(of('rm', 33)).toEqual(['all', 'few', 'rm']);
     expect(of(Buffer.from('grün').toString('latin1'), 33)).toEqual(['all', 'few']);
     expect(of('rm', 0)).toEqual(['all', 'rm']);
+    // As real or as effective user.
+    expect([of('rm', 33, 0), of('rm', 0, 33)]).toEqual([
+      ['all', 'few', 'rm'],
+      ['all', 'few', 'rm'],
+    ]);
     expect(of('mv', 33)).toEqual(['all']);
   });
 
@@ -81,7 +88,10 @@ describe('WatchFilter', () => {
   });
 
   it('ignores processes by the base name of their executable', () => {
-    const decide = judgeOf([watch('a', { ignore: { processes: ['rm', 'größe'], users: [] } }), watch('b')]);
+    const decide = judgeOf([
+      watch('a', { ignore: { processes: ['rm', 'größe'], users: [], effectiveUsers: [] } }),
+      watch('b'),
+    ]);
     const by = (executableName: string) => wanting(decide, UNLINK, 'success', { ...RM, executableName }).counted;
     expect(by('rm')).toEqual(['b']);
     expect(by(Buffer.from('größe').toString('latin1'))).toEqual(['b']);
@@ -93,14 +103,14 @@ describe('WatchFilter', () => {
   });
 
   it('ignores processes by the absolute path of their executable', () => {
-    const decide = judgeOf([watch('a', { ignore: { processes: ['/usr/bin/rm'], users: [] } })]);
+    const decide = judgeOf([watch('a', { ignore: { processes: ['/usr/bin/rm'], users: [], effectiveUsers: [] } })]);
     const by = (executablePath: string) => wanting(decide, UNLINK, 'success', { ...RM, executablePath }).counted;
     expect(by('/usr/bin/rm')).toEqual([]);
     expect([by('/tmp/rm'), by('/usr/bin/rm2'), by('')]).toEqual([['a'], ['a'], ['a']]);
   });
 
   it('ignores users by name and by number', () => {
-    const ignore = { processes: [], users: ['www-data', '0', '1000', 'nobody-knows-me'] };
+    const ignore = { processes: [], users: ['www-data', '0', '1000', 'nobody-knows-me'], effectiveUsers: [] };
     const decide = judgeOf([watch('a', { ignore })], { 'www-data': 33, '1000': 5 });
     const ignored = [0, 33, 1000, 5, 1].map(
       (uid) => wanting(decide, UNLINK, 'success', { ...RM, uid }).counted.length === 0,
@@ -108,8 +118,26 @@ describe('WatchFilter', () => {
     expect(ignored).toEqual([true, true, true, false, false]);
   });
 
+  it('compares users with the real user, and effective users with the effective one', () => {
+    const none = { processes: [], users: [], effectiveUsers: [] };
+    const decide = judgeOf(
+      [
+        watch('real', { ignore: { ...none, users: ['33'] } }),
+        watch('effective', { ignore: { ...none, effectiveUsers: ['backup', '77'] } }),
+      ],
+      { backup: 34 },
+    );
+    const by = (uid: number, effectiveUid: number) =>
+      wanting(decide, UNLINK, 'success', { ...RM, uid, effectiveUid }).counted;
+    expect(by(33, 0)).toEqual(['effective']);
+    expect(by(0, 33)).toEqual(['real', 'effective']);
+    expect(by(0, 34)).toEqual(['real']);
+    expect(by(34, 0)).toEqual(['real', 'effective']);
+    expect(by(33, 77)).toEqual([]);
+  });
+
   it('does not remember one actor for the next', () => {
-    const decide = judgeOf([watch('a', { ignore: { processes: ['rm'], users: [] } })]);
+    const decide = judgeOf([watch('a', { ignore: { processes: ['rm'], users: [], effectiveUsers: [] } })]);
     const other = { ...RM, executableName: 'mv' };
     const names = [RM, other, RM, other].map((actor) => wanting(decide, UNLINK, 'success', actor).counted);
     expect(names).toEqual([[], ['a'], [], ['a']]);

@@ -11,7 +11,7 @@ function watch(include: string[], exclude: string[] = [], rest: Partial<WatchCon
     view: 'host',
     operations: ['unlink', 'rmdir', 'replace'],
     failures: false,
-    ignore: { processes: [], users: [] },
+    ignore: { processes: [], users: [], effectiveUsers: [] },
     log: true,
     ...rest,
   };

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -115,13 +116,72 @@ static void run_other_user(void)
 	remove_one("file");
 }
 
-/* Which of the two ids is meant is not judged; the rest is. */
+/* A server that acts for one user after the other. */
 static void run_effective_user(void)
 {
 	MUST(chown(".", NOBODY_UID, NOBODY_UID) == 0);
+	remove_one("file");
+	MUST(setegid(NOBODY_UID) == 0);
+	remove_one("file");
 	MUST(seteuid(NOBODY_UID) == 0);
-	make_file("file");
-	ATTEMPT(.call = UNLINK, .typed = "file", .unjudged = "user_id");
+	remove_one("file");
+	ATTEMPT(.call = UNLINK, .typed = "missing", .want = ENOENT);
+	MUST(seteuid(0) == 0 && setegid(0) == 0);
+	remove_one("file");
+}
+
+/* A file server: other rights for access to files, and for nothing else. */
+static void run_file_access_user(void)
+{
+	MUST(chown(".", NOBODY_UID, NOBODY_UID) == 0);
+	setfsgid(NOBODY_UID);
+	MUST(setfsgid((gid_t)-1) == NOBODY_UID);
+	remove_one("file");
+	setfsuid(NOBODY_UID);
+	MUST(setfsuid((uid_t)-1) == NOBODY_UID);
+	remove_one("file");
+	setfsuid(0);
+	setfsgid(0);
+	remove_one("file");
+}
+
+static void exec_as_other(void *program)
+{
+	char *const arguments[] = { "program", NULL };
+
+	become(NOBODY_UID);
+	exec_step(program, "remove-with-rights", arguments);
+}
+
+static void remove_with_rights(void)
+{
+	if (geteuid() == getuid() && getegid() == getgid())
+		skip("the set-user-id bit is not heeded on this filesystem");
+	remove_one("file");
+	ATTEMPT(.call = UNLINK, .typed = "missing", .want = ENOENT);
+}
+
+/* Programs with the set-user-id or the set-group-id bit, of root and of another user. */
+static void run_set_id_program(void)
+{
+	static const struct {
+		const char *name;
+		uid_t uid;
+		gid_t gid;
+		mode_t mode;
+	} programs[] = {
+		{ "./of-root", 0, 0, 04755 },
+		{ "./of-group", 0, NOBODY_UID + 1, 02755 },
+		{ "./of-other", NOBODY_UID + 1, NOBODY_UID + 1, 06755 },
+	};
+
+	MUST(chmod(".", 0777) == 0);
+	for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++) {
+		copy_self(programs[i].name);
+		MUST(chown(programs[i].name, programs[i].uid, programs[i].gid) == 0);
+		MUST(chmod(programs[i].name, programs[i].mode) == 0);
+		in_child(exec_as_other, (void *)programs[i].name);
+	}
 }
 
 static void remove_in_child(void *name)
@@ -331,6 +391,8 @@ const struct step process_cases[] = {
 	{ "changed-name", run_changed_name },
 	{ "other-user", run_other_user },
 	{ "effective-user", run_effective_user },
+	{ "file-access-user", run_file_access_user },
+	{ "set-id-program", run_set_id_program },
 	{ "children", run_children },
 	{ "exec-between", run_exec_between },
 	{ "short-lived", run_short_lived },
@@ -346,5 +408,6 @@ const struct step process_cases[] = {
 
 const struct step process_steps[] = {
 	{ "remove", remove_as_step },
+	{ "remove-with-rights", remove_with_rights },
 	{ NULL, NULL },
 };

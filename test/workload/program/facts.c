@@ -177,14 +177,26 @@ static void write_cgroup(struct json *json)
 
 static void write_user(struct json *json)
 {
-	uid_t uid, effective_uid, saved_uid;
-	gid_t gid, effective_gid, saved_gid;
+	static const struct {
+		const char *line, *real, *effective, *fs;
+	} kinds[] = {
+		{ "\nUid:", "user_id", "effective_user_id", "fs_user_id" },
+		{ "\nGid:", "group_id", "effective_group_id", "fs_group_id" },
+	};
+	size_t length;
+	char *status = read_text(proc_fd, "thread-self/status", &length);
 
-	MUST(getresuid(&uid, &effective_uid, &saved_uid) == 0);
-	MUST(getresgid(&gid, &effective_gid, &saved_gid) == 0);
-	json_number(json, "user_id", (long long)uid + environment.id_offset);
-	json_number(json, "group_id", (long long)gid + environment.id_offset);
-	json_number(json, "effective_user_id", (long long)effective_uid + environment.id_offset);
+	MUST(status);
+	for (int kind = 0; kind < 2; kind++) {
+		char *line = strstr(status, kinds[kind].line);
+		long long real, effective, saved, fs;
+
+		MUST(line && sscanf(line + 5, "%lld %lld %lld %lld", &real, &effective, &saved, &fs) == 4);
+		json_number(json, kinds[kind].real, real + environment.id_offset);
+		json_number(json, kinds[kind].effective, effective + environment.id_offset);
+		json_number(json, kinds[kind].fs, fs + environment.id_offset);
+	}
+	free(status);
 }
 
 static void write_login(struct json *json)
