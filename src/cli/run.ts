@@ -54,6 +54,7 @@ export async function run(options: RunOptions, io: CommandIo, signals: StartSign
   const onReaderGone = () => stopping.stop({ reason: 'the reader has gone' });
   const parts = hostParts(binding, diagnostics, {
     version: programVersion(),
+    isRecord: !isAdHoc(options),
     ...(loaded.file === undefined && { onReaderGone }),
   });
   const status = new ServiceStatus(new Systemd((path, message) => binding.sendDatagram(path, message)));

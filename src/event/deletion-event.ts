@@ -1,6 +1,7 @@
 import type * as z from 'zod';
+import type { daemonSchema } from './daemon-definition.js';
 import type { deletionSchema, eventsLostSchema, processArgsSchema } from './event-definition.js';
-import { DATASET_DELETION } from './event-words.js';
+import { DATASET_DAEMON, DATASET_DELETION } from './event-words.js';
 
 /** The types of the lines of the event log, from their definition. A field that could not be had is absent, never a guess. */
 
@@ -15,7 +16,10 @@ export type ProcessArgsEvent = DeepReadonly<z.infer<typeof processArgsSchema>>;
 /** Events were lost: how many since the last such line, by reason. */
 export type EventsLostEvent = DeepReadonly<z.infer<typeof eventsLostSchema>>;
 
-export type EventLine = DeletionEvent | ProcessArgsEvent | EventsLostEvent;
+/** What the record says of itself: a start, a stop, a reload, a gap. */
+export type DaemonEvent = DeepReadonly<z.infer<typeof daemonSchema>>;
+
+export type EventLine = DeletionEvent | ProcessArgsEvent | EventsLostEvent | DaemonEvent;
 
 export function isEventsLost(event: EventLine): event is EventsLostEvent {
   return event.event.kind === 'pipeline_error';
@@ -23,4 +27,8 @@ export function isEventsLost(event: EventLine): event is EventsLostEvent {
 
 export function isDeletion(event: EventLine): event is DeletionEvent {
   return event.event.dataset === DATASET_DELETION && event.event.kind === 'event';
+}
+
+export function isDaemonLine(event: EventLine): event is DaemonEvent {
+  return event.event.dataset === DATASET_DAEMON;
 }

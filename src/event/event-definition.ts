@@ -6,16 +6,17 @@ import { DATASET_DELETION, DATASET_PROCESS, ECS_VERSION, FILE_TYPES, VIAS } from
 
 /**
  * The definition of every line of the event log. The TypeScript types (deletion-event.ts), config/event.schema.json and
- * docs/fields.md come from it: `npm run schemas:generate`. A description says what the value means and, for a field that may be
+ * docs/fields.md come from it and from daemon-definition.ts: `npm run schemas:generate`. A description says what the value means and, for a field that may be
  * absent, when it is absent. The daemon does not load this module: its encoder writes JSON by hand, and tests hold its lines
  * against the schema and its fields against this list.
  */
 
-const text = z.string().min(1).meta({ id: 'text' });
+export const text = z.string().min(1).meta({ id: 'text' });
 const absolutePath = z.string().regex(/^\//).meta({ id: 'absolutePath' });
-const count = z.int().min(0).meta({ id: 'count' });
-const positiveCount = z.int().min(1).meta({ id: 'positiveCount' });
-const numericId = z
+export const count = z.int().min(0).meta({ id: 'count' });
+export const positiveCount = z.int().min(1).meta({ id: 'positiveCount' });
+export const watchName = z.string().regex(/^[a-z][a-z0-9_-]{0,62}$/);
+export const numericId = z
   .string()
   .regex(/^(0|[1-9][0-9]{0,19})$/)
   .meta({ id: 'numericId' });
@@ -30,7 +31,7 @@ const someBase64 = z
   .meta({ id: 'someBase64' });
 
 const MONTH_TO_SECONDS = String.raw`-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{9}Z$`;
-const timestamp = z
+export const timestamp = z
   .string()
   .regex(new RegExp(`^[0-9]{4}${MONTH_TO_SECONDS}`))
   .meta({ id: 'timestamp', description: 'RFC 3339, UTC, with nanoseconds.' });
@@ -39,15 +40,15 @@ const fileTimestamp = z
   .regex(new RegExp(`^([0-9]{4}|[+-][0-9]{6})${MONTH_TO_SECONDS}`))
   .meta({ id: 'fileTimestamp', description: 'RFC 3339, UTC, with nanoseconds; a file can carry any year.' });
 
-const BOOT_ID = '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}';
+export const BOOT_ID = '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}';
 
-const ecs = z
+export const ecs = z
   .strictObject({
     version: z.literal(ECS_VERSION).describe('The version of the Elastic Common Schema that the names follow.'),
   })
   .meta({ id: 'ecs' });
 
-const host = z
+export const host = z
   .strictObject({
     name: text.describe('The host name, of the UTS namespace of the daemon.'),
     boot: z
@@ -65,7 +66,7 @@ const host = z
 const level = <const T extends string>(name: T) =>
   z.strictObject({ level: z.literal(name).describe('"error" when events were lost, otherwise "info".') });
 
-const message = 'The event in one sentence for people.';
+export const message = 'The event in one sentence for people.';
 
 const file = z
   .strictObject({
@@ -280,11 +281,7 @@ export const deletionSchema = z
       .describe('Absent outside of containers.')
       .exactOptional(),
     rule: z.strictObject({
-      name: z
-        .array(z.string().regex(/^[a-z][a-z0-9_-]{0,62}$/))
-        .min(1)
-        .describe('The watches that matched.')
-        .meta({ uniqueItems: true }),
+      name: z.array(watchName).min(1).describe('The watches that matched.').meta({ uniqueItems: true }),
     }),
     rmwatch: details,
   })

@@ -3,9 +3,11 @@ import { escapeControl } from '../text/escape.js';
 import { localTime } from '../text/local-time.js';
 import { type Paint, painter } from '../text/terminal-style.js';
 import {
+  type DaemonEvent,
   type DeletionEvent,
   type EventLine,
   type EventsLostEvent,
+  isDaemonLine,
   isDeletion,
   isEventsLost,
   type ProcessArgsEvent,
@@ -30,6 +32,7 @@ export function prettyLine(event: EventLine, { color, date = false }: PrettyOpti
   const paint = painter(color);
   const time = paint('dim', localTime(event['@timestamp'], { date }));
   if (isDeletion(event)) return deletionLine(event, time, paint);
+  if (isDaemonLine(event)) return daemonLine(event, time, paint);
   return isEventsLost(event) ? lostLine(event, time, paint) : argsLine(event, time, paint);
 }
 
@@ -51,6 +54,10 @@ function deletionLine(event: DeletionEvent, time: string, paint: Paint): string 
 function lostLine(event: EventsLostEvent, time: string, paint: Paint): string {
   const counts = Object.entries(event.rmwatch.lost).map(([reason, count]) => `${reason}=${count}`);
   return [time, paint('red', 'LOST'.padEnd(ACTION_WIDTH)), escapeControl(counts.join(' '))].join('  ');
+}
+
+function daemonLine({ log, message }: DaemonEvent, time: string, paint: Paint): string {
+  return [time, paint(log.level === 'warn' ? 'yellow' : 'dim', 'rmwatch'), escapeControl(message)].join('  ');
 }
 
 function argsLine(event: ProcessArgsEvent, time: string, paint: Paint): string {

@@ -51,6 +51,7 @@ export class EventWriter {
   /** Ends what waits for the time to leave the state: a timer or a turn of the event loop. */
   private cancelWait = () => {};
   private flushWaiters: (() => void)[] = [];
+  private firstLine: () => string | undefined = () => undefined;
 
   /** Throws when the target cannot be opened. */
   constructor(options: EventWriterOptions) {
@@ -134,6 +135,11 @@ export class EventWriter {
     if (!this.queue.appendNotice(Buffer.from(`${line}\n`))) return false;
     this.appended(wasEmpty);
     return true;
+  }
+
+  /** A log file that is new begins with this line, which is no event and has no newline; undefined: with none. */
+  beginFilesWith(line: () => string | undefined): void {
+    this.firstLine = line;
   }
 
   /**
@@ -389,6 +395,8 @@ export class EventWriter {
     this.sink.close();
     this.sink = this.nextSink;
     this.nextSink = undefined;
+    const line = this.sink.isEmptyFile ? this.firstLine() : undefined;
+    if (line !== undefined) this.queue.prependNotice(Buffer.from(`${line}\n`));
   }
 
   private writeAllNow(untilMs: number): void {

@@ -32,6 +32,16 @@ export class FileSink implements Sink {
     return this.nameless;
   }
 
+  get isEmptyFile(): boolean {
+    if (this.name === undefined || this.closing) return false;
+    try {
+      const stats = fs.fstatSync(this.descriptor);
+      return stats.isFile() && stats.size === 0;
+    } catch {
+      return false;
+    }
+  }
+
   write(buffer: Buffer, start: number, end: number, done: WriteDone): number {
     this.endOldLine();
     this.pending++;

@@ -23,6 +23,7 @@ interface Slab {
 export class LineQueue {
   private readonly slabs: Slab[] = [];
   private readonly spares: Slab[] = [];
+  private prepended: Slab | undefined;
   private waitingBytes = 0;
   private waitingLines = 0;
   private taken = 0;
@@ -74,6 +75,24 @@ export class LineQueue {
     slab.notices.push(slab.end);
     this.waitingBytes += chunk.length;
     return true;
+  }
+
+  /** Puts one whole line, `chunk`, that does not count before all that wait. Only between lines; the limit does not hold for it. */
+  prependNotice(chunk: Buffer): void {
+    this.settle();
+    const [first] = this.slabs;
+    if (first !== undefined && first === this.prepended && first.start === 0) {
+      // The one before it was written nowhere, or to a file that is gone.
+      this.slabs.shift();
+      this.waitingBytes -= first.end;
+    }
+    const slab = newSlab(chunk.length);
+    chunk.copy(slab.buffer);
+    slab.end = chunk.length;
+    slab.notices.push(slab.end);
+    this.slabs.unshift(slab);
+    this.prepended = slab;
+    this.waitingBytes += chunk.length;
   }
 
   /** The bytes to write next. They stay where they are until `take` or `clear`, also when more is appended. */

@@ -19,6 +19,8 @@ export interface Sink {
   readonly pendingSurvivesExit: boolean;
   /** Whether opening the target again can help after the last failure. */
   readonly replaceable: boolean;
+  /** Whether the target is a file that holds nothing yet. */
+  readonly isEmptyFile: boolean;
   /** Reports whether the target still has a name: an error with the code `REMOVED` when it was taken away. */
   lookForName(done: (error: NodeJS.ErrnoException | null) => void): void;
   /**

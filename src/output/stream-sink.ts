@@ -20,6 +20,7 @@ const WAITING_PIECE_BYTES = 4096;
  */
 export class StreamSink implements Sink {
   readonly pendingSurvivesExit = false;
+  readonly isEmptyFile = false;
   readonly replaceable: boolean;
   private readonly stream: net.Socket | undefined;
   private poll: NodeJS.Timeout | undefined;

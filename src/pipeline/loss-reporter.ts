@@ -1,3 +1,4 @@
+import { timestampOf } from '../event/daemon-line.js';
 import type { EventsLostEvent } from '../event/deletion-event.js';
 import { DATASET_DELETION, ECS_VERSION } from '../event/event-words.js';
 import type { LossReason } from '../model/pipeline-counts.js';
@@ -40,7 +41,7 @@ export class LossReporter {
   private line(lost: Partial<Losses>, now: Date): string {
     const what = Object.entries(lost).map(([reason, count]) => `${count} ${reason}`);
     const event: EventsLostEvent = {
-      '@timestamp': timestamp(now),
+      '@timestamp': timestampOf(now),
       ecs: { version: ECS_VERSION },
       log: { level: 'error' },
       message: `events lost: ${what.join(', ')}`,
@@ -48,8 +49,8 @@ export class LossReporter {
         kind: 'pipeline_error',
         action: 'events-lost',
         dataset: DATASET_DELETION,
-        start: timestamp(this.toldAt),
-        end: timestamp(now),
+        start: timestampOf(this.toldAt),
+        end: timestampOf(now),
       },
       host: JSON.parse(this.hostJson()) as EventsLostEvent['host'],
       rmwatch: { lost },
@@ -63,9 +64,4 @@ function lossesSince(before: Losses, after: Losses): Partial<Losses> | undefined
   const lost = LOSS_REASONS.filter((reason) => after[reason] > before[reason]);
   if (lost.length === 0) return undefined;
   return Object.fromEntries(lost.map((reason) => [reason, after[reason] - before[reason]]));
-}
-
-/** With as many digits as the times of other lines have. */
-function timestamp(date: Date): string {
-  return date.toISOString().replace('Z', '000000Z');
 }

@@ -100,6 +100,11 @@ export class Pipeline {
     this.parts = parts;
   }
 
+  /** The number of the last event that has a line; 0: none has. */
+  get lastSequence(): number {
+    return this.sequence;
+  }
+
   /** The host part of its lines, for others. */
   get host(): string {
     return this.parts.line.host;

@@ -10,6 +10,7 @@ import { RingDrain } from '../pipeline/ring-drain.js';
 import { handleWaiting, writeWaiting } from '../pipeline/shutdown.js';
 import type { NativeProbe } from '../probe/native-probe.js';
 import { redactor } from '../text/redact.js';
+import type { DaemonRecord } from './daemon-record.js';
 import type { EventOutput } from './event-output.js';
 import type { CloseFailure } from './resource-stack.js';
 import type { RuntimeParts } from './runtime-parts.js';
@@ -29,6 +30,8 @@ export interface DeliveryOptions {
   readonly watches: WatchState;
   readonly delay: DelayHistogram;
   readonly parts: RuntimeParts;
+  /** undefined: the log says nothing of itself. */
+  readonly record: DaemonRecord | undefined;
   readonly onFailure: CloseFailure;
 }
 
@@ -42,6 +45,7 @@ export class Delivery {
   private readonly losses: LossReporter;
   private readonly defects = new Set<string>();
   private watchdogTurns = -1;
+  private recordedTurns = -1;
   private finishing: Promise<void> | undefined;
 
   constructor(options: DeliveryOptions) {
@@ -120,14 +124,28 @@ export class Delivery {
     this.options.output.writer.lookForTarget();
     // cloud-init, DHCP and hostnamectl change it.
     this.pipeline.useHostName(this.options.parts.host.name);
+    this.keepRecord();
+  }
+
+  /** The number of the last event that has a line; 0: none has. */
+  get lastSequence(): number {
+    return this.pipeline.lastSequence;
   }
 
   /** The drain sleeps while nothing comes, which is as good as running: it lives when nothing waits or it has moved. */
   alive(): boolean {
-    const { turns } = this.drain;
-    const moved = turns !== this.watchdogTurns;
-    this.watchdogTurns = turns;
+    const moved = this.drain.turns !== this.watchdogTurns;
+    this.watchdogTurns = this.drain.turns;
     return moved || this.ledger.waitingBytes() === 0;
+  }
+
+  private keepRecord(): void {
+    const { record } = this.options;
+    if (record === undefined) return;
+    record.retry();
+    const moved = this.drain.turns !== this.recordedTurns;
+    this.recordedTurns = this.drain.turns;
+    if (moved || this.ledger.waitingBytes() === 0) record.alive(this.lastSequence);
   }
 
   /** Takes the hooks away, then handles and writes all that waits. Never rejects; a second call joins the first. */
@@ -154,11 +172,13 @@ export class Delivery {
       await handleWaiting(this.drain, output.writer);
       this.ledger.sweep();
       this.reportLosses();
+      this.options.record?.stopped(this.lastSequence, this.ledger.counts());
     });
     await step('flush', async () => {
       const written = await writeWaiting(output.writer, startedMs);
       // Where there was no room for the notice of losses, there may be now.
       this.reportLosses();
+      this.options.record?.retry();
       if (!written || !(await output.writer.flush(LAST_FLUSH_MS))) throw new Error('not everything could be written');
     });
   }

@@ -18,6 +18,8 @@ export interface EventOutput {
   readonly lines: LineBuffer;
   /** Writes a line that is no event, behind those that were flushed, see EventWriter.writeNotice. */
   notice(line: string): boolean;
+  /** Lines are JSON, and not the form for people, who read the daemon's own messages on the same terminal. */
+  readonly isJson: boolean;
 }
 
 /** `onReaderGone`: called when standard output is a pipe without a reader. Throws when the output cannot be opened. */
@@ -37,5 +39,5 @@ export function openEventOutput(log: Config['log'], diagnostics: Diagnostics, on
   const color = toStdout && colorWanted(STDOUT, process.env);
   const form = pretty ? (line: string) => prettyLine(JSON.parse(line) as EventLine, { color }) : undefined;
   const lines = new LineBuffer((chunk, length, count) => writer.writeChunk(chunk, length, count), form);
-  return { writer, lines, notice: (line) => writer.writeNotice(form ? form(line) : line) };
+  return { writer, lines, notice: (line) => writer.writeNotice(form ? form(line) : line), isJson: !pretty };
 }

@@ -12,6 +12,7 @@ import { errorName } from '../probe/error-names.js';
 import type { MountWatch, NativeBinding, NativeProbe } from '../probe/native-probe.js';
 import { type OpenedProbe, openProbe } from '../probe/open-probe.js';
 import { type EventOutput, openEventOutput } from './event-output.js';
+import { RunState } from './run-state.js';
 import { SelfTest, type SelfTestOptions } from './self-test.js';
 import { WatchLookups } from './watch-lookups.js';
 
@@ -22,6 +23,8 @@ export interface RuntimeParts {
   readonly lookups: Pick<WatchLookups, 'look' | 'watchesFor' | 'uidOf'>;
   readonly host: { /** At this moment. */ readonly name: string; readonly bootId: string | undefined };
   readonly build: BuildInfo;
+  /** Opens what knows of the run before; undefined: the log says nothing of itself. Never throws. */
+  readonly openRunState: (() => RunState) | undefined;
   /** Throws when the output cannot be opened. */
   openOutput(log: Config['log']): EventOutput;
   /** See openProbe; throws ProbeUnavailableError. */
@@ -44,13 +47,15 @@ export interface HostPartsOptions {
   readonly version: string;
   /** Called when the pipe that events go to has no reader any more; without it the daemon goes on counting. */
   readonly onReaderGone?: () => void;
+  /** Whether the log is the record of this host, which says of itself when and how deletions were seen. */
+  readonly isRecord: boolean;
 }
 
 /** The parts of this host. */
 export function hostParts(
   binding: NativeBinding,
   diagnostics: Diagnostics,
-  { version, onReaderGone }: HostPartsOptions,
+  { version, onReaderGone, isRecord }: HostPartsOptions,
 ): RuntimeParts {
   const users = new AccountNames();
   let mounts: HostMounts | undefined;
@@ -65,6 +70,7 @@ export function hostParts(
       bootId: readBootId(),
     },
     build: { version, nodeVersion: process.version, libbpfVersion: binding.libbpfVersion },
+    openRunState: isRecord ? () => RunState.open(stateDirectory(), (message) => diagnostics.warn(message)) : undefined,
     openOutput: (log) => openEventOutput(log, diagnostics, onReaderGone),
     openProbe: ({ attach, ringBufferBytes }, prepare) => openProbe(binding, attach, ringBufferBytes, prepare),
     newSelfTest: (options) => new SelfTest(options),
@@ -80,6 +86,11 @@ export function hostParts(
     readClocks: hostClocks((out) => binding.readClocks(out)),
     errorName: (number) => errorName(binding, number),
   };
+}
+
+/** As systemd names it: several, where more are configured, with colons between them. */
+function stateDirectory(): string | undefined {
+  return process.env['STATE_DIRECTORY']?.split(':')[0] || undefined;
 }
 
 function readBootId(): string | undefined {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { causesOfSilence } from '../host/silent-probes.js';
 import type { Readiness } from '../http/http-routes.js';
 import type { HttpServer } from '../http/http-server.js';
@@ -9,6 +10,7 @@ import type { Config } from '../model/config.js';
 import type { PipelineCounts } from '../model/pipeline-counts.js';
 import { type OpenedProbe, probeInfoOf } from '../probe/open-probe.js';
 import { inSlices, type Steps } from '../watch/steps.js';
+import { DaemonRecord } from './daemon-record.js';
 import { Delivery } from './delivery.js';
 import type { EventOutput } from './event-output.js';
 import { type CloseFailure, ResourceStack } from './resource-stack.js';
@@ -39,6 +41,7 @@ interface Opened {
   readonly watches: WatchState;
   readonly probe: OpenedProbe<Delivery>;
   readonly delay: DelayHistogram;
+  readonly record: DaemonRecord | undefined;
 }
 
 /**
@@ -65,11 +68,13 @@ export async function openRuntime(
     });
     const delay = new DelayHistogram();
     const { onFailure } = surroundings;
+    const record = recordOn(output, parts);
+    if (record !== undefined) await inSlices(record.prepare(config), signal);
     const probe = parts.openProbe(
       config.probe,
-      (native, mode) => new Delivery({ probe: native, mode, config, output, watches, delay, parts, onFailure }),
+      (native, mode) => new Delivery({ probe: native, mode, config, output, watches, delay, parts, record, onFailure }),
     );
-    const runtime = new Runtime({ config, parts, surroundings, stack, output, watches, probe, delay });
+    const runtime = new Runtime({ config, parts, surroundings, stack, output, watches, probe, delay, record });
     await runtime.begin(signal);
     return runtime;
   } catch (error) {
@@ -108,11 +113,16 @@ export class Runtime {
   /** For openRuntime: what there is to wait for. Rejects as openRuntime does. */
   async begin(signal: AbortSignal): Promise<void> {
     const { config } = this;
-    const { parts, stack, watches, probe, surroundings } = this.opened;
+    const { parts, stack, watches, probe, surroundings, output, record } = this.opened;
     const { diagnostics } = parts;
     const { prepared: delivery } = probe;
     reportProbe(probe, config.probe.attach, parts);
+    if (record !== undefined) {
+      output.writer.beginFilesWith(() => record.continued(delivery.lastSequence));
+      record.started(config, probe.mode);
+    }
     delivery.start();
+    if (record !== undefined) await inSlices(record.tellWatches(config.watches), signal);
     watches.follow(() => void this.lookUpAgain());
     const serving = parts.serveHttp({
       listen: config.http.listen,
@@ -161,12 +171,13 @@ export class Runtime {
 
   /** Puts another configuration in force. Rejects, with nothing changed, when the kernel refuses it or `signal` is aborted. */
   async adopt(config: Config, signal: AbortSignal): Promise<void> {
-    const { watches, parts } = this.opened;
+    const { watches, parts, record } = this.opened;
     parts.users.refresh();
     await parts.lookups.look(config.watches);
     await this.alone(async () => {
       watches.adopt(await inSlices(planFor(config, watches.plan, parts), signal));
       this.takeOver(config);
+      if (record !== undefined) await inSlices(record.reloaded(this.config));
     });
   }
 
@@ -274,6 +285,20 @@ export class Runtime {
       }
     }
   }
+}
+
+/** The form for people has none. */
+function recordOn(output: EventOutput, parts: RuntimeParts): DaemonRecord | undefined {
+  if (parts.openRunState === undefined || !output.isJson) return undefined;
+  return new DaemonRecord({
+    run: randomBytes(8).toString('hex'),
+    version: parts.build.version,
+    bootId: parts.host.bootId,
+    state: parts.openRunState(),
+    hostName: () => parts.host.name,
+    notice: (line) => output.notice(line),
+    onProblem: (message) => parts.diagnostics.warn(message),
+  });
 }
 
 function planFor({ watches }: Config, previous: WatchPlan | undefined, { lookups }: RuntimeParts): Steps<WatchPlan> {

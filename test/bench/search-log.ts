@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import { isOfRecord } from '../lib/record-marks.js';
 import type { Context } from './context.js';
 import { forEachLine } from './lines.js';
 import { MeasuredDaemon, matchingWatch } from './measured-daemon.js';
@@ -62,6 +63,7 @@ function writeAuditLog(json: string, audit: string): string[] {
   let text = '';
   forEachLine(json, (line) => {
     const event = JSON.parse(line);
+    if (isOfRecord(event)) return;
     paths.push(event.file.path);
     text += auditRecords(event, paths.length);
     if (text.length < WRITE_BYTES) return;

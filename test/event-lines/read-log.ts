@@ -1,22 +1,16 @@
 /**
- * Reads an event log from stdin to its end, at the speed at which it is written: every line is counted, as many as fit into
+ * Reads an event log from stdin to its end, at the speed at which it is written: every line of an event is counted, as many as fit into
  * memory are kept, evenly spread, and those are held against the schema when the log has ended. So the reader takes no time
  * from a daemon that is being flooded. Prints { read, torn, lines, invalid, problems }: `torn` is 1 when the end of the last
  * line is missing. Argument: how many MiB to keep.
  */
 import fs from 'node:fs';
+import { eventLinesIn } from '../lib/record-marks.js';
 import { newLineCheck } from './event-lines.js';
 import { LineCheck } from './line-check.js';
 
 const CHUNK_BYTES = 1 << 20;
-const NEWLINE = 0x0a;
 const keepBytes = Number(process.argv[2]) * (1 << 20);
-
-function newlinesIn(bytes: Buffer): number {
-  let count = 0;
-  for (let at = bytes.indexOf(NEWLINE); at !== -1; at = bytes.indexOf(NEWLINE, at + 1)) count += 1;
-  return count;
-}
 
 /** Pieces of whole lines: every `stride`th one. */
 class Sample {
@@ -47,7 +41,7 @@ for (;;) {
   if (length === 0) break;
   const bytes = buffer.subarray(0, rest + length);
   const end = LineCheck.wholeLines(bytes);
-  read += newlinesIn(bytes.subarray(0, end));
+  read += eventLinesIn(bytes.subarray(0, end));
   if (end > 0) sample.offer(bytes.subarray(0, end));
   buffer.copyWithin(0, end, rest + length);
   rest = rest + length - end;

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { FifoReader, makeFifo, openFifoForWriting } from '../lib/fifo.js';
 import { HostDaemon } from '../lib/host-daemon.js';
 import { ledgerGap } from '../lib/metrics.js';
+import { isOfRecord } from '../lib/record-marks.js';
 import { waitUntil } from '../lib/wait-until.js';
 
 /** What the daemon does when its log cannot be written; the writer alone is tested in test/unit/event-writer.test.ts. */
@@ -39,7 +40,9 @@ function sequences(lines: string): number[] {
   return lines
     .trimEnd()
     .split('\n')
-    .map((line) => JSON.parse(line).event.sequence);
+    .map((line) => JSON.parse(line))
+    .filter((line) => !isOfRecord(line))
+    .map(({ event }) => event.sequence);
 }
 
 const firstNumbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1);

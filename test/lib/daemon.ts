@@ -216,6 +216,12 @@ export class Daemon {
     return this.log.events();
   }
 
+  /** Finished lines so far in which the record speaks of itself, parsed. */
+  // biome-ignore lint/suspicious/noExplicitAny: what the daemon writes is what is tested
+  record(): any[] {
+    return this.log.record();
+  }
+
   /** Finished event lines so far. */
   eventLines(): number {
     return this.log.lines();

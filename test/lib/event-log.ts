@@ -1,7 +1,6 @@
 import fs from 'node:fs';
 import { AppendedLines } from './appended-lines.js';
-
-const NEWLINE = 0x0a;
+import { eventLinesIn, isOfRecord } from './record-marks.js';
 
 /** Takes whole lines, and returns them parsed; one that is no JSON is undefined. */
 export interface LineParser {
@@ -22,6 +21,8 @@ const plainParser: LineParser = {
 export class EventLog {
   // biome-ignore lint/suspicious/noExplicitAny: what the daemon writes is what is tested
   private parsed: any[] = [];
+  // biome-ignore lint/suspicious/noExplicitAny: what the daemon writes is what is tested
+  private parsedRecord: any[] = [];
   private counted = 0;
   private readonly toParse: AppendedLines;
   private readonly toCount: AppendedLines;
@@ -33,25 +34,39 @@ export class EventLog {
   ) {
     this.toParse = new AppendedLines(file, () => {
       this.parsed = [];
+      this.parsedRecord = [];
     });
     this.toCount = new AppendedLines(file, () => {
       this.counted = 0;
     });
   }
 
-  /** Finished lines so far, parsed. Without a file, those of the last one. */
+  /** Finished lines of events so far, parsed. Without a file, those of the last one. */
   // biome-ignore lint/suspicious/noExplicitAny: what the daemon writes is what is tested
   events(): any[] {
-    this.toParse.read((lines) => {
-      for (const event of this.parser.add(lines)) if (event !== undefined) this.parsed.push(event);
-    });
+    this.parse();
     return [...this.parsed];
   }
 
-  /** How many finished lines there are so far, without the time that it takes to parse them. */
+  /** As events(), the lines in which the record speaks of itself. */
+  // biome-ignore lint/suspicious/noExplicitAny: what the daemon writes is what is tested
+  record(): any[] {
+    this.parse();
+    return [...this.parsedRecord];
+  }
+
+  private parse(): void {
+    this.toParse.read((lines) => {
+      for (const line of this.parser.add(lines)) {
+        if (line !== undefined) (isOfRecord(line) ? this.parsedRecord : this.parsed).push(line);
+      }
+    });
+  }
+
+  /** How many finished lines of events there are so far, without the time that it takes to parse them. */
   lines(): number {
     this.toCount.read((lines) => {
-      for (let at = lines.indexOf(NEWLINE); at !== -1; at = lines.indexOf(NEWLINE, at + 1)) this.counted += 1;
+      this.counted += eventLinesIn(lines);
     });
     return this.counted;
   }

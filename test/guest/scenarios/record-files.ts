@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { type LineAccount, lineProblems, newLineCheck } from '../../event-lines/event-lines.js';
 import { type Metrics, parseMetrics, sampleOf } from '../../lib/metrics.js';
+import { isOfRecord } from '../../lib/record-marks.js';
 import type { Check } from './checks.js';
 import type { LineRange } from './line-range.js';
 import { RECORDS } from './plan.js';
@@ -12,14 +13,14 @@ export type Event = any;
 
 /** What one daemon left behind in its directory. */
 export class EventRecord {
-  /** Every finished line of the log, parsed. A line that is no JSON is undefined, and told by `schemaCheck`. */
+  /** Every finished line of an event, parsed. A line that is no JSON is undefined, and told by `schemaCheck`. */
   readonly events: readonly Event[];
   private readonly account: LineAccount;
 
   constructor(protected readonly directory: string) {
     const check = newLineCheck();
     const bytes = fs.existsSync(this.file('events.json')) ? fs.readFileSync(this.file('events.json')) : Buffer.alloc(0);
-    this.events = check.add(bytes.subarray(0, bytes.lastIndexOf(0x0a) + 1));
+    this.events = check.add(bytes.subarray(0, bytes.lastIndexOf(0x0a) + 1)).filter((line) => !isOfRecord(line));
     this.account = check.toJSON();
   }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ledgerGap, lostEvents } from '../../lib/metrics.js';
+import { isOfRecord } from '../../lib/record-marks.js';
 import { root, staticProgram } from '../../lib/static-program.js';
 import { deleterLines, deleterProgram, FloodDaemon, memoryOf } from './flood-bench.js';
 
@@ -98,6 +99,7 @@ async function compare(expectations: Map<string, Expectation>): Promise<void> {
   const missing = new Set(expectations.keys());
   for await (const line of createInterface({ input: createReadStream(daemon.eventsFile) })) {
     const event = JSON.parse(line);
+    if (isOfRecord(event)) continue;
     const expectation = missing.delete(event.file.path) ? expectations.get(event.file.path) : undefined;
     const problem = expectation === undefined ? { unexpected: event } : difference(event.process, expectation);
     if (problem !== undefined && wrong.length < 5) wrong.push(problem);

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { defaultConfig } from '../../../src/config/load.js';
 import { ProcessTable } from '../../../src/deletion/process-table.js';
 import { PathResolver } from '../../../src/deletion/resolved-path.js';
 import { EventEncoder } from '../../../src/event/event-encoder.js';
 import { fieldsOf, fieldsPage } from '../../../src/event/fields-page.js';
 import { eventJsonSchemaText } from '../../../src/event/json-schema.js';
-import { LOSS_REASONS } from '../../../src/model/pipeline-counts.js';
+import { LOSS_REASONS, type PipelineCounts } from '../../../src/model/pipeline-counts.js';
 import { LossReporter } from '../../../src/pipeline/loss-reporter.js';
 import {
   DELETION_ALLOCATION_KNOWN,
@@ -21,6 +22,8 @@ import {
   PROCESS_TEXT_DIRECTORY,
   PROCESS_TEXT_EXECUTABLE,
 } from '../../../src/probe/record-layout.generated.js';
+import { DaemonRecord } from '../../../src/service/daemon-record.js';
+import { atOnce } from '../../../src/watch/steps.js';
 import { validateEventLine } from '../../lib/event-schema.js';
 import { deletionRecord, processRecord, processTextRecord, viewOf, WHOLE_ARGS } from '../../lib/records.js';
 import { systemErrorName } from '../../lib/system-error-name.js';
@@ -114,6 +117,29 @@ function lossLine(): object {
   return lines;
 }
 
+function recordLines(): object[] {
+  const lines: object[] = [];
+  const previous = { run: 'a'.repeat(16), boot: BOOT_ID, sequence: 1, at: new Date(0), stopped: false };
+  const record = new DaemonRecord({
+    run: 'b'.repeat(16),
+    version: '1',
+    bootId: BOOT_ID,
+    state: { previous, keep: () => {}, end: () => {} },
+    hostName: () => 'web-3',
+    notice: (line) => lines.push(JSON.parse(line)) > 0,
+    onProblem: () => {},
+  });
+  const config = defaultConfig();
+  const include = Array.from({ length: 10_000 }, (_, index) => `/srv/${index}`);
+  const watches = [{ ...config.watches[0]!, include }];
+  atOnce(record.prepare(config));
+  record.started(config, 'kprobe');
+  atOnce(record.reloaded({ ...config, watches }));
+  const lost = Object.fromEntries(LOSS_REASONS.map((reason) => [reason, 0])) as PipelineCounts['lost'];
+  record.stopped(0, { seen: 0, filteredInKernel: 0, filteredInDaemon: 0, lost } as PipelineCounts);
+  return lines;
+}
+
 /** The dotted names of the members that are no objects. */
 function namesIn(value: object, prefix = ''): string[] {
   return Object.entries(value).flatMap(([name, member]) => {
@@ -155,12 +181,19 @@ describe('the definition of the event', () => {
     expect(sortedNames(lossLine() as object[])).toEqual(defined('eventsLost'));
   });
 
-  it.each(['deletion', 'processArgs', 'eventsLost'] as const)('describes each field of %s, and its absence', (kind) => {
-    for (const { path, always, description } of fieldsOf(kind)) {
-      expect(description, path).toMatch(/^[a-zA-Z"].*\.$/);
-      expect(/\bAbsent\b/.test(description), path).toBe(!always);
-    }
+  it('has each field of the record itself, and no other', () => {
+    expect(sortedNames(recordLines())).toEqual(defined('daemon'));
   });
+
+  it.each(['deletion', 'processArgs', 'eventsLost', 'daemon'] as const)(
+    'describes each field of %s, and its absence',
+    (kind) => {
+      for (const { path, always, description } of fieldsOf(kind)) {
+        expect(description, path).toMatch(/^[a-zA-Z"].*\.$/);
+        expect(/\bAbsent\b/.test(description), path).toBe(!always);
+      }
+    },
+  );
 });
 
 describe('generated files', () => {

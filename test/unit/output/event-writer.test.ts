@@ -185,6 +185,43 @@ describe('a log file that is removed', () => {
   });
 });
 
+describe('the first line of a file', () => {
+  it('stands before the lines that waited, in each file that is new, and counts as none of them', async () => {
+    const file = path.join(directory, 'events.json');
+    const writer = openWriter({ target: new PathTarget(file) });
+    write(writer, 0, 100);
+    expect(await writer.flush(PATIENT_MS)).toBe(true);
+    let files = 0;
+    writer.beginFilesWith(() => `file ${++files}`);
+    for (const round of [1, 2]) {
+      write(writer, 100 * round, 100);
+      fs.renameSync(file, `${file}.${round}`);
+      writer.reopen();
+      expect(await writer.flush(PATIENT_MS)).toBe(true);
+    }
+    fs.rmSync(file);
+    writer.lookForTarget();
+    await waitUntil('the removed file is there again', () => fs.existsSync(file) && fs.statSync(file).size > 0);
+    expect(fs.readFileSync(file, 'utf8')).toBe('file 3\n');
+    const [first = '', ...rest] = fs.readFileSync(`${file}.2`, 'utf8').split('\n');
+    expect(first).toBe('file 1');
+    expect(numbersIn(rest.join('\n')).length).toBeGreaterThan(0);
+    expect([writer.writtenLines, writer.queuedLines, writer.lostLines]).toEqual([300, 0, 0]);
+  });
+
+  it('is left out of a file that holds something', async () => {
+    const file = path.join(directory, 'events.json');
+    const writer = openWriter({ target: new PathTarget(file) });
+    writer.beginFilesWith(() => 'first');
+    write(writer, 0, 1);
+    await writer.flush(PATIENT_MS);
+    writer.reopen();
+    write(writer, 1, 1);
+    await writer.flush(PATIENT_MS);
+    expect(numbersIn(fs.readFileSync(file, 'utf8'))).toEqual([0, 1]);
+  });
+});
+
 describe('reopen', () => {
   it('loses and doubles nothing under load', async () => {
     const file = path.join(directory, 'events.json');
@@ -275,6 +312,7 @@ class NibblingTarget implements OutputTarget {
     const index = this.texts.push('') - 1;
     return {
       pendingSurvivesExit: false,
+      isEmptyFile: false,
       replaceable: false,
       write: (buffer, start, end, done) => {
         this.waiting = () => {

@@ -57,6 +57,24 @@ describe('LineQueue', () => {
     expect([queue.bytes, queue.takenLines, queue.lines]).toEqual([0, 3, 0]);
   });
 
+  it('takes a line before all others, in place of one that was put there and not taken', () => {
+    const queue = new LineQueue(100);
+    queue.prependNotice(Buffer.from('old\n'));
+    append(queue, 'one\ntwo\n');
+    queue.prependNotice(Buffer.from('new\n'));
+    expect([waiting(queue), queue.bytes, queue.lines]).toEqual(['new\n', 12, 2]);
+    queue.take(4);
+    expect([waiting(queue), queue.bytes, queue.lines, queue.takenLines]).toEqual(['one\ntwo\n', 8, 2, 0]);
+    queue.take(4);
+    queue.prependNotice(Buffer.from('between\n'));
+    queue.take(8);
+    expect([waiting(queue), queue.lines, queue.takenLines]).toEqual(['two\n', 1, 1]);
+    queue.take(4);
+    expect([queue.bytes, queue.lines, queue.takenLines]).toEqual([0, 0, 2]);
+    append(queue, 'three\n');
+    expect(waiting(queue)).toBe('three\n');
+  });
+
   it('says how many lines it gave up, the one that was begun among them', () => {
     const queue = new LineQueue(100);
     append(queue, 'one\ntwo\nthree\n');

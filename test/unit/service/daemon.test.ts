@@ -116,10 +116,11 @@ class Host {
       },
       host: { name: 'h', bootId: undefined },
       build: { version: '1', nodeVersion: 'v20', libbpfVersion: '1' },
+      openRunState: undefined,
       openOutput: () => {
         this.fails('output');
         this.opened('output');
-        return { writer: this.writer(), lines: new LineBuffer(() => {}), notice: () => true };
+        return { writer: this.writer(), lines: new LineBuffer(() => {}), notice: () => true, isJson: true };
       },
       openProbe: (_config, prepare) => {
         const probe = this.probe();
