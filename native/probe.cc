@@ -82,8 +82,9 @@ Napi::Function Probe::Define(Napi::Env env) {
                          InstanceMethod("ring", &Probe::Ring),
                          InstanceMethod("collect", &Probe::Collect),
                          InstanceMethod("release", &Probe::Release),
-                         InstanceMethod("openBacklog", &Probe::OpenBacklog),
-                         InstanceMethod("closeBacklog", &Probe::CloseBacklog),
+                         InstanceMethod("startBacklog", &Probe::StartBacklog),
+                         InstanceMethod("backlog", &Probe::BacklogMemory),
+                         InstanceMethod("collectedInBacklog", &Probe::CollectedInBacklog),
                          InstanceMethod("arm", &Probe::Arm),
                          InstanceMethod("onReadable", &Probe::OnReadable),
                          InstanceMethod("usedBytes", &Probe::UsedBytes),
@@ -116,6 +117,7 @@ void Probe::OnEnvironmentEnd(void* probe) { static_cast<Probe*>(probe)->TakeDown
 
 void Probe::TakeDown() {
   readable_.reset();
+  taken_.reset();
   DetachView(ring_);
   DetachView(backlog_);
   session_.reset();
@@ -223,15 +225,15 @@ Napi::Value Probe::Collect(const Napi::CallbackInfo& info) {
   ProbeSession& session = Session(env);
   Backlog* backlog = session.backlog();
   const size_t most = offsets.ElementLength();
-  const size_t count = backlog != nullptr && backlog->open() ? backlog->Collect(offsets.Data(), most)
-                                                             : session.ring().Collect(offsets.Data(), most);
+  const size_t count =
+      backlog != nullptr ? backlog->Collect(offsets.Data(), most) : session.ring().Collect(offsets.Data(), most);
   return Napi::Number::New(env, static_cast<double>(count));
 }
 
 Napi::Value Probe::Release(const Napi::CallbackInfo& info) {
   ProbeSession& session = Session(info.Env());
   Backlog* backlog = session.backlog();
-  if (backlog != nullptr && backlog->open()) {
+  if (backlog != nullptr) {
     backlog->Release();
   } else {
     session.ring().Release();
@@ -239,7 +241,7 @@ Napi::Value Probe::Release(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-Napi::Value Probe::OpenBacklog(const Napi::CallbackInfo& info) {
+Napi::Value Probe::StartBacklog(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   ProbeSession& session = Session(env);
   if (info.Length() < 1 || !info[0].IsNumber()) throw Napi::TypeError::New(env, "bytes: expected a number");
@@ -248,59 +250,75 @@ Napi::Value Probe::OpenBacklog(const Napi::CallbackInfo& info) {
   if (!(bytes >= 65536 && bytes <= UINT32_MAX) || static_cast<uint64_t>(bytes) % 65536 != 0) {
     throw Napi::RangeError::New(env, "bytes: expected a multiple of 65536 below 4294967296");
   }
-  Backlog& backlog = WithJsErrors(env, [&]() -> Backlog& { return session.OpenBacklog(static_cast<size_t>(bytes)); });
-  return View(backlog_, backlog.data(), backlog.size());
+  WithJsErrors(env, [&] { session.StartBacklog(static_cast<size_t>(bytes)); });
+  return env.Undefined();
 }
 
-Napi::Value Probe::CloseBacklog(const Napi::CallbackInfo& info) {
+Napi::Value Probe::BacklogMemory(const Napi::CallbackInfo& info) {
   Backlog* backlog = Session(info.Env()).backlog();
-  return Napi::Boolean::New(info.Env(), backlog == nullptr || backlog->Close());
+  if (backlog == nullptr) throw Napi::Error::New(info.Env(), "the probe has no backlog");
+  return View(backlog_, backlog->data(), backlog->size());
+}
+
+Napi::Value Probe::CollectedInBacklog(const Napi::CallbackInfo& info) {
+  Backlog* backlog = Session(info.Env()).backlog();
+  return Napi::Boolean::New(info.Env(), backlog != nullptr && backlog->collected_here());
 }
 
 Napi::Value Probe::Arm(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   ProbeSession& session = Session(env);
+  Backlog* backlog = session.backlog();
+  if (backlog != nullptr) {
+    if (taken_ == nullptr && readable_ != nullptr) WatchBacklog(*backlog);
+    backlog->ForgetTaken();
+  }
   session.settings().armed = 1;
   // Pairs with ring__output() in bpf/output.bpf.h: it publishes the record, then looks at `armed`.
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
-  if (session.ring().UsedBytes() != 0) {
+  if (session.WaitingBytes() != 0) {
     session.settings().armed = 0;
     return Napi::Boolean::New(env, false);
   }
   if (readable_ != nullptr) readable_->Start();
+  if (taken_ != nullptr) taken_->Start();
   return Napi::Boolean::New(env, true);
 }
 
 Napi::Value Probe::OnReadable(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (info.Length() < 1 || !info[0].IsFunction()) throw Napi::TypeError::New(env, "callback: expected a function");
-  const int fd = Session(env).ring().fd();
+  ProbeSession& session = Session(env);
   on_readable_ = Napi::Persistent(info[0].As<Napi::Function>());
   context_ = std::make_unique<Napi::AsyncContext>(env, "rmwatch:ring");
   uv_loop_t* loop = nullptr;
   napi_get_uv_event_loop(env, &loop);
-  readable_ = WithJsErrors(env, [&] {
-    return std::make_unique<ReadableFd>(loop, fd, [this] {
-      Napi::HandleScope scope(env_);
-      // One wake-up per Arm(): JavaScript drains at its own pace until the ring is quiet.
-      readable_->Stop();
-      try {
-        on_readable_.MakeCallback(Napi::Env(env_).Global(), {}, *context_);
-      } catch (const Napi::Error& error) {
-        napi_fatal_exception(env_, error.Value());
-      }
-    });
-  });
+  readable_ =
+      WithJsErrors(env, [&] { return std::make_unique<ReadableFd>(loop, session.ring().fd(), [this] { Wake(); }); });
   return env.Undefined();
 }
 
+void Probe::WatchBacklog(Backlog& backlog) {
+  uv_loop_t* loop = nullptr;
+  napi_get_uv_event_loop(env_, &loop);
+  taken_ =
+      WithJsErrors(env_, [&] { return std::make_unique<ReadableFd>(loop, backlog.taken_fd(), [this] { Wake(); }); });
+}
+
+void Probe::Wake() {
+  Napi::HandleScope scope(env_);
+  // One wake-up per Arm(): JavaScript drains at its own pace until the ring is quiet.
+  readable_->Stop();
+  if (taken_ != nullptr) taken_->Stop();
+  try {
+    on_readable_.MakeCallback(Napi::Env(env_).Global(), {}, *context_);
+  } catch (const Napi::Error& error) {
+    napi_fatal_exception(env_, error.Value());
+  }
+}
+
 Napi::Value Probe::UsedBytes(const Napi::CallbackInfo& info) {
-  ProbeSession& session = Session(info.Env());
-  Backlog* backlog = session.backlog();
-  // In this order what moves meanwhile counts twice, not never.
-  const size_t in_ring = session.ring().UsedBytes();
-  const size_t behind_it = backlog == nullptr ? 0 : backlog->UsedBytes();
-  return Napi::Number::New(info.Env(), static_cast<double>(in_ring + behind_it));
+  return Napi::Number::New(info.Env(), static_cast<double>(Session(info.Env()).WaitingBytes()));
 }
 
 Napi::Value Probe::ReadCounters(const Napi::CallbackInfo& info) {

@@ -25,8 +25,9 @@ class Probe : public Napi::ObjectWrap<Probe> {
   Napi::Value Ring(const Napi::CallbackInfo& info);
   Napi::Value Collect(const Napi::CallbackInfo& info);
   Napi::Value Release(const Napi::CallbackInfo& info);
-  Napi::Value OpenBacklog(const Napi::CallbackInfo& info);
-  Napi::Value CloseBacklog(const Napi::CallbackInfo& info);
+  Napi::Value StartBacklog(const Napi::CallbackInfo& info);
+  Napi::Value BacklogMemory(const Napi::CallbackInfo& info);
+  Napi::Value CollectedInBacklog(const Napi::CallbackInfo& info);
   Napi::Value Arm(const Napi::CallbackInfo& info);
   Napi::Value OnReadable(const Napi::CallbackInfo& info);
   Napi::Value UsedBytes(const Napi::CallbackInfo& info);
@@ -39,6 +40,9 @@ class Probe : public Napi::ObjectWrap<Probe> {
 
   ProbeSession& Session(Napi::Env env);
   void TakeDown();
+  void WatchBacklog(Backlog& backlog);
+  /// One of the descriptors that Arm() waits for is readable.
+  void Wake();
   /// JavaScript's view of memory that the session owns.
   Napi::Value View(Napi::Reference<Napi::ArrayBuffer>& view, const uint8_t* data, size_t size);
   void DetachView(Napi::Reference<Napi::ArrayBuffer>& view);
@@ -47,6 +51,8 @@ class Probe : public Napi::ObjectWrap<Probe> {
   napi_env env_;
   std::unique_ptr<ProbeSession> session_;
   std::unique_ptr<ReadableFd> readable_;
+  /// Of the backlog, which may have emptied the ring before the event loop looked at it.
+  std::unique_ptr<ReadableFd> taken_;
   Napi::FunctionReference on_readable_;
   Napi::Reference<Napi::ArrayBuffer> ring_;
   Napi::Reference<Napi::ArrayBuffer> backlog_;

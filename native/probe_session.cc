@@ -27,13 +27,16 @@ ProbeSession::ProbeSession(const KernelBtf& btf, AttachMode mode, size_t ring_by
       ring_(loaded_.MapFd("ring"), ring_bytes),
       attachments_(loaded_, btf) {}
 
-Backlog& ProbeSession::OpenBacklog(size_t bytes) {
-  if (ring_.Collected()) throw ProbeError("open the backlog before records are released", EBUSY);
-  if (backlog_ == nullptr)
-    backlog_ = std::make_unique<Backlog>(ring_, bytes);
-  else
-    backlog_->Open();
-  return *backlog_;
+void ProbeSession::StartBacklog(size_t bytes) {
+  if (backlog_ != nullptr) throw ProbeError("start the backlog twice", EALREADY);
+  if (ring_.Collected()) throw ProbeError("start the backlog before records are released", EBUSY);
+  backlog_ = std::make_unique<Backlog>(ring_, &settings().armed, bytes);
+}
+
+size_t ProbeSession::WaitingBytes() {
+  // In this order what moves meanwhile counts twice, not never.
+  const size_t in_ring = ring_.UsedBytes();
+  return in_ring + (backlog_ == nullptr ? 0 : backlog_->UsedBytes());
 }
 
 const std::string& ProbeSession::left_out() const {

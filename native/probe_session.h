@@ -32,10 +32,12 @@ class ProbeSession {
   const LoadedProbe& loaded() const { return loaded_; }
   const Attachments& attachments() const { return attachments_; }
   RingReader& ring() { return ring_; }
-  /// Null until there was one.
+  /// Null until StartBacklog().
   Backlog* backlog() { return backlog_.get(); }
-  /// Begins to take records out of the ring into memory, `bytes` of them at most; for a second time, again. Throws.
-  Backlog& OpenBacklog(size_t bytes);
+  /// From now on a thread takes records out of a ring that fills up, into memory of `bytes` at most. Throws.
+  void StartBacklog(size_t bytes);
+  /// Bytes of records that wait, in the ring and in the backlog.
+  size_t WaitingBytes();
   volatile probe_settings& settings() { return loaded_.settings(); }
   /// Why programs were left out that others can do without; empty when none was.
   const std::string& left_out() const;

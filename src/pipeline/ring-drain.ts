@@ -14,8 +14,6 @@ const PAUSE_MS = 20;
 /** With so much of the ring in use after a batch, or after a small one that was full, the next one follows at once. */
 const HURRY_FRACTION = 1 / 16;
 
-/** With so much of the ring in use, a thread begins to empty it into memory; two deleters fill the rest in 0.2 s. */
-const BACKLOG_FRACTION = 1 / 8;
 /** Room for a backlog, in rings: for 16 MiB 192 MiB, where some 700,000 deletions wait. */
 const BACKLOG_RINGS = 12;
 const BACKLOG_BYTES_MAX = 2 ** 30;
@@ -43,8 +41,8 @@ export type BatchHandler = (record: RecordView, offsets: Uint32Array, count: num
  * first record. From then on it looks every 20 ms by itself, in which time the kernel wakes no process, until a look finds
  * nothing: measured, a wake-up for each record would cost the deleting process ten times as much as the record.
  *
- * A flood is faster than the event loop. As soon as the ring fills up, a thread takes the records out of it (see
- * native/backlog.h), and they are handled from there until none is left.
+ * A flood is faster than the event loop, and other work can hold the loop up: a thread takes the records out of a ring
+ * that fills up (see native/backlog.h), and they are handled from there until none is left.
  */
 export class RingDrain {
   private readonly options: RingDrainOptions;
@@ -53,8 +51,7 @@ export class RingDrain {
   private readonly offsets = new Uint32Array(BATCH_RECORDS);
   private readonly smallOffsets = new Uint32Array(SMALL_BATCH_RECORDS);
   private readonly backlogBytes: number;
-  /** 'closing': what it holds is still to be handled. */
-  private backlog: 'closed' | 'open' | 'closing' | 'impossible' = 'closed';
+  private hasBacklog = false;
   private backlogRecord: RecordView | undefined;
   private backlogRetryAtMs = 0;
   private problem = '';
@@ -70,11 +67,12 @@ export class RingDrain {
     this.backlogBytes = Math.min(options.ringBytes * BACKLOG_RINGS, BACKLOG_BYTES_MAX);
     this.record = new RecordView(this.probe.ring());
     this.probe.onReadable(() => this.turn());
+    this.startBacklog();
   }
 
   /** Records that can wait until some are lost, in bytes. */
   get capacityBytes(): number {
-    return this.options.ringBytes + (this.backlog === 'impossible' ? 0 : this.backlogBytes);
+    return this.options.ringBytes + (this.hasBacklog ? this.backlogBytes : 0);
   }
 
   start(): void {
@@ -110,7 +108,7 @@ export class RingDrain {
     this.turns += 1;
     if (this.stopped) return;
     const backpressure = this.options.backpressure();
-    this.chooseSource();
+    if (!this.hasBacklog && performance.now() >= this.backlogRetryAtMs) this.startBacklog();
     const offsets = backpressure === 'small' ? this.smallOffsets : this.offsets;
     const handled = backpressure === 'wait' ? -1 : this.batch(offsets);
     if (handled === 0) {
@@ -126,37 +124,18 @@ export class RingDrain {
   }
 
   private rest(): void {
-    if (this.hasBacklog || !this.probe.arm()) this.timer = setTimeout(() => this.turn(), PAUSE_MS);
-  }
-
-  private get hasBacklog(): boolean {
-    return this.backlog === 'open' || this.backlog === 'closing';
+    if (!this.probe.arm()) this.timer = setTimeout(() => this.turn(), PAUSE_MS);
   }
 
   private isFilling(fraction: number): boolean {
     return this.probe.usedBytes() > this.options.ringBytes * fraction;
   }
 
-  /** Has the ring emptied into memory while it fills up, and reads it in place otherwise. */
-  private chooseSource(): void {
-    const { backlog } = this;
-    if (backlog === 'impossible') {
-      if (performance.now() >= this.backlogRetryAtMs) this.backlog = 'closed';
-      return;
-    }
-    if (backlog !== 'open' && this.isFilling(BACKLOG_FRACTION)) this.openBacklog();
-    else if (backlog !== 'closed' && !this.isFilling(HURRY_FRACTION)) {
-      this.backlog = this.probe.closeBacklog() ? 'closed' : 'closing';
-    }
-  }
-
-  private openBacklog(): void {
+  private startBacklog(): void {
     try {
-      const memory = this.probe.openBacklog(this.backlogBytes);
-      this.backlogRecord ??= new RecordView(memory);
-      this.backlog = 'open';
+      this.probe.startBacklog(this.backlogBytes);
+      this.hasBacklog = true;
     } catch (error) {
-      this.backlog = 'impossible';
       this.backlogRetryAtMs = performance.now() + BACKLOG_RETRY_MS;
       const problem = `a flood finds no room in memory: ${(error as Error).message}`;
       if (problem !== this.problem) this.options.onProblem(problem);
@@ -164,10 +143,16 @@ export class RingDrain {
     }
   }
 
+  /** The memory that holds what was collected. */
+  private source(): RecordView {
+    if (!this.probe.collectedInBacklog()) return this.record;
+    this.backlogRecord ??= new RecordView(this.probe.backlog());
+    return this.backlogRecord;
+  }
+
   private batch(offsets: Uint32Array): number {
     const count = this.probe.collect(offsets);
-    const record = this.hasBacklog ? this.backlogRecord! : this.record;
-    if (count > 0) this.options.handle(record, offsets, count);
+    if (count > 0) this.options.handle(this.source(), offsets, count);
     // Also without records: discarded ones were passed.
     this.probe.release();
     return count;

@@ -35,18 +35,22 @@ export interface NativeProbe {
   setFilter(filter: NativeFilter): number;
   /** The ring's memory, its beginning once more behind its end so that no record is cut. Read-only; detached by `close`. */
   ring(): ArrayBuffer;
-  /** Writes the byte offsets in `ring()` of the next finished records; returns how many. They stay until `release`. */
+  /**
+   * Writes the byte offsets of the next finished records, in `ring()` or, where `collectedInBacklog()` says so, in
+   * `backlog()`; returns how many. They stay until `release`.
+   */
   collect(offsets: Uint32Array): number;
-  /** Gives the collected records' memory back to the kernel. */
+  collectedInBacklog(): boolean;
+  /** Gives the collected records' memory back. */
   release(): void;
   /**
-   * From now on a thread empties the ring into memory of this process, of which it takes `bytes` at most, a multiple of
-   * 64 KiB, and only as records wait. `collect` and `release` are about that memory until `closeBacklog` has returned
-   * true; it is returned, and is always the same. Nothing may be collected. Throws a NativeError.
+   * From now on a thread moves records out of a ring that fills up, whatever the event loop does, into memory of this
+   * process: `bytes` at most, a multiple of 64 KiB, and only as records wait. Once, with nothing collected. Throws a
+   * NativeError, and then there is no backlog.
    */
-  openBacklog(bytes: number): ArrayBuffer;
-  /** The thread leaves the ring alone. True: the memory is empty, and `collect` is about the ring again. */
-  closeBacklog(): boolean;
+  startBacklog(bytes: number): void;
+  /** That memory, always the same; detached by `close`. */
+  backlog(): ArrayBuffer;
   /** True: the callback of `onReadable` comes with the next record. False: there is something to read already. */
   arm(): boolean;
   /** The callback runs once for each `arm` that returned true. */

@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -169,12 +170,14 @@ describe('a backlog', () => {
     }
   }
 
-  /** The numbers of the own deletions that wait in `memory`. */
-  function numbersIn(probe: NativeProbe, memory: ArrayBuffer): number[] {
-    const record = new RecordView(memory);
+  /** The numbers of the own deletions that wait. */
+  function numbersIn(probe: NativeProbe): number[] {
+    const ring = new RecordView(probe.ring());
+    const backlog = new RecordView(probe.backlog());
     const offsets = new Uint32Array(100);
     const numbers: number[] = [];
     for (let count = probe.collect(offsets); count > 0; count = probe.collect(offsets)) {
+      const record = probe.collectedInBacklog() ? backlog : ring;
       for (const offset of offsets.subarray(0, count)) {
         record.moveTo(offset);
         if (record.kind !== RECORD_DELETION || (record.flags & DELETION_SELF) === 0) continue;
@@ -190,37 +193,92 @@ describe('a backlog', () => {
 
   const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
 
-  test('takes what is far too much for the ring, in order, and leaves the ring to others again', () => {
+  test('takes what is far too much for the ring, in order, while the event loop is blocked from the start on', () => {
     const probe = attached();
-    const memory = probe.openBacklog(32 << 20);
+    probe.startBacklog(32 << 20);
     remove(0, 20_000);
     expect(probe.usedBytes()).toBeGreaterThan(4 * RING);
-    expect(probe.closeBacklog()).toBe(false);
-    expect(numbersIn(probe, memory)).toEqual(range(0, 20_000));
-    expect(probe.closeBacklog()).toBe(true);
+    expect(numbersIn(probe)).toEqual(range(0, 20_000));
     expect(probe.readCounters().lostRingFull).toBe(0);
+  });
+
+  test('takes it also when the thread slept, because nothing had come', async () => {
+    const probe = attached();
+    probe.startBacklog(32 << 20);
+    let woken = () => {};
+    probe.onReadable(() => woken());
+    let removed = 0;
+    for (const count of [1, 1, 20_000, 20_000, 1]) {
+      while (!probe.arm()) numbersIn(probe);
+      const called = new Promise<void>((resolve) => {
+        woken = resolve;
+      });
+      // More than the thread's longest pause but one.
+      await sleep(30);
+      remove(removed, removed + count);
+      // The event loop is blocked until nothing is left in the ring that could wake it.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+      await called;
+      expect(numbersIn(probe)).toEqual(range(removed, removed + count));
+      removed += count;
+    }
+    expect(probe.readCounters().lostRingFull).toBe(0);
+  });
+
+  test('leaves the ring to the reader while that keeps up, and again when it has caught up', () => {
+    const probe = attached();
+    probe.startBacklog(32 << 20);
+    const offsets = new Uint32Array(100);
+    const places = new Set<boolean>();
+    for (let round = 0; round < 100; round++) {
+      remove(round * 10, round * 10 + 10);
+      expect(probe.collect(offsets)).toBeGreaterThan(0);
+      places.add(probe.collectedInBacklog());
+      probe.release();
+    }
+    expect([...places]).toEqual([false]);
+    remove(0, 20_000);
+    probe.collect(offsets);
+    expect(probe.collectedInBacklog()).toBe(true);
+    probe.release();
+    numbersIn(probe);
     remove(0, 10);
-    expect(numbersIn(probe, probe.ring())).toEqual(range(0, 10));
-    expect(probe.openBacklog(32 << 20)).toBe(memory);
-    remove(10, 20);
-    expect(numbersIn(probe, memory)).toEqual(range(10, 20));
+    expect(numbersIn(probe)).toEqual(range(0, 10));
+    expect(probe.collectedInBacklog()).toBe(false);
+  });
+
+  test('leaves records alone that the reader works on', async () => {
+    const probe = attached();
+    probe.startBacklog(32 << 20);
+    remove(0, 100);
+    const offsets = new Uint32Array(1_000);
+    const count = probe.collect(offsets);
+    expect([count >= 100, probe.collectedInBacklog()]).toEqual([true, false]);
+    remove(100, 1_500);
+    // Time for the thread to look, which it must not use.
+    await sleep(50);
+    const record = new RecordView(probe.ring());
+    record.moveTo(offsets[count - 1]!);
+    expect(record.latin1(record.typedStart, record.typedLength)).toBe(nameOf(99));
+    probe.release();
+    expect(numbersIn(probe)).toEqual(range(100, 1_500));
   });
 
   test('uses its memory again and again', () => {
-    const probe = attached();
-    const memory = probe.openBacklog(65_536);
+    const probe = attached(65_536);
+    probe.startBacklog(65_536);
     for (let round = 0; round < 60; round++) {
-      const from = round * 37;
-      remove(from, from + 37);
-      expect(numbersIn(probe, memory)).toEqual(range(from, from + 37));
+      const from = round * 200;
+      remove(from, from + 200);
+      expect(numbersIn(probe)).toEqual(range(from, from + 200));
     }
   });
 
   test('that is full leaves the rest in the ring, and what that cannot take is counted', () => {
     const probe = attached(65_536);
-    const memory = probe.openBacklog(65_536);
+    probe.startBacklog(65_536);
     remove(0, 3_000);
-    const found = numbersIn(probe, memory);
+    const found = numbersIn(probe);
     probe.detach();
     const { seen, submitted, filtered, lostRingFull } = probe.readCounters();
     expect(seen).toBe(submitted - found.length + filtered + lostRingFull);
@@ -231,22 +289,25 @@ describe('a backlog', () => {
     expect(found.slice(0, 200)).toEqual(range(0, 200));
   });
 
-  test('does not begin between records', () => {
+  test('does not begin between records, and not twice', () => {
     const probe = attached();
     remove(0, 1);
     probe.collect(new Uint32Array(10));
-    expect(() => probe.openBacklog(65_536)).toThrow(expect.objectContaining({ code: 'EBUSY' }));
+    expect(() => probe.startBacklog(65_536)).toThrow(expect.objectContaining({ code: 'EBUSY' }));
+    expect(() => probe.backlog()).toThrow('has no backlog');
     probe.release();
-    probe.openBacklog(65_536);
+    probe.startBacklog(65_536);
+    expect(() => probe.startBacklog(65_536)).toThrow(expect.objectContaining({ code: 'EALREADY' }));
   });
 
   test.each([0, 65_535, 65_540, 2 ** 32, '1'])('of %j bytes is refused', (bytes) => {
-    expect(() => attached().openBacklog(bytes as number)).toThrow('bytes: expected a');
+    expect(() => attached().startBacklog(bytes as number)).toThrow('bytes: expected a');
   });
 
   test('is gone with its probe', () => {
     const probe = attached();
-    const memory = probe.openBacklog(65_536);
+    probe.startBacklog(65_536);
+    const memory = probe.backlog();
     remove(0, 10);
     probe.close();
     expect(memory.byteLength).toBe(0);
@@ -270,6 +331,8 @@ describe('closing', () => {
       const probe = new Probe({ mode: 'tracepoint', ringBytes: ${RING_BYTES} });
       probe.onReadable(() => {});
       probe.ring();
+      probe.startBacklog(1 << 20);
+      probe.backlog();
       probe.attach();
       probe.arm();
       process.exit(0);`;
@@ -284,6 +347,7 @@ describe('closing', () => {
       const { Probe } = require(${JSON.stringify(addon)});
       const probe = new Probe({ mode: 'tracepoint', ringBytes: ${RING_BYTES} });
       probe.onReadable(() => {});
+      probe.startBacklog(1 << 20);
       probe.attach();
       probe.arm();
       ${last === '' ? 'process.exit(0);' : last}`;

@@ -16,7 +16,9 @@ class Ring {
   armed = false;
   bytesPerRecord = 8;
   noMemory = false;
-  backlog: ArrayBuffer | undefined;
+  /** What was collected lies in the backlog. */
+  inBacklog = false;
+  private readonly memory = new ArrayBuffer(BACKLOG_BYTES);
   /** What was asked of it, in order. */
   readonly calls: string[] = [];
   private wake = () => {};
@@ -41,16 +43,12 @@ class Ring {
     onReadable: (callback: () => void) => {
       this.wake = callback;
     },
-    openBacklog: (bytes: number) => {
+    startBacklog: (bytes: number) => {
+      this.calls.push(`start ${bytes}`);
       if (this.noMemory) throw new Error('no memory');
-      this.calls.push('open');
-      this.backlog ??= new ArrayBuffer(bytes);
-      return this.backlog;
     },
-    closeBacklog: () => {
-      this.calls.push('close');
-      return this.waiting.length === 0;
-    },
+    backlog: () => this.memory,
+    collectedInBacklog: () => this.inBacklog,
     usedBytes: () => this.waiting.length * this.bytesPerRecord,
   } as unknown as NativeProbe;
 
@@ -63,8 +61,9 @@ class Ring {
   }
 }
 
-function bench() {
+function bench({ noMemory = false } = {}) {
   const ring = new Ring();
+  ring.noMemory = noMemory;
   const handled: number[] = [];
   const state: { backpressure: Backpressure } = { backpressure: 'none' };
   const problems: string[] = [];
@@ -78,7 +77,8 @@ function bench() {
     backpressure: () => state.backpressure,
     onProblem: (message) => problems.push(message),
   });
-  return { ring, handled, state, drain, problems };
+  const starts = ring.calls.splice(0);
+  return { ring, handled, state, drain, problems, starts };
 }
 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => i * 8);
@@ -178,75 +178,39 @@ describe('RingDrain', () => {
     expect(handled).toEqual(numbers(300));
   });
 
-  it('has the ring emptied into memory while it fills up, and goes back to it when nothing is left', () => {
-    const { ring, handled, state, drain } = bench();
+  it('has a backlog before the first record, and reads each batch where it lies', () => {
+    const { ring, drain, starts } = bench();
+    expect(starts).toEqual([`start ${BACKLOG_BYTES}`]);
     drain.start();
-    state.backpressure = 'wait';
-    ring.add(...numbers(RING_BYTES / 8 / 8));
-    expect(ring.calls).toEqual([]);
-    ring.waiting.push(0);
-    vi.advanceTimersByTime(10 * PAUSE_MS);
-    expect(ring.calls).toEqual(['open']);
-    state.backpressure = 'none';
-    vi.advanceTimersByTime(3 * PAUSE_MS);
-    expect(handled).toHaveLength(RING_BYTES / 8 / 8 + 1);
-    expect(ring.calls.slice(1)).toEqual([
-      'collect 1024',
-      'handle backlog',
-      'release',
-      'close',
-      'collect 1',
-      'handle backlog',
-      'release',
-      'close',
-      'collect 0',
-      'release',
-    ]);
-    expect([ring.armed, vi.getTimerCount()]).toEqual([true, 0]);
     ring.add(8);
-    expect(ring.calls.slice(-3)).toEqual(['collect 1', 'handle', 'release']);
+    ring.inBacklog = true;
+    ring.waiting.push(16);
+    vi.advanceTimersByTime(PAUSE_MS);
+    ring.inBacklog = false;
+    ring.waiting.push(24);
+    vi.advanceTimersByTime(PAUSE_MS);
+    const handles = ring.calls.filter((call) => call.startsWith('handle'));
+    expect(handles).toEqual(['handle', 'handle backlog', 'handle']);
   });
 
-  it('has it emptied again when the flood comes back before all is handled', () => {
-    const { ring, drain } = bench();
-    ring.bytesPerRecord = RING_BYTES / 1024;
+  it('goes on with the ring alone when there is no memory, says so once, and asks again after some seconds', () => {
+    const { ring, handled, drain, problems } = bench({ noMemory: true });
     drain.start();
-    ring.add(...numbers(BATCH + 200));
-    vi.advanceTimersByTime(1);
-    expect(ring.calls.filter((call) => call.startsWith('handle'))).toEqual(['handle backlog', 'handle backlog']);
-    ring.waiting.push(...numbers(64));
-    vi.advanceTimersByTime(PAUSE_MS);
-    ring.waiting.push(...numbers(200));
-    vi.advanceTimersByTime(PAUSE_MS);
-    expect(ring.calls.filter((call) => call === 'open' || call === 'close')).toEqual(['open', 'close', 'open']);
-  });
-
-  it('goes on with the ring alone when there is no memory, and says so once', () => {
-    const { ring, handled, drain, problems } = bench();
-    ring.noMemory = true;
-    drain.start();
-    ring.add(...numbers(4_000));
-    vi.advanceTimersByTime(10 * PAUSE_MS);
-    ring.add(...numbers(4_000));
-    vi.advanceTimersByTime(10 * PAUSE_MS);
+    for (let round = 0; round < 2; round++) {
+      ring.add(...numbers(4_000));
+      vi.advanceTimersByTime(10 * PAUSE_MS);
+    }
     expect(handled).toHaveLength(8_000);
+    expect(ring.calls.filter((call) => call.startsWith('start'))).toEqual([]);
+    vi.advanceTimersByTime(10_000);
+    ring.add(8);
+    expect(ring.calls.filter((call) => call.startsWith('start'))).toHaveLength(1);
     expect(problems).toEqual([expect.stringContaining('no memory')]);
-  });
-
-  it('asks for memory again after some seconds', () => {
-    const { ring, drain, problems } = bench();
-    const { capacityBytes } = drain;
-    ring.noMemory = true;
-    drain.start();
-    ring.add(...numbers(4_000));
-    vi.advanceTimersByTime(10 * PAUSE_MS);
-    expect([capacityBytes, drain.capacityBytes]).toEqual([RING_BYTES + BACKLOG_BYTES, RING_BYTES]);
+    expect(drain.capacityBytes).toBe(RING_BYTES);
     ring.noMemory = false;
     vi.advanceTimersByTime(10_000);
-    ring.add(...numbers(4_000));
-    vi.advanceTimersByTime(10 * PAUSE_MS);
-    expect(ring.calls).toContain('open');
-    expect([drain.capacityBytes, problems.length]).toEqual([capacityBytes, 1]);
+    ring.add(16);
+    expect([drain.capacityBytes, problems.length]).toEqual([RING_BYTES + BACKLOG_BYTES, 1]);
   });
 
   describe('when no more can come', () => {
