@@ -224,6 +224,19 @@ static __always_inline bool slot__needs_fs_root(struct slot *slot, __u32 elsewhe
 }
 
 /*
+ * Whether others share what the typed name starts from, and can have changed it since the kernel followed it: the
+ * working directory with chdir(2), a descriptor with dup2(2).
+ */
+static __always_inline bool slot__base_shared(struct slot *slot, int dfd)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	if (slot->record.flags & DELETION_HAS_TYPED && slot->text[TEXT_PATH_END + 1] == '/')
+		return false;
+	return dfd == AT_FDCWD ? KERNEL_READ(task, fs, users) > 1 : KERNEL_READ(task, files, count.counter) > 1;
+}
+
+/*
  * Writes the directory that the typed name starts from (root, working directory or `dfd`), slot->start is where
  * its path begins. Sets DELETION_PATH_COMPLETE when it could be resolved.
  */

@@ -97,6 +97,7 @@ struct nsproxy {
 };
 
 struct fs_struct {
+	int users;
 	struct path root;
 	struct path pwd;
 };
@@ -111,6 +112,7 @@ struct fdtable {
 };
 
 struct files_struct {
+	struct atomic count;
 	struct fdtable *fdt;
 };
 

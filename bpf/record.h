@@ -61,6 +61,8 @@ enum deletion_flag {
 	DELETION_ALLOCATION_KNOWN = 1u << 11,
 	/* Names before those of `path` are missing: there was no room for them. */
 	DELETION_PATH_CUT = 1u << 12,
+	/* With DELETION_PATH_IS_BASE: another thread or process can have changed the directory during the call. */
+	DELETION_BASE_SHARED = 1u << 13,
 };
 
 /*

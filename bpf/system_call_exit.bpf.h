@@ -48,6 +48,10 @@ static __always_inline void removal_call__exit(struct pt_regs___kernel *regs, lo
 		return;
 	}
 	slot__write_base(index, call.dfd);
+	if (slot__base_shared(slot, call.dfd)) {
+		slot->record.flags |= DELETION_BASE_SHARED;
+		slot->record.flags &= ~DELETION_PATH_COMPLETE;
+	}
 	if (slot__filter_joined(index, generation) & outcome || self) {
 		slot__fill_namespace(slot);
 		slot__fill_caller(slot);

@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import type { KnownMounts, MountTable } from '../host/mount-table.js';
 import {
+  DELETION_BASE_SHARED,
   DELETION_FS_ROOT,
   DELETION_HAS_TYPED,
   DELETION_HOST_NAMESPACE,
@@ -22,14 +23,14 @@ export interface Place {
 
 /** Where the removed name was. */
 export interface ResolvedPath {
-  /** As the process saw it; undefined when nothing is known. */
+  /** As the process saw it, as far as that is certain; undefined when nothing is known. */
   readonly place: Place | undefined;
   readonly complete: boolean;
   /** `place` is known to be one of this host, too. */
   readonly onHost: boolean;
   /** Other places of this host that lead to the file, the best first. */
   readonly hostPlaces: readonly Place[];
-  /** The path as bytes, as long as the record is valid; undefined when nothing is known. */
+  /** The most likely path as bytes, as long as the record is valid; undefined when nothing is known. */
   readonly text: PathText | undefined;
   /** `","directory":"…"` in JSON; empty when nothing is known. */
   readonly directoryJson: Uint8Array;
@@ -118,13 +119,15 @@ export class PathResolver {
       const start = isAbsolute ? typedStart : pathStart;
       const hasParents = name > typedStart + (isAbsolute ? 1 : 0);
       const complete = reachesRoot && isName && !hasParents;
-      return this.resolved(flags, { bytes, start, name, end }, { complete, onHost: false, hostPlaces: NOWHERE });
+      const text = { bytes, start, name, end };
+      const found = this.resolved(flags, text, { complete, onHost: false, hostPlaces: NOWHERE });
+      return withoutSharedBase(record, found);
     }
     const joined = joinTyped(record.latin1(pathStart, record.pathLength), record.latin1(typedStart, typedLength));
     const path = Buffer.from(joined.path, 'latin1');
     const complete = reachesRoot && isName && !joined.hasParents;
     const text = { bytes: path, start: 0, name: lastName(path, 0, path.length), end: path.length };
-    return this.resolved(flags, text, { complete, onHost: false, hostPlaces: NOWHERE });
+    return withoutSharedBase(record, this.resolved(flags, text, { complete, onHost: false, hostPlaces: NOWHERE }));
   }
 
   private resolved(
@@ -144,6 +147,16 @@ export class PathResolver {
     this.last = directoryOf(bytes.toString('latin1', start, end));
     return this.last;
   }
+}
+
+/**
+ * Where others may have changed the directory that the typed name started from, watches are asked for the typed name alone;
+ * the path that is told begins with the directory as it was after the call.
+ */
+function withoutSharedBase(record: RecordView, found: ResolvedPath): ResolvedPath {
+  if ((record.flags & DELETION_BASE_SHARED) === 0) return found;
+  const { path } = joinTyped('', record.latin1(record.typedStart, record.typedLength));
+  return { ...found, place: placeOf(path, true), complete: false };
 }
 
 function startsWith(bytes: Buffer, start: number, expected: Buffer): boolean {

@@ -29,6 +29,8 @@ interface Facts {
   readonly result: 0 | string;
   readonly resolved: boolean;
   readonly path_state: 'complete' | 'either' | 'incomplete' | 'unknown';
+  /** Others share what the typed name starts from. */
+  readonly base_shared: boolean;
   readonly began_us: number;
   readonly ended_us: number;
   readonly started_ms: number;

@@ -57,6 +57,7 @@ function lineOf(changes: Line = {}): Line {
     base: base64('/base/unlink'),
     requested: base64('file'),
     path_state: 'complete',
+    base_shared: false,
     host_path: null,
     began_us: AT_US,
     ended_us: AT_US + 100,
@@ -500,6 +501,17 @@ describe('other fields of an event', () => {
     expect(wrongFields(lineOf({ path_state: 'either' }), event)).toEqual([]);
     event.process.working_directory = '/tail';
     expect(wrongFields(lineOf({ path_state: 'either' }), event)).toEqual(['process.working_directory']);
+  });
+
+  it('wants a base that others share to be incomplete where only the system call is seen, and never left out', () => {
+    const line = lineOf({ base_shared: true });
+    expect(wrongFields(line, eventOf())).toEqual([]);
+    const event = tracepointEvent();
+    expect(wrongFields(line, event, { mode: 'tracepoint' })).toEqual(['rmwatch.path_complete']);
+    event.rmwatch.path_complete = false;
+    expect(wrongFields(line, event, { mode: 'tracepoint' })).toEqual([]);
+    const missing = (watched: string) => compare([line], [], { mode: 'tracepoint', watched }).missing.length;
+    expect([missing('/'), missing('/elsewhere')]).toEqual([1, 1]);
   });
 
   it('wants the ids that differ from the real ones, and no others', () => {

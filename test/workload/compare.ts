@@ -157,6 +157,8 @@ function attemptOf(line: AttemptLine, context: Context): Attempt {
     unjudged: new Set(line.unjudged.split(',')),
     failed: line.result !== 0,
     exact: line.resolved && context.mode !== 'tracepoint',
+    // What others may have changed since is no longer known at the end of the system call.
+    path_state: line.base_shared && context.mode === 'tracepoint' ? ('incomplete' as const) : line.path_state,
   };
   const withTarget = { ...decoded, target: expectedPath(decoded) };
   return { ...withTarget, expectation: expectationOf(withTarget, context) };
@@ -165,7 +167,8 @@ function attemptOf(line: AttemptLine, context: Context): Attempt {
 function expectationOf(attempt: Omit<Attempt, 'expectation'>, { mode, watched }: Context): Attempt['expectation'] {
   if (attempt.expect === 'nothing') return 'nothing';
   if (mode === 'tracepoint' && (attempt.operation === 'replace' || attempt.via === 'io_uring')) return 'nothing';
-  if (watched === '/') return 'event';
+  // And no reason to leave it out.
+  if (watched === '/' || (mode === 'tracepoint' && attempt.base_shared)) return 'event';
   const hosted = attempt.exact && attempt.host_path !== null;
   const seen = hosted ? attempt.host_path : attempt.target.path;
   // Whether a watch matches a path that is not known is nobody's promise.

@@ -3,6 +3,7 @@ import { PathResolver, type ResolvedPath } from '../../../src/deletion/resolved-
 import { joinTyped } from '../../../src/deletion/typed-path.js';
 import { MountTable } from '../../../src/host/mount-table.js';
 import {
+  DELETION_BASE_SHARED,
   DELETION_FS_ROOT,
   DELETION_HAS_VICTIM,
   DELETION_HOST_NAMESPACE,
@@ -123,6 +124,18 @@ describe('a name that was only typed', () => {
     });
     const flags = DELETION_PATH_CUT;
     expect(resolveTyped('/tail', 'a', 0, flags)).toMatchObject({ complete: false, place: { cut: true } });
+  });
+
+  it.each([
+    ['file', '/base/file', { directory: '', name: 'file' }],
+    ['a/file', '/base/a/file', { directory: '/a', name: 'file' }],
+    ['a/../../file', '/file', { directory: '', name: 'file' }],
+  ])('is asked for as %j alone, and told with its base, where others may have changed that', (typed, path, place) => {
+    const flags = DELETION_PATH_IS_BASE | DELETION_BASE_SHARED;
+    const record = viewOf(deletionRecord({ flags }, { path: '/base', typed }));
+    const resolved = new PathResolver().resolve(record, undefined);
+    expect([pathOf(resolved), resolved.complete]).toEqual([path, false]);
+    expect(resolved.place).toMatchObject({ ...place, cut: true });
   });
 
   it('is incomplete when it is longer than the kernel takes', () => {

@@ -4,11 +4,13 @@
 #include <linux/fs.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void run_unlink(void)
@@ -192,14 +194,14 @@ static void *remove_in_thread(void *unused)
 {
 	(void)unused;
 	make_file("by-thread");
-	ATTEMPT(.call = UNLINK, .typed = "by-thread");
+	ATTEMPT(.call = UNLINK, .typed = "by-thread", .base_shared = true);
 	/* The name of a thread is not that of the process. */
 	prctl(PR_SET_NAME, "second-thread");
 	make_file("by-thread");
-	ATTEMPT(.call = UNLINKAT, .typed = "by-thread");
+	ATTEMPT(.call = UNLINKAT, .typed = "by-thread", .base_shared = true);
 	make_directory("by-thread");
-	ATTEMPT(.call = RMDIR, .typed = "by-thread");
-	ATTEMPT(.call = UNLINK, .typed = "missing", .want = ENOENT);
+	ATTEMPT(.call = RMDIR, .typed = "by-thread", .base_shared = true);
+	ATTEMPT(.call = UNLINK, .typed = "missing", .want = ENOENT, .base_shared = true);
 	return NULL;
 }
 
@@ -234,6 +236,40 @@ static void run_thread_own_directory(void)
 	MUST(pthread_join(thread, NULL) == 0);
 	make_file("after");
 	ATTEMPT(.call = UNLINK, .typed = "after");
+}
+
+/* Starts a process that shares `what` with this one and does nothing. */
+static pid_t start_sharer(unsigned long what)
+{
+	pid_t pid = (pid_t)syscall(SYS_clone, what | SIGCHLD, NULL, NULL, NULL, NULL);
+
+	MUST(pid >= 0);
+	while (!pid)
+		pause();
+	return pid;
+}
+
+/* By another process, which could change the working directory, or what a descriptor stands for. */
+static void run_shared_base(void)
+{
+	int directory;
+	pid_t sharer;
+
+	make_directory("directory");
+	directory = open_directory("directory");
+	for (int files = 0; files < 2; files++) {
+		sharer = start_sharer(files ? CLONE_FILES : CLONE_FS);
+		make_file("file");
+		ATTEMPT(.call = UNLINK, .typed = "file", .base_shared = !files);
+		ATTEMPT(.call = UNLINK, .typed = "file", .want = ENOENT, .base_shared = !files);
+		make_file("directory/file");
+		ATTEMPT(.call = UNLINKAT, .dfd = directory, .typed = "file", .base_shared = files);
+		make_file("file");
+		ATTEMPT(.call = UNLINKAT, .dfd = directory, .typed = join(case_path, "file"));
+		MUST(kill(sharer, SIGKILL) == 0 && waitpid(sharer, NULL, 0) == sharer);
+		make_file("file");
+		ATTEMPT(.call = UNLINK, .typed = "file");
+	}
 }
 
 static void *outlive_leader(void *unused)
@@ -277,6 +313,7 @@ const struct step call_cases[] = {
 	{ "io-uring", run_io_uring },
 	{ "thread", run_thread },
 	{ "thread-own-directory", run_thread_own_directory },
+	{ "shared-base", run_shared_base },
 	{ "leader-gone", run_leader_gone },
 	{ NULL, NULL },
 };

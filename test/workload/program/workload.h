@@ -67,6 +67,8 @@ struct attempt {
 	bool finds_victim;
 	enum open_state open;
 	enum path_state path_state;
+	/* Others share what the typed name starts from. */
+	bool base_shared;
 	/* Full path of the directory that holds the name, where /proc cannot tell (longer than PATH_MAX). */
 	const char *parent_path;
 	/* Directory that the typed name starts from, likewise. */
