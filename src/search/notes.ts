@@ -10,16 +10,16 @@ const TIMESTAMP = /\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{9}Z/g;
 /** What must be known to trust a result, a sentence each. */
 export function notesOf({ foreignLines, coverage }: SearchResult, description: string): string[] {
   const notes: string[] = [];
-  const { from, to, gaps, known, tracepoint } = coverage;
+  const { from, to, gaps, knownSince, asked, tracepoint } = coverage;
   if (from !== undefined && to !== undefined) {
     notes.push(`${description}: lines from ${local(from)} to ${local(to)} were searched`);
   } else {
     notes.push(`${description}: holds no line of that time`);
   }
-  if (!known) {
-    notes.push(
-      'coverage unknown: these lines do not tell when the daemon was started and what it watched, so more may have been deleted',
-    );
+  const untold = 'no line tells whether the daemon ran and what it watched, so more may have been deleted';
+  if (knownSince === undefined) notes.push(`coverage unknown: ${untold}`);
+  else if (asked !== undefined && knownSince > asked) {
+    notes.push(`coverage unknown before ${local(knownSince)}: ${untold}`);
   }
   if (tracepoint) {
     notes.push('in tracepoint mode for some of the time: replaced files and deletions by io_uring were not seen then');

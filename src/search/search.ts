@@ -54,6 +54,8 @@ class Search {
   private matches = 0;
   private readBytes = 0;
   private stopped = false;
+  /** The newest were enough. */
+  private endedEarly = false;
 
   constructor(private readonly options: SearchOptions) {}
 
@@ -65,7 +67,11 @@ class Search {
     return {
       matches: this.matches,
       foreignLines: this.foreignLines,
-      coverage: coverageOf(this.pieces, conditions.since, conditions.until),
+      coverage: coverageOf(this.pieces, {
+        since: conditions.since,
+        until: conditions.until,
+        complete: !this.stopped && !this.endedEarly,
+      }),
       errors: this.errors,
       stopped: this.stopped,
     };
@@ -87,7 +93,10 @@ class Search {
       this.pieces.unshift(await this.scan(span, (found) => last.add(found)));
       kept.unshift(last.matches());
       missing -= kept[0]!.length;
-      if (missing === 0) break;
+      if (missing === 0) {
+        this.endedEarly = true;
+        break;
+      }
     }
     for (const found of kept.flat()) if (!this.give(found)) return;
   }
@@ -114,7 +123,10 @@ class Search {
           return;
         }
       }
-      if (missing === 0) return;
+      if (missing === 0) {
+        this.endedEarly = true;
+        return;
+      }
     }
   }
 
@@ -129,6 +141,7 @@ class Search {
       this.readBytes += bytes;
       this.options.onProgress?.(this.readBytes);
     });
+    visitor.coverage.opening = span.opening;
     const reader = span.open();
     try {
       await scanLines(reader, this.options.conditions.needles[0] ?? [], visitor, this.buffer);

@@ -2,6 +2,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { decompressed } from './decompression.js';
 import type { ByteReader } from './line-scanner.js';
 import { type LogFile, RangeReader, SourceError, StreamReader } from './log-file.js';
+import { type RecordLine, readLoggedLine } from './logged-event.js';
 
 /** A piece of the record that is read from its start to its end. */
 export interface Span {
@@ -13,6 +14,8 @@ export interface Span {
   readonly repeatable: boolean;
   /** Messages of the daemon stand between the lines, which is no fault. */
   readonly mixed: boolean;
+  /** The first line of the file, when that is about the record itself and not in this piece. */
+  readonly opening?: RecordLine;
   open(): ByteReader & { close?(): Promise<void> };
 }
 
@@ -71,6 +74,10 @@ async function plainSpans(file: LogFile, bounds: TimeBounds): Promise<Span[]> {
   const { name, handle, size } = file;
   const ranges = size < INDEXED_BYTES_MIN || !isBounded(bounds) ? [[0, size] as const] : await ranged(file, bounds);
   const spans: Span[] = [];
+  const opening =
+    ranges.length === 1 && ranges[0]![1] - ranges[0]![0] === size && size <= PIECE_BYTES
+      ? undefined
+      : await openingOf(file);
   for (const [start, end] of ranges) {
     for (let at = start; at < end; ) {
       const stop = end - at <= PIECE_BYTES ? end : Math.min(end, await lineStart(handle, at + PIECE_BYTES, end));
@@ -80,12 +87,21 @@ async function plainSpans(file: LogFile, bounds: TimeBounds): Promise<Span[]> {
         bytes: stop - at,
         repeatable: true,
         mixed: false,
+        ...(opening !== undefined && from > 0 && { opening }),
         open: () => new RangeReader(handle, from, stop),
       });
       at = stop;
     }
   }
   return spans;
+}
+
+async function openingOf({ handle }: LogFile): Promise<RecordLine | undefined> {
+  const buffer = Buffer.allocUnsafe(SAMPLE_REACH);
+  const { bytesRead } = await handle.read(buffer, 0, SAMPLE_REACH, 0);
+  const newline = buffer.subarray(0, bytesRead).indexOf(0x0a);
+  const line = newline < 0 ? undefined : readLoggedLine(buffer.toString('utf8', 0, newline));
+  return line?.kind === 'record' ? line.record : undefined;
 }
 
 /** The ranges of a plain file between samples that can hold lines within the bounds. */

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
 import { dispatch } from '../../../src/cli/dispatch.js';
+import { daemonLine } from '../../../src/event/daemon-line.js';
 import type { DeletionEvent } from '../../../src/event/deletion-event.js';
 import { type LineParts, logLine, logText } from '../../lib/log-lines.js';
 import { EVENTS_LOST } from '../../lib/sample-events.js';
@@ -215,6 +216,31 @@ describe('the record that search goes through', () => {
     expect(err).toContain('127 events were lost');
     expect(err).toContain('2 lines are missing');
     expect(err).toContain('the daemon was restarted');
+  });
+
+  it('says since when the record tells what was watched, and where nothing was', async () => {
+    const time = (minute: number) => new Date(Date.UTC(2026, 10, 24, 2, minute));
+    const details = { run: 'a'.repeat(16), attach: 'kprobe' as const, config_hash: 'b'.repeat(64) };
+    const own = { host: { name: 'web-3' }, message: 'x', details };
+    const started = daemonLine('started', { ...own, at: time(0) });
+    const span = { start: time(10), end: time(14) };
+    const gap = { run: 'c'.repeat(16), sequence: 1, stopped: false };
+    const lines = [
+      started,
+      logLine({ time: time(5).getTime(), sequence: 1 }),
+      daemonLine('gap', { ...own, at: time(14), span, details: { ...details, gap } }),
+      daemonLine('started', { ...own, at: time(14) }),
+      logLine({ time: time(20).getTime(), sequence: 1 }),
+    ];
+    const log = fileWith(`${lines.join('\n')}\n`);
+    const between = ['--since', '2026-11-24 02:08', '--until', '2026-11-24 02:16'];
+    const { err, code } = await rmwatch('search', '/nowhere', '--input', log, ...between);
+    expect(code).toBe(3);
+    expect(err).not.toContain('coverage unknown');
+    expect(err).toMatch(/gap: nothing was watched between .*10:00.* and .*14:00.*: the daemon ended without a stop/);
+    expect(err.match(/gap:/g)).toHaveLength(1);
+    const before = await rmwatch('search', '/nowhere', '--input', log, '--since', '2026-11-24 01:00');
+    expect(before.err).toMatch(/coverage unknown before .*00:00/);
   });
 
   it('leaves out lines that are torn, foreign or too long, tells how many, and prints none of them', async () => {

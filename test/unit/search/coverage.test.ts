@@ -17,13 +17,24 @@ function record(minute: number, action: string): RecordLine {
   return { '@timestamp': at(minute), event: { kind: 'event', action, dataset: 'rmwatch.daemon' }, rmwatch: {} };
 }
 
+const ALL = { since: '', until: '~', complete: true };
+
+/** From the minute `from` to `to`, at the start of another run. */
+function gap(from: number, to: number, stopped: boolean): RecordLine {
+  const { event, ...line } = record(to, 'gap');
+  return { ...line, event: { ...event, start: at(from), end: at(to) }, rmwatch: { gap: { stopped } } };
+}
+
+const withHash = (line: RecordLine, hash: string): RecordLine => ({ ...line, rmwatch: { config_hash: hash } });
+
 const texts = (pieces: PieceCoverage[], since = '', until = '~'): string[] =>
-  coverageOf(pieces, since, until).gaps.map(({ text }) => text);
+  coverageOf(pieces, { since, until, complete: true }).gaps.map(({ text }) => text);
 
 describe('coverageOf', () => {
   it('has nothing to tell of a record without breaks, over pieces too', () => {
     expect(texts([piece([1, 5], [2, 6]), piece([3, 7])])).toEqual([]);
-    expect(coverageOf([piece([1, 5]), piece([3, 6])], '', '~')).toMatchObject({ from: at(1), to: at(3), known: false });
+    const coverage = coverageOf([piece([1, 5]), piece([3, 6])], ALL);
+    expect(coverage).toMatchObject({ from: at(1), to: at(3), asked: at(1), knownSince: undefined });
   });
 
   it('tells of a restart between the lines of a log without start lines', () => {
@@ -50,11 +61,54 @@ describe('coverageOf', () => {
 
   it('takes the times between stop and start from their lines', () => {
     const pieces = [piece(record(0, 'started'), [1, 1], record(2, 'stopped'), record(4, 'started'), [5, 1])];
-    expect(coverageOf(pieces, '', '~').known).toBe(true);
+    expect(coverageOf(pieces, ALL).knownSince).toBe(at(0));
     expect(texts(pieces)).toContain(`nothing was watched between ${at(2)} and ${at(4)}`);
     expect(texts([piece(record(0, 'started'), record(2, 'stopped'))])).toEqual([`nothing was watched after ${at(2)}`]);
     expect(texts([piece([1, 7], record(4, 'started'), [5, 1])])).toEqual([
       `the daemon ended without a stop: watched again since ${at(4)}, the last line before that is of ${at(1)}`,
     ]);
+  });
+
+  it('takes the gap before a start from its line, once', () => {
+    const killed = [piece(record(0, 'started'), [1, 1], gap(2, 4, false), record(4, 'started'), [5, 1])];
+    expect(texts(killed)).toEqual([
+      `nothing was watched between ${at(2)} and ${at(4)}: the daemon ended without a stop`,
+    ]);
+    const stopped = [piece(record(0, 'started'), [1, 1], record(2, 'stopped'), gap(2, 4, true)), piece([5, 1])];
+    expect(texts(stopped)).toEqual([`nothing was watched between ${at(2)} and ${at(4)}: the daemon was stopped`]);
+    // It began before what was asked for, and reaches into it.
+    expect(texts(killed, at(3))).toHaveLength(1);
+    expect(texts([piece(record(0, 'started'), [1, 1], gap(2, 4, false), [5, 3])])).toEqual([
+      `nothing was watched between ${at(2)} and ${at(4)}: the daemon ended without a stop`,
+      'the first 2 lines of the new run are missing',
+    ]);
+  });
+
+  it('leaves out what a gap line with foreign members would tell', () => {
+    const line = gap(2, 4, false);
+    expect(texts([piece({ ...line, event: { ...line.event, start: 'x\x1b' } })])).toEqual([]);
+    expect(texts([piece({ ...line, rmwatch: { gap: null } })])).toHaveLength(1);
+  });
+
+  it('tells where another configuration came into force', () => {
+    const lines = [
+      withHash(record(0, 'started'), 'a'),
+      withHash(record(1, 'watch'), 'a'),
+      withHash(record(3, 'reloaded'), 'b'),
+    ];
+    expect(texts([piece(...lines)])).toEqual([
+      `the configuration is another one since ${at(3)}: before that, other watches may have held`,
+    ]);
+    expect(texts([piece(...lines.slice(0, 2))])).toEqual([]);
+  });
+
+  it('knows what was watched from the first line that tells it, or from that of the file', () => {
+    const pieces = [piece([1, 1], record(3, 'continued'), [4, 2])];
+    expect(coverageOf(pieces, { ...ALL, since: at(2) })).toMatchObject({ knownSince: at(3), asked: at(2) });
+    pieces[0]!.opening = record(0, 'continued');
+    expect(coverageOf(pieces, { ...ALL, since: at(2) }).knownSince).toBe(at(0));
+    expect(coverageOf([piece([1, 1], record(3, 'stopped'))], ALL).knownSince).toBeUndefined();
+    // What was not searched is not asked for.
+    expect(coverageOf(pieces, { ...ALL, since: at(0), complete: false }).asked).toBe(at(1));
   });
 });

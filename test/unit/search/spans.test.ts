@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { daemonLine } from '../../../src/event/daemon-line.js';
 import { openLogFile } from '../../../src/search/log-file.js';
 import { spansOf, type TimeBounds } from '../../../src/search/spans.js';
 import { logLine } from '../../lib/log-lines.js';
@@ -52,6 +53,25 @@ async function found(name: string, bounds: TimeBounds) {
 }
 
 describe('spansOf', () => {
+  it('has the first line of a file that is not read from its start, where the daemon speaks of the record', async () => {
+    const timeOf = (index: number) => START + index * 1000;
+    const plain = write('without', timeOf);
+    const file = join(directory, 'with');
+    const parts = { at: new Date(START), message: 'x', host: { name: 'h' } };
+    const details = { run: 'a'.repeat(16), attach: 'kprobe' as const, config_hash: 'b'.repeat(64) };
+    writeFileSync(file, `${daemonLine('continued', { ...parts, details })}\n${readFileSync(plain, 'utf8')}`);
+    const openings = async (name: string, bounds: TimeBounds) => {
+      const log = await openLogFile(name);
+      const spans = await spansOf([log], bounds);
+      await log.handle.close();
+      return spans.map(({ opening }) => opening?.event.action);
+    };
+    const late = { sinceMs: timeOf(12_000), untilMs: timeOf(12_100) };
+    expect(await openings(file, late)).toEqual(['continued']);
+    expect(await openings(plain, late)).toEqual([undefined]);
+    expect(await openings(file, { sinceMs: undefined, untilMs: undefined })).toEqual([undefined]);
+  });
+
   it('reads of a large file the part within the bounds, in whole lines', async () => {
     const timeOf = (index: number) => START + index * 1000;
     const file = write('rising', timeOf);
