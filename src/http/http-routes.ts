@@ -6,6 +6,8 @@ export interface Readiness {
   readonly ready: boolean;
   /** One line for a person, shown in the answer. */
   readonly reason: string;
+  /** What is worse than it should be while deletions are seen all the same: a part each, for people and for a header. */
+  readonly degraded: readonly string[];
 }
 
 export interface Answer {
@@ -13,10 +15,13 @@ export interface Answer {
   readonly contentType: string;
   /** Bytes when several clients share them. */
   readonly body: string | Buffer;
+  /** Beside those of every answer. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export type Route = () => Answer | Promise<Answer>;
 
+const HEADER_BYTES_MAX = 2_048;
 const PLAIN = 'text/plain; charset=utf-8';
 
 const INDEX_PAGE = `<!DOCTYPE html>
@@ -43,11 +48,21 @@ export function createRoutes(metrics: Metrics, readiness: () => Readiness): Read
     [
       '/-/ready',
       () => {
-        const { ready, reason } = readiness();
-        return plain(ready ? 200 : 503, reason);
+        const { ready, reason, degraded } = readiness();
+        if (degraded.length === 0) return plain(ready ? 200 : 503, reason);
+        const text = degraded.join('; ');
+        return {
+          ...plain(ready ? 200 : 503, `${reason}\ndegraded: ${text}`),
+          headers: { 'Rmwatch-Degraded': headerValue(text) },
+        };
       },
     ],
   ]);
+}
+
+/** Printable ASCII only, and not without bounds. */
+function headerValue(text: string): string {
+  return text.replace(/[^ -~]/g, '?').slice(0, HEADER_BYTES_MAX);
 }
 
 export function plain(status: number, text: string): Answer {

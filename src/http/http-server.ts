@@ -182,6 +182,7 @@ function send(
   response.writeHead(answer.status, {
     ...SAFE_HEADERS,
     ...headers,
+    ...answer.headers,
     'Content-Type': answer.contentType,
     'Content-Length': Buffer.byteLength(answer.body),
     ...HEADERS_OF_STATUS[answer.status],

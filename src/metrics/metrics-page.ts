@@ -52,6 +52,8 @@ function exampleMetrics() {
     probe: () => ({ attach: 'kprobe', symbol: 'do_unlinkat', kind: 'kprobe.multi', success: 'kprobe+fentry' }),
     selfTest: () => ({ unlink: true, rmdir: true, replace: true }),
     reload: () => ({ successful: true, lastSuccessSeconds: 0 }),
+    output: () => ({ waitingEvents: 0, waitingBytes: 0, lastWriteSeconds: 0 }),
+    fallback: false,
     followsMounts: () => true,
     delay: new DelayHistogram(),
     build: { version: '', nodeVersion: '', libbpfVersion: '' },

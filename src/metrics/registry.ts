@@ -12,10 +12,21 @@ export interface MetricsSources {
   probe(): ProbeInfo | undefined;
   selfTest(): Readonly<Record<Operation, boolean>>;
   reload(): ReloadState;
+  /** What the log has not taken yet. */
+  output(): OutputState;
+  /** Whether `probe.attach: auto` took a mode that sees less than the others. */
+  readonly fallback: boolean;
   /** undefined where mounts are not followed. */
   followsMounts(): boolean | undefined;
   readonly delay: DelayHistogram;
   readonly build: BuildInfo;
+}
+
+export interface OutputState {
+  readonly waitingEvents: number;
+  readonly waitingBytes: number;
+  /** Unix time in seconds. */
+  readonly lastWriteSeconds: number;
 }
 
 export interface ReloadState {
@@ -58,6 +69,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
   const registry = new Registry();
   registerWatchMetrics(registry, sources);
   registerPipelineMetrics(registry, sources);
+  registerOutputMetrics(registry, sources);
   registerStateMetrics(registry, sources);
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: EVENT_LOOP_SAMPLING_MS });
   for (const name of MISNAMED_DEFAULT_METRICS) registry.removeSingleMetric(name);
@@ -191,6 +203,29 @@ function registerPipelineMetrics(registry: Registry, sources: MetricsSources): v
   );
 }
 
+function registerOutputMetrics(registry: Registry, sources: MetricsSources): void {
+  const gauge = (name: string, help: string, read: (state: OutputState) => number) =>
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read(sources.output()));
+      },
+    });
+  gauge(
+    'rmwatch_output_waiting_events',
+    'Events with a line that the log has not taken yet.',
+    ({ waitingEvents }) => waitingEvents,
+  );
+  gauge('rmwatch_output_waiting_bytes', 'Bytes that the log has not taken yet.', ({ waitingBytes }) => waitingBytes);
+  gauge(
+    'rmwatch_output_last_write_timestamp_seconds',
+    'Unix time of the last write that the log took; before the first one, that of its opening.',
+    ({ lastWriteSeconds }) => lastWriteSeconds,
+  );
+}
+
 function registerStateMetrics(registry: Registry, sources: MetricsSources): void {
   new Gauge({
     name: 'rmwatch_probe_info',
@@ -203,6 +238,11 @@ function registerStateMetrics(registry: Registry, sources: MetricsSources): void
       if (probe) this.set({ ...probe }, 1);
     },
   });
+  new Gauge({
+    name: 'rmwatch_probe_fallback',
+    help: '1 when probe.attach is auto and only system calls could be hooked, which see less than the other modes.',
+    registers: [registry],
+  }).set(sources.fallback ? 1 : 0);
   const { version, nodeVersion, libbpfVersion } = sources.build;
   new Gauge({
     name: 'rmwatch_build_info',

@@ -4,6 +4,14 @@ import type { OutputTarget } from './output-target.js';
 import { PENDING, REMOVED, type Sink, type WriteDone } from './sink.js';
 import { failureOf, INITIAL_STATE, nextState, type WriterInput, type WriterState } from './writer-state.js';
 
+/** A log that takes nothing. */
+export interface StuckOutput {
+  /** Since the last write that it took, or since something waits. */
+  readonly seconds: number;
+  /** An errno name, `REMOVED`, or "no reader". */
+  readonly reason: string;
+}
+
 export interface EventWriterOptions extends OutputHealthCallbacks {
   readonly target: OutputTarget;
   /** Most bytes that wait for a slow reader; memory is taken only as they do. */
@@ -28,6 +36,9 @@ const FLUSH_NOW_PAUSE_MS = 2;
 const NOTHING = Buffer.alloc(0);
 const NO_WAIT = () => {};
 
+/** So long without a successful write, while something waits, is worth telling. */
+const STUCK_MS = 2_000;
+
 const READER_GONE: ReadonlySet<string> = new Set(['EPIPE', 'ECONNRESET', 'ENXIO']);
 
 /**
@@ -46,6 +57,9 @@ export class EventWriter {
   /** Opened by `reopen`, waiting for the line that the old one has begun. */
   private nextSink: Sink | undefined;
   private lastProgressMs = 0;
+  /** Since when something waits without a successful write (performance.now()); undefined: nothing does. */
+  private waitingSinceMs: number | undefined;
+  private lastWriteAtMs = Date.now();
   /** When a removed file was last followed by another one. */
   private renewedAtMs = Number.NEGATIVE_INFINITY;
   /** Ends what waits for the time to leave the state: a timer or a turn of the event loop. */
@@ -78,6 +92,20 @@ export class EventWriter {
 
   get backlogBytes(): number {
     return this.queue.bytes;
+  }
+
+  /** Unix time in seconds of the last write that the output took; before the first one, that of its opening. */
+  get lastWriteSeconds(): number {
+    return this.lastWriteAtMs / 1000;
+  }
+
+  /** What keeps the output from taking anything for two seconds or more while something waits; undefined: nothing does. */
+  get stuck(): StuckOutput | undefined {
+    const { waitingSinceMs } = this;
+    if (waitingSinceMs === undefined || this.state.name === 'closed') return undefined;
+    const waitedMs = performance.now() - waitingSinceMs;
+    if (waitedMs < STUCK_MS) return undefined;
+    return { seconds: Math.floor(waitedMs / 1000), reason: failureOf(this.state)?.code ?? 'no reader' };
   }
 
   /**
@@ -265,6 +293,7 @@ export class EventWriter {
 
   private appended(wasEmpty: boolean): void {
     if (wasEmpty) this.lastProgressMs = performance.now();
+    this.waitingSinceMs ??= performance.now();
     if (this.state.name === 'waiting' && performance.now() >= this.state.retryAtMs) this.retry();
     else this.turn();
   }
@@ -330,6 +359,8 @@ export class EventWriter {
     if (bytes > 0) {
       this.queue.take(bytes);
       this.lastProgressMs = performance.now();
+      this.lastWriteAtMs = Date.now();
+      this.waitingSinceMs = this.queue.bytes > 0 ? this.lastProgressMs : undefined;
     }
     this.enter({ name: 'taken', bytes });
     if (bytes > 0 && this.health.troubled && this.queue.bytes <= this.queue.limitBytes / 2) this.health.recovered();
@@ -396,7 +427,9 @@ export class EventWriter {
     this.sink = this.nextSink;
     this.nextSink = undefined;
     const line = this.sink.isEmptyFile ? this.firstLine() : undefined;
-    if (line !== undefined) this.queue.prependNotice(Buffer.from(`${line}\n`));
+    if (line === undefined) return;
+    this.queue.prependNotice(Buffer.from(`${line}\n`));
+    this.waitingSinceMs ??= performance.now();
   }
 
   private writeAllNow(untilMs: number): void {

@@ -3,6 +3,7 @@ import type { DaemonEvent } from '../event/deletion-event.js';
 import type { AttachMode, Config, WatchConfig } from '../model/config.js';
 import type { PipelineCounts } from '../model/pipeline-counts.js';
 import type { Steps } from '../watch/steps.js';
+import { isFallback } from './attach-limits.js';
 import {
   type ConfigurationChanges,
   type ConfigurationRecord,
@@ -61,10 +62,9 @@ export class DaemonRecord {
     this.configuration = this.prepared;
     if (state.previous !== undefined) this.gap(state.previous, at);
     const wanted = config.probe.attach;
-    const isFallback = wanted === 'auto' && attach === 'tracepoint';
     const count = config.watches.length;
     this.write('started', at, `started: ${watchesText(count)}, ${attach}`, {
-      ...(isFallback && { warns: true }),
+      ...(isFallback(wanted, attach) && { warns: true }),
       agent: { version },
       details: { attach_wanted: wanted, watches: count },
     });

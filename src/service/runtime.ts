@@ -10,9 +10,12 @@ import type { Config } from '../model/config.js';
 import type { PipelineCounts } from '../model/pipeline-counts.js';
 import { type OpenedProbe, probeInfoOf } from '../probe/open-probe.js';
 import { inSlices, type Steps } from '../watch/steps.js';
+import { isFallback } from './attach-limits.js';
 import { DaemonRecord } from './daemon-record.js';
+import { type Degradation, degradationsOf } from './degradation.js';
 import { Delivery } from './delivery.js';
 import type { EventOutput } from './event-output.js';
+import { reportProbe, reportUnserved } from './probe-report.js';
 import { type CloseFailure, ResourceStack } from './resource-stack.js';
 import type { RuntimeParts } from './runtime-parts.js';
 import type { SelfTestResult } from './self-test.js';
@@ -90,6 +93,8 @@ export class Runtime {
   private config: Config;
   private reloadState: ReloadState = { successful: true, lastSuccessSeconds: Date.now() / 1000 };
   private closing = false;
+  private isStuck = false;
+  private toldStatus: string | undefined;
   private http: HttpServer | undefined;
   private planning = Promise.resolve();
 
@@ -117,6 +122,7 @@ export class Runtime {
     const { diagnostics } = parts;
     const { prepared: delivery } = probe;
     reportProbe(probe, config.probe.attach, parts);
+    reportUnserved(config, probe.mode, parts);
     if (record !== undefined) {
       output.writer.beginFilesWith(() => record.continued(delivery.lastSequence));
       record.started(config, probe.mode);
@@ -161,7 +167,19 @@ export class Runtime {
   get statusText(): string {
     const { mode, description } = this.opened.probe;
     const state = this.selfTests.last?.ok === false ? 'SELF-TEST FAILING' : 'watching';
-    return `${state}: ${this.config.watches.length} watches, ${mode} on ${description.symbol}`;
+    const degraded = this.degradations().map(({ status }) => `; ${status}`);
+    return `${state}: ${this.config.watches.length} watches, ${mode} on ${description.symbol}${degraded.join('')}`;
+  }
+
+  private degradations(): Degradation[] {
+    const { output, watches, probe } = this.opened;
+    return degradationsOf({
+      stuck: output.writer.stuck,
+      wanted: this.config.probe.attach,
+      mode: probe.mode,
+      watches: this.config.watches,
+      unfiltered: watches.unfiltered,
+    });
   }
 
   /** Opens the log file again, as after a rotation. Throws when it cannot be opened; the old one stays in use. */
@@ -185,6 +203,7 @@ export class Runtime {
     // Its files were found fit when the configuration was read.
     this.http?.update(config.http.web);
     this.warnOfFixedChanges(config);
+    reportUnserved(config, this.opened.probe.mode, this.opened.parts);
     const { probe, log } = this.config;
     this.config = { ...config, probe, http: { ...config.http, listen: this.config.http.listen }, log };
     this.selfTests.every(config.selfTest.intervalMs);
@@ -208,8 +227,14 @@ export class Runtime {
   }
 
   private createMetrics() {
-    const { watches, probe, delay, parts } = this.opened;
+    const { watches, probe, delay, parts, output } = this.opened;
     return createMetrics({
+      output: () => ({
+        waitingEvents: output.writer.queuedLines,
+        waitingBytes: output.writer.backlogBytes,
+        lastWriteSeconds: output.writer.lastWriteSeconds,
+      }),
+      fallback: isFallback(this.config.probe.attach, probe.mode),
       watches: () => countsOf(watches.plan.counters),
       pipeline: () => this.counts(),
       probe: () => probeInfoOf(probe),
@@ -222,16 +247,21 @@ export class Runtime {
   }
 
   private readiness(): Readiness {
-    if (this.closing) return { ready: false, reason: 'stopping' };
+    const degraded = this.degradations().map(({ text }) => text);
+    const unready = this.unreadiness();
+    return { ready: unready === undefined, reason: unready ?? 'ready', degraded };
+  }
+
+  /** Why deletions that are wanted may go unseen; undefined: they do not. */
+  private unreadiness(): string | undefined {
+    if (this.closing) return 'stopping';
     const { last } = this.selfTests;
-    if (last === undefined) return { ready: false, reason: 'the first self-test is not over' };
+    if (last === undefined) return 'the first self-test is not over';
     if (!last.ok) {
       const causes = causesOfSilence(this.opened.probe.mode).map(({ cause }) => cause);
-      return { ready: false, reason: `self-test: ${[...causes, ...last.problems].join('; ')}` };
+      return `self-test: ${[...causes, ...last.problems].join('; ')}`;
     }
-    const { unseen, unfiltered } = this.opened.watches;
-    if (unseen !== undefined) return { ready: false, reason: unseen };
-    return { ready: true, reason: unfiltered === undefined ? 'ready' : `degraded: ${unfiltered}` };
+    return this.opened.watches.unseen;
   }
 
   private selfTested(result: SelfTestResult, previous: SelfTestResult | undefined): void {
@@ -253,6 +283,23 @@ export class Runtime {
   private houseKeep(): void {
     this.opened.probe.prepared.houseKeep();
     this.opened.parts.users.refresh();
+    this.watchOutput();
+    const text = this.statusText;
+    if (text !== this.toldStatus) this.opened.surroundings.status.changed(text);
+    this.toldStatus = text;
+  }
+
+  /** Tells when the log begins to take nothing, and when it goes on. */
+  private watchOutput(): void {
+    const { output, parts } = this.opened;
+    const { stuck, queuedLines, backlogBytes } = output.writer;
+    if (stuck !== undefined && !this.isStuck) {
+      const waiting = { waiting_events: queuedLines, waiting_bytes: backlogBytes };
+      parts.diagnostics.warn({ ...stuck, ...waiting }, 'the log takes nothing');
+    } else if (stuck === undefined && this.isStuck) {
+      parts.diagnostics.info('the log takes lines again');
+    }
+    this.isStuck = stuck !== undefined;
   }
 
   /** Never rejects. */
@@ -303,28 +350,6 @@ function recordOn(output: EventOutput, parts: RuntimeParts): DaemonRecord | unde
 
 function planFor({ watches }: Config, previous: WatchPlan | undefined, { lookups }: RuntimeParts): Steps<WatchPlan> {
   return planSteps(lookups.watchesFor(watches), previous, (name) => lookups.uidOf(name));
-}
-
-function reportProbe(
-  probe: OpenedProbe<unknown>,
-  wanted: Config['probe']['attach'],
-  { diagnostics }: RuntimeParts,
-): void {
-  const { description } = probe;
-  for (const { mode, reason, hint, details } of probe.refusals) {
-    diagnostics.info({ mode, reason, ...(hint && { hint }) }, 'attach mode not usable');
-    diagnostics.debug({ mode, details }, 'what libbpf said');
-  }
-  diagnostics.info(probeInfoOf(probe), 'probe attached');
-  if (description.leftOut !== '') {
-    diagnostics.info({ reason: description.leftOut }, 'hooks carry one program instead of two');
-  }
-  if (wanted === 'auto' && probe.mode === 'tracepoint') {
-    diagnostics.warn('only system calls can be hooked: replaced files, io_uring and file details are not reported');
-  }
-  if (description.hostMountNamespace === 0) {
-    diagnostics.warn("cannot tell this host's mount namespace: every process counts as the host's");
-  }
 }
 
 /** Names, counts and paths of watches are not for everybody who can reach this host. */

@@ -25,6 +25,11 @@ export class ServiceStatus {
     }
   }
 
+  /** Something is better or worse than it was. */
+  changed(text: string): void {
+    if (this.announced && !this.stopped) this.systemd.status(text);
+  }
+
   reloading(): void {
     if (this.announced && !this.stopped) this.systemd.reloading();
   }

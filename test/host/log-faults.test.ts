@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { FifoReader, makeFifo, openFifoForWriting } from '../lib/fifo.js';
@@ -58,6 +60,22 @@ async function startOnPipe(): Promise<FifoReader> {
   return reader;
 }
 
+/** Everywhere where an operator may look. */
+async function stuckIsTold(reason: string): Promise<void> {
+  const told = new RegExp(`log takes nothing since \\d+ s \\(${reason}\\)`);
+  await waitUntil('the header', async () =>
+    told.test(String((await daemon.get('/-/ready')).headers['rmwatch-degraded'])),
+  );
+  const { status, body } = await daemon.get('/-/ready');
+  expect([status, body]).toEqual([200, expect.stringMatching(told)]);
+  const metrics = await daemon.metrics();
+  expect(metrics.get('rmwatch_output_waiting_events')).toBeGreaterThan(0);
+  expect(metrics.get('rmwatch_output_waiting_bytes')).toBeGreaterThan(0);
+  const idleSeconds = Date.now() / 1000 - metrics.get('rmwatch_output_last_write_timestamp_seconds')!;
+  expect(idleSeconds).toBeGreaterThanOrEqual(2);
+  await waitUntil('the warning', () => daemon.diagnostics().includes('"message":"the log takes nothing"'));
+}
+
 test('a disk that is full costs no event when there is room again in time', async () => {
   const small = join(daemon.directory, 'small');
   const log = join(small, 'events.json');
@@ -72,10 +90,15 @@ test('a disk that is full costs no event when there is room again in time', asyn
     expect(full.get(DELIVERED)).toBeLessThan(400);
     expect([full.get(DELIVERED)! + ledgerGap(full), full.get(OUTPUT_LOST)]).toEqual([400, 0]);
     expect((await daemon.get('/-/healthy')).status).toBe(200);
+    await stuckIsTold('ENOSPC');
     execFileSync('mount', ['-o', 'remount,size=4m', small]);
     await waitUntil('the recovery is told', () => daemon.diagnostics().includes('events can be written again'));
     deleteFiles(1);
     const written = await daemon.settle();
+    const { headers, body } = await daemon.get('/-/ready');
+    expect(`${headers['rmwatch-degraded']} ${body}`).not.toContain('log takes nothing');
+    expect(written.get('rmwatch_output_waiting_events')).toBe(0);
+    await waitUntil('that it is over is told', () => daemon.diagnostics().includes('the log takes lines again'));
     expect([written.get(DELIVERED), written.get(OUTPUT_LOST), ledgerGap(written)]).toEqual([401, 0, 0]);
     expect(await daemon.stop()).toBe(0);
     expect(sequences(readFileSync(log, 'utf8'))).toEqual(firstNumbers(401));
@@ -98,15 +121,40 @@ test('a reader that is gone for good costs its events, which are counted, and no
   expect(await daemon.stop()).toBe(0);
 });
 
+test('a journal whose socket is closed ends nothing, and its events are counted as lost', async () => {
+  const path = join(daemon.directory, 'journal');
+  const listener = net.createServer().listen(path);
+  await once(listener, 'listening');
+  const [[peer]] = await Promise.all([
+    once(listener, 'connection') as Promise<[net.Socket]>,
+    daemon.spawnOnSocket(path),
+  ]);
+  try {
+    await daemon.ready();
+    peer.destroy();
+    deleteFiles(100);
+    await waitUntil('the loss is counted', async () => {
+      deleteFiles(1);
+      return (await daemon.metrics()).get(OUTPUT_LOST)! > 0;
+    });
+    expect((await daemon.get('/-/healthy')).status).toBe(200);
+    expect(await daemon.stop()).toBe(0);
+  } finally {
+    listener.close();
+  }
+});
+
 test('a pipe that nobody reads for a while holds nothing up, and gets all in the end', async () => {
   const pipe = await startOnPipe();
   deleteFiles(1_000);
   const blocked = await daemon.settle();
   expect(blocked.get(DELIVERED)).toBeLessThan(1_000);
   expect([blocked.get(DELIVERED)! + ledgerGap(blocked), blocked.get(OUTPUT_LOST)]).toEqual([1_000, 0]);
+  await stuckIsTold('no reader');
   await waitUntil('all is read', () => {
     pipe.read();
-    return pipe.text.split('\n').length > 1_000;
+    // And the two lines of the start.
+    return pipe.text.split('\n').length > 1_002;
   });
   const metrics = await daemon.settle();
   expect([metrics.get(DELIVERED), metrics.get(OUTPUT_LOST), ledgerGap(metrics)]).toEqual([1_000, 0, 0]);

@@ -163,7 +163,9 @@ describe.skipIf(skipped)('a real Prometheus that scrapes the daemon', () => {
     const rules = await prometheus.rules();
     expect(rules.length).toBeGreaterThan(0);
     expect(rules.filter(({ health }) => health !== 'ok')).toEqual([]);
-    expect(await prometheus.alerts()).toEqual([]);
+    const alerts = (await prometheus.alerts()).map(({ labels }) => labels['alertname']);
+    // On a kernel that allows nothing better, it is right.
+    expect(alerts.filter((name) => name !== 'RmwatchFallback' || mode !== 'tracepoint')).toEqual([]);
   });
 
   describe('the Grafana dashboard', () => {

@@ -1,6 +1,8 @@
 /** The daemon under test, run as an operator would and spoken to from outside only: arguments, HTTP, signals, files. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions as SpawnOptionsOfNode, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import { EventLog, type LineParser } from './event-log.js';
 import { type HttpAnswer, type HttpServer, httpGet } from './http-get.js';
@@ -86,17 +88,28 @@ export class Daemon {
 
   /** Starts the daemon and does not wait. */
   spawn({ environment = process.env, log = this.eventsFile }: SpawnOptions = {}): void {
-    const { program, attach } = this.options;
-    const [command, ...before] = program;
-    const args = [...before, 'run', '--config', this.configFile, '--format', 'json'];
-    if (attach !== undefined) args.push('--attach', attach);
     const [output, stdout] = typeof log === 'number' ? ['stdout', log] : [log, 'ignore' as const];
     const diagnostics = fs.openSync(this.diagnosticsFile, 'a');
-    const child = spawn(command!, [...args, '--log', output], {
-      stdio: ['ignore', stdout, diagnostics],
-      env: environment,
-    });
+    this.follow(this.commandOn(output), { stdio: ['ignore', stdout, diagnostics], env: environment });
     fs.closeSync(diagnostics);
+  }
+
+  /** Starts the daemon with events and messages on a unix socket, as the journal has it, and does not wait for it. */
+  async spawnOnSocket(path: string): Promise<void> {
+    const socket = net.connect(path);
+    await once(socket, 'connect');
+    this.follow(this.commandOn('stdout'), { stdio: ['ignore', socket, socket] });
+    socket.destroy();
+  }
+
+  private commandOn(output: string): string[] {
+    const { program, attach } = this.options;
+    const mode = attach === undefined ? [] : ['--attach', attach];
+    return [...program, 'run', '--config', this.configFile, '--format', 'json', ...mode, '--log', output];
+  }
+
+  private follow([command, ...args]: string[], options: SpawnOptionsOfNode): void {
+    const child = spawn(command!, args, options);
     this.exited = new Promise((resolve, reject) => {
       child.once('exit', (code, signal) => resolve(code ?? signal!)).once('error', reject);
     });

@@ -3,6 +3,7 @@ import http from 'node:http';
 export interface HttpAnswer {
   readonly status: number;
   readonly body: string;
+  readonly headers: http.IncomingHttpHeaders;
 }
 
 /** A unix socket, or an address of the loopback. */
@@ -19,7 +20,7 @@ export function httpGet(server: HttpServer, path: string, timeoutMs = 60_000): P
       response.setEncoding('utf8').on('data', (part: string) => {
         body += part;
       });
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body, headers: response.headers }));
       response.on('error', reject);
     });
     request.on('error', reject).on('timeout', () => request.destroy(new Error(`no answer to ${path}`)));

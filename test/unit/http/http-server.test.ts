@@ -19,7 +19,7 @@ const servers: HttpServer[] = [];
 
 beforeEach(() => {
   directory = fs.mkdtempSync(path.join(os.tmpdir(), 'rmwatch-http-'));
-  readiness = { ready: true, reason: 'ready' };
+  readiness = { ready: true, reason: 'ready', degraded: [] };
   metricsText = async () => 'a_metric 1\n';
   errors = [];
 });
@@ -97,11 +97,23 @@ describe('routes', () => {
   it('is healthy as long as it answers, and ready when the daemon says so', async () => {
     const server = await start(ANY_PORT);
     expect((await request(server, '/-/ready')).status).toBe(200);
-    readiness = { ready: false, reason: 'the first self-test has not passed' };
+    readiness = { ready: false, reason: 'the first self-test has not passed', degraded: [] };
     const reply = await request(server, '/-/ready');
     expect(reply.status).toBe(503);
     expect(reply.body).toBe('the first self-test has not passed\n');
     expect((await request(server, '/-/healthy')).status).toBe(200);
+  });
+
+  it('is ready while something is worse than it should be, and says so in its text and a header', async () => {
+    const server = await start(ANY_PORT);
+    readiness = { ready: true, reason: 'ready', degraded: ['log takes nothing since 17 s (ENOSPC)', 'a\r\nX: ü'] };
+    const { status, body, headers } = await request(server, '/-/ready');
+    expect(status).toBe(200);
+    expect(body).toBe('ready\ndegraded: log takes nothing since 17 s (ENOSPC); a\r\nX: ü\n');
+    expect(headers['rmwatch-degraded']).toBe('log takes nothing since 17 s (ENOSPC); a??X: ?');
+    expect(headers['x']).toBeUndefined();
+    readiness = { ready: true, reason: 'ready', degraded: [] };
+    expect((await request(server, '/-/ready')).headers['rmwatch-degraded']).toBeUndefined();
   });
 
   it('has a page that links the others', async () => {

@@ -55,7 +55,7 @@ async function start(config: WebConfig): Promise<HttpServer> {
     listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
     web: config,
     metrics: { contentType: 'text/plain', text: async () => 'a_metric 1\n' },
-    readiness: () => ({ ready: true, reason: 'ready' }),
+    readiness: () => ({ ready: true, reason: 'ready', degraded: [] }),
     onError: (error) => {
       throw error;
     },

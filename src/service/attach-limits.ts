@@ -1,0 +1,22 @@
+import type { AttachMode, Config, Operation, WatchConfig } from '../model/config.js';
+
+/** What each mode cannot see, whatever the watches want. */
+const UNSEEN: Readonly<Record<AttachMode, readonly Operation[]>> = {
+  kprobe: [],
+  fentry: [],
+  // System calls do not tell what a rename replaces.
+  tracepoint: ['replace'],
+};
+
+/** `probe.attach: auto` had to take the mode that sees least. */
+export function isFallback(wanted: Config['probe']['attach'], mode: AttachMode): boolean {
+  return wanted === 'auto' && mode === 'tracepoint';
+}
+
+/** Names of the watches that report nothing at all in this mode. */
+export function unservedWatches(watches: readonly WatchConfig[], mode: AttachMode): string[] {
+  const unseen = UNSEEN[mode];
+  return watches
+    .filter(({ operations }) => operations.every((operation) => unseen.includes(operation)))
+    .map(({ name }) => name);
+}
