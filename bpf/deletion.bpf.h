@@ -183,6 +183,7 @@ GLOBAL_FUNCTION int slot__write_victim_path(__u32 index, __u64 victim)
 	if (!slot)
 		return 0;
 	dentry__link(dentry, &link);
+	slot__note_comparison(slot, &link);
 	start = text__prepend(slot->text, TEXT_PATH_END, link.name, link.length);
 	slot->start = start ? start : TEXT_PATH_END;
 	slot->entry = (__u64)link.parent;
@@ -203,6 +204,12 @@ static __always_inline __u32 slot__filter_victim(struct slot *slot, __u32 *elsew
 	*elsewhere = filter__anything(generation);
 	if (!(slot->record.flags & DELETION_PATH_COMPLETE))
 		return *elsewhere;
+	if (slot->record.flags & DELETION_CASE_INSENSITIVE) {
+		/* Prefixes say nothing of names in other letters. */
+		*elsewhere = filter__by_place(slot->record.device, generation) |
+			     filter__by_place(PLACE_PROCESS_VIEW, generation);
+		return *elsewhere;
+	}
 	if (!(slot->record.flags & DELETION_HOST_NAMESPACE)) {
 		*elsewhere = filter__by_place(slot->record.device, generation);
 	} else if (settings.mounts_known[generation % FILTER_GENERATIONS]) {
@@ -290,7 +297,7 @@ GLOBAL_FUNCTION int slot__filter_joined(__u32 index, __u32 generation)
 	if (!slot)
 		return filter__anything(generation);
 	if (!(slot->record.flags & DELETION_HAS_TYPED) || !(slot->record.flags & DELETION_PATH_COMPLETE) ||
-	    slot__typed_needs_care(index))
+	    slot->record.flags & DELETION_CASE_INSENSITIVE || slot__typed_needs_care(index))
 		return filter__anything(generation);
 	length = slot->record.typed_length;
 	if (slot->text[TEXT_PATH_END + 1] == '/') {

@@ -7,6 +7,7 @@
  *  - a path that was cut, or is not reachable from the namespace's root, is wanted by whatever wants anything;
  *  - a path of another mount namespace says nothing about the host's paths: its device decides;
  *  - a path of the host's own may be one of several that lead to the file: its mount decides as well;
+ *  - a path on a filesystem that ignores case says nothing either: its device decides;
  *  - of a device or mount that the daemon does not know, what is wanted anywhere is wanted.
  */
 #ifndef RMWATCH_FILTER_BPF_H

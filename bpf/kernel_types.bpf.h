@@ -38,6 +38,7 @@ struct super_block {
 
 struct inode {
 	__u16 i_mode;
+	__u32 i_flags;
 	struct kuid i_uid;
 	struct kuid i_gid;
 	struct super_block *i_sb;

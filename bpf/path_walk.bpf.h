@@ -43,8 +43,11 @@ struct path_walk {
 	__u64 state;
 };
 
-/* d_parent and d_name, which stand side by side in every kernel so far. */
+/* The first members of struct dentry, as they stand in every kernel so far, but for those with PREEMPT_RT. */
 struct dentry_link {
+	__u32 flags;
+	__u32 sequence;
+	__u64 hash_list[2];
 	struct dentry *parent;
 	__u32 hash;
 	__u32 length;
@@ -54,13 +57,15 @@ struct dentry_link {
 static __always_inline void dentry__link(struct dentry *dentry, struct dentry_link *link)
 {
 #ifndef RMWATCH_DIRECT_LOADS
-	if (bpf_core_field_offset(struct dentry, d_name) == bpf_core_field_offset(struct dentry, d_parent) + 8) {
-		/* One read instead of three: a call costs more than the bytes. */
-		bpf_probe_read_kernel(link, sizeof(*link),
-				      (void *)dentry + bpf_core_field_offset(struct dentry, d_parent));
+	if (bpf_core_field_offset(struct dentry, d_flags) == 0 &&
+	    bpf_core_field_offset(struct dentry, d_parent) == __builtin_offsetof(struct dentry_link, parent) &&
+	    bpf_core_field_offset(struct dentry, d_name) == __builtin_offsetof(struct dentry_link, hash)) {
+		/* One read instead of four: a call costs more than the bytes. */
+		bpf_probe_read_kernel(link, sizeof(*link), dentry);
 		return;
 	}
 #endif
+	link->flags = KERNEL_READ(dentry, d_flags);
 	link->parent = KERNEL_READ(dentry, d_parent);
 	link->length = KERNEL_READ(dentry, d_name.len);
 	link->hash = KERNEL_READ(dentry, d_name.hash);
@@ -71,6 +76,34 @@ static __always_inline void dentry__link(struct dentry *dentry, struct dentry_li
 static __always_inline bool dentry__removed(struct dentry *dentry)
 {
 	return KERNEL_READ(dentry, d_parent) != dentry && !KERNEL_READ(dentry, d_hash.pprev);
+}
+
+#define DCACHE_OP_COMPARE 0x0002
+#define S_CASEFOLD (1 << 15)
+
+/* include/uapi/linux/magic.h */
+#define EXT4_SUPER_MAGIC 0xef53
+#define F2FS_SUPER_MAGIC 0xf2f52010
+#define TMPFS_MAGIC 0x01021994
+
+/*
+ * A name in the directory `parent`, whose filesystem has a comparison of its own (DCACHE_OP_COMPARE). These three
+ * compare the bytes in directories that do not have the flag; others, as vfat, exfat or cifs, have one way for all
+ * directories.
+ */
+static __always_inline bool directory__ignores_case(struct dentry *parent)
+{
+	__u64 magic = KERNEL_READ(parent, d_sb, s_magic);
+
+	if (magic != EXT4_SUPER_MAGIC && magic != F2FS_SUPER_MAGIC && magic != TMPFS_MAGIC)
+		return true;
+	return KERNEL_READ(parent, d_inode, i_flags) & S_CASEFOLD;
+}
+
+static __always_inline void slot__note_comparison(struct slot *slot, const struct dentry_link *link)
+{
+	if (link->flags & DCACHE_OP_COMPARE && directory__ignores_case(link->parent))
+		slot->record.flags |= DELETION_CASE_INSENSITIVE;
 }
 
 /* Puts one name before what is there. Returns the new start, or 0 when there is no room. */
@@ -116,6 +149,7 @@ static __always_inline long path_walk__step(struct path_walk *walk)
 		walk->state = KERNEL_READ(root, d_sb, s_root) == root ? WALK_OUTSIDE : WALK_CUT;
 		return 1;
 	}
+	slot__note_comparison(slot, &link);
 	start = text__prepend(slot->text, slot->start, link.name, link.length);
 	if (!start) {
 		walk->state = WALK_CUT;

@@ -63,6 +63,9 @@ enum deletion_flag {
 	DELETION_PATH_CUT = 1u << 12,
 	/* With DELETION_PATH_IS_BASE: another thread or process can have changed the directory during the call. */
 	DELETION_BASE_SHARED = 1u << 13,
+	/* A directory on the way finds names whatever case they are typed in; `path` may hold them as they were typed.
+	 */
+	DELETION_CASE_INSENSITIVE = 1u << 14,
 };
 
 /*
@@ -275,6 +278,8 @@ struct in_flight_attempt {
 
 /* A key of a filter's places: the device number as it is, or this and the number of a mount. */
 #define PLACE_MOUNT (1ull << 32)
+/* No device has this number: what watches with `view: process` want, for paths whose letters say nothing. */
+#define PLACE_PROCESS_VIEW 0xffffffffull
 
 /* What TypeScript reads: a name here is a name there. The BPF object holds one, so that its BTF describes all of it. */
 struct record_types {

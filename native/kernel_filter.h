@@ -13,7 +13,7 @@ struct Filter {
     uint32_t wanted;
   };
   struct Place {
-    /// A device number, or PLACE_MOUNT and the number of a mount.
+    /// A device number, PLACE_MOUNT and the number of a mount, or PLACE_PROCESS_VIEW.
     uint64_t place;
     uint32_t wanted;
   };

@@ -204,6 +204,8 @@ Napi::Value Probe::SetFilter(const Napi::CallbackInfo& info) {
     if (!key.IsNumber()) throw Napi::TypeError::New(env, "mounts: expected numbers");
     filter.places.push_back({PLACE_MOUNT | key.As<Napi::Number>().Uint32Value(), wanted});
   });
+  filter.places.push_back(
+      {PLACE_PROCESS_VIEW, static_cast<uint32_t>(NumberProperty(argument, "processView", 0, 65535))});
   // The host has mounts: none at all means that they could not be read.
   filter.mounts_known = argument.Get("mounts").As<Napi::Array>().Length() > 0;
   const uint32_t generation = WithJsErrors(env, [&] { return Session(env).SetFilter(filter); });

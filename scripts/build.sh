@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds what is out of date: the BPF programs and the addon into build/, the TypeScript into dist/.
+# Builds what is out of date: the BPF programs and the addon into build/, the TypeScript into dist/. `build.sh native` leaves
+# out the TypeScript, which may need constants that are yet to be generated from the addon.
 set -eu
 cd "$(dirname -- "$0")/.."
 
@@ -71,6 +72,8 @@ if [ "$(cat build/headers 2>/dev/null)" != "$headers" ] || [ ! -e build/Release/
   ! fresh build/native native bpf binding.gyp scripts/build.sh node_modules/node-addon-api/package.json; then
   build_native
 fi
-if [ ! -e dist/main.js ] || ! fresh build/typescript src tsconfig.json package.json node_modules/typescript/package.json; then
+if [ "${1:-}" = native ]; then
+  :
+elif [ ! -e dist/main.js ] || ! fresh build/typescript src tsconfig.json package.json node_modules/typescript/package.json; then
   build_typescript
 fi

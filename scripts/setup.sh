@@ -84,7 +84,7 @@ if [ "${1:-}" = --tests ]; then
   command -v systemd-analyze >/dev/null || optional="$optional systemd"
   [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || miss debian-archive-keyring
   command -v openssl >/dev/null || miss openssl
-  for filesystem in ext4:e2fsprogs btrfs:btrfs-progs xfs:xfsprogs; do
+  for filesystem in ext4:e2fsprogs btrfs:btrfs-progs xfs:xfsprogs vfat:dosfstools; do
     PATH=$PATH:/usr/sbin:/sbin command -v "mkfs.${filesystem%:*}" >/dev/null || miss "${filesystem#*:}"
   done
 fi

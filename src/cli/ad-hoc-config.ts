@@ -53,6 +53,7 @@ const COMMAND_LINE: WatchConfig = {
   exclude: [],
   view: 'host',
   operations: OPERATIONS,
+  caseInsensitive: false,
   failures: false,
   ignore: { processes: [], users: [], effectiveUsers: [] },
   log: true,

@@ -95,7 +95,7 @@ function problemsOf(findings: Finding[], source: YamlSource, file: string): Prob
 
 function configOf(file: ConfigFile): Config {
   return {
-    watches: file.watches,
+    watches: file.watches.map(({ case_insensitive: caseInsensitive, ...watch }) => ({ ...watch, caseInsensitive })),
     probe: { attach: file.probe.attach, ringBufferBytes: file.probe.ring_buffer },
     log: {
       output: file.log.output,

@@ -176,6 +176,12 @@ const watch = z.strictObject({
     .enum(['host', 'process'])
     .default('host')
     .describe('Whose paths the patterns speak of: as this host sees them, or as the deleting process does.'),
+  case_insensitive: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Match letters whatever their case. Only for NFS, FUSE and 9p: what vfat, exfat, cifs and casefold directories do is known.',
+    ),
   operations: z
     .array(z.enum(OPERATIONS))
     .min(1)

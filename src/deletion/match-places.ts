@@ -1,4 +1,4 @@
-import type { WatchSet } from '../watch/watch-set.js';
+import { union, type WatchIndex } from '../watch/watch-index.js';
 import type { Place, ResolvedPath } from './resolved-path.js';
 
 /** Only a watch on everything can know that it wants an unknown path. */
@@ -17,32 +17,19 @@ export interface PlaceMatch {
  * around them. Watches with `view: process` see the path of the process only. Where names are missing at the beginning,
  * every watch matches that may want it.
  */
-export function matchPlaces(watchSet: WatchSet, path: ResolvedPath, hasProcessView: boolean): PlaceMatch {
-  const { hostPlaces } = path;
+export function matchPlaces(watches: WatchIndex, path: ResolvedPath, hasProcessView: boolean): PlaceMatch {
+  const { hostPlaces, ignoresCase } = path;
   const place = path.place ?? UNKNOWN_PLACE;
-  const own = path.onHost || hostPlaces.length === 0 ? matchPlace(watchSet, place, 'host') : undefined;
-  let watches = own ?? [];
+  const own = path.onHost || hostPlaces.length === 0 ? watches.match(place, 'host', ignoresCase) : undefined;
+  let matching = own ?? [];
   let hostPlace = path.onHost ? undefined : hostPlaces.find(({ cut }) => !cut);
   for (const other of hostPlaces) {
-    const matched = matchPlace(watchSet, other, 'host');
+    const matched = watches.match(other, 'host', ignoresCase);
     if (matched.length === 0) continue;
     // The first place that a watch asked for.
-    if (watches.length === 0 && !other.cut) hostPlace = other;
-    watches = union(watches, matched);
+    if (matching.length === 0 && !other.cut) hostPlace = other;
+    matching = union(matching, matched);
   }
-  if (hasProcessView) watches = union(watches, matchPlace(watchSet, place, 'process'));
-  return { watches, hostPlace };
-}
-
-function matchPlace(watchSet: WatchSet, place: Place, view: 'host' | 'process'): readonly number[] {
-  const { directory, cut } = place;
-  const matcher = cut ? watchSet.forTail(directory, view) : watchSet.forDirectory(directory, view);
-  return matcher.forEveryName ?? matcher.match(place.name);
-}
-
-/** Equal sets stay the same array as long as they can: verdicts are remembered by it. */
-function union(some: readonly number[], others: readonly number[]): readonly number[] {
-  if (others.length === 0 || some === others) return some;
-  if (some.length === 0) return others;
-  return [...new Set([...some, ...others])].sort((a, b) => a - b);
+  if (hasProcessView) matching = union(matching, watches.match(place, 'process', ignoresCase));
+  return { watches: matching, hostPlace };
 }

@@ -2,6 +2,7 @@ import { constants } from 'node:os';
 import type { KnownMounts, MountTable } from '../host/mount-table.js';
 import {
   DELETION_BASE_SHARED,
+  DELETION_CASE_INSENSITIVE,
   DELETION_FS_ROOT,
   DELETION_HAS_TYPED,
   DELETION_HOST_NAMESPACE,
@@ -26,6 +27,8 @@ export interface ResolvedPath {
   /** As the process saw it, as far as that is certain; undefined when nothing is known. */
   readonly place: Place | undefined;
   readonly complete: boolean;
+  /** A directory on the way finds names whatever case they are typed in. */
+  readonly ignoresCase: boolean;
   /** `place` is known to be one of this host, too. */
   readonly onHost: boolean;
   /** Other places of this host that lead to the file, the best first. */
@@ -74,6 +77,7 @@ const NOWHERE: readonly Place[] = [];
 const UNKNOWN: ResolvedPath = {
   place: undefined,
   complete: false,
+  ignoresCase: false,
   onHost: false,
   hostPlaces: NOWHERE,
   text: undefined,
@@ -138,7 +142,8 @@ export class PathResolver {
     const { bytes, start, name } = text;
     const directory = this.directory(bytes, start, Math.max(name - 1, start));
     const place = new FoundPlace(directory.path, text, (flags & DELETION_PATH_CUT) !== 0);
-    return { place, complete, onHost, hostPlaces, text, directoryJson: directory.json };
+    const ignoresCase = (flags & DELETION_CASE_INSENSITIVE) !== 0;
+    return { place, complete, ignoresCase, onHost, hostPlaces, text, directoryJson: directory.json };
   }
 
   private directory(bytes: Buffer, start: number, end: number): Directory {

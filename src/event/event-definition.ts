@@ -181,6 +181,12 @@ const details = z
     host_path_bytes: someBase64.describe('rmwatch.host_path in base64. Absent when it is valid UTF-8.').exactOptional(),
     ...argsDetails,
     path_complete: z.boolean().describe('false: file.path is cut, or could not be resolved.'),
+    case_insensitive: z
+      .literal(true)
+      .describe(
+        'A directory on the way finds names whatever their case: file.path may have the letters that were typed, not those that the directory shows. Absent elsewhere.',
+      )
+      .exactOptional(),
     cut: z
       .array(z.string().regex(/^[a-z_]+([.][a-z_]+)?$/))
       .min(1)

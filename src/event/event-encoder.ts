@@ -44,6 +44,7 @@ const AFTER_DIRECTORY = Buffer.from('}');
 const COMPLETE = ['', '",'].flatMap((before) =>
   [false, true].map((complete) => Buffer.from(`${before}"path_complete":${complete}`)),
 );
+const CASE_INSENSITIVE = Buffer.from(',"case_insensitive":true');
 const HOST_PATH = Buffer.from(',"host_path":"');
 /** By (last link ? 3 : 0) + (not known: 0, open: 1, not open: 2). */
 const LINKS = [false, true].flatMap((last) =>
@@ -151,6 +152,7 @@ export class EventEncoder {
     else this.writeFile(out, record, frame, { path, text: path.text, copied });
     writeRequested(out, record, frame, { path, text: path.text, copied });
     if (!plain) writeBytes(out, ',"path_bytes":"', latin1Of(path.text!), '"');
+    if (path.ignoresCase) out.part(CASE_INSENSITIVE);
     if (context.hostPlace !== undefined) writeHostPath(out, context.hostPlace);
     writeLinks(out, record, outcome);
     out.part(frame.tail);

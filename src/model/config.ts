@@ -17,6 +17,8 @@ export interface WatchConfig {
   readonly exclude: readonly string[];
   /** Whose paths the patterns speak of: this host's, or those of the deleting process. */
   readonly view: 'host' | 'process';
+  /** Letters match whatever their case, also where the kernel cannot tell that the filesystem ignores it. */
+  readonly caseInsensitive: boolean;
   readonly operations: readonly Operation[];
   /** Also report attempts that failed. */
   readonly failures: boolean;

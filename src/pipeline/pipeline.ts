@@ -195,7 +195,7 @@ export class Pipeline {
     const outcome = outcomeOf(record);
     const mounts = this.mountsOf(record, used);
     const path = this.paths.resolve(record, mounts);
-    const { watches, hostPlace } = matchPlaces(filter.watchSet, path, filter.hasProcessView);
+    const { watches, hostPlace } = matchPlaces(filter.watches, path, filter.hasProcessView);
     const process = this.parts.processes.get(record.processId);
     const verdict = filter.decide(watches, record.operation, outcome, actorOf(record, process));
     const counters = filter.counters;

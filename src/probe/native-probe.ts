@@ -115,6 +115,8 @@ export interface NativeFilter {
   readonly devices: readonly (readonly [number, number])[];
   /** Numbers of this host's mounts and what is wanted of their files at other places; none: they are not known. */
   readonly mounts: readonly (readonly [number, number])[];
+  /** What watches with `view: process` want, where letters say nothing. */
+  readonly processView: number;
   readonly successOperations: number;
   readonly failureOperations: number;
 }

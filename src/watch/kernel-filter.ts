@@ -42,7 +42,8 @@ export function* kernelFilterSteps(watches: readonly WatchConfig[]): Steps<Kerne
   for (const watch of watches) {
     const mask = watch.operations.reduce((bits, operation) => bits | OPERATION_BITS[operation], 0);
     for (const pattern of watch.include) {
-      const prefix = compileGlob(pattern, 'include').literalPrefix.slice(0, FILTER_PREFIX_BYTES);
+      const fixed = compileGlob(pattern, 'include').literalPrefix.slice(0, FILTER_PREFIX_BYTES);
+      const prefix = watch.caseInsensitive ? withoutCase(fixed) : fixed;
       const masks = wanted.get(prefix) ?? { successMask: 0, failureMask: 0 };
       masks.successMask |= mask;
       if (watch.failures) masks.failureMask |= mask;
@@ -65,6 +66,11 @@ export function* kernelFilterSteps(watches: readonly WatchConfig[]): Steps<Kerne
     yield;
   }
   return entries;
+}
+
+/** The beginning of a prefix, in latin1 view, that is the same whatever case its letters have. */
+function withoutCase(prefix: string): string {
+  return /^[^A-Za-z\x80-\xff]*/.exec(prefix)![0];
 }
 
 /** The entry that the kernel goes by for a path; without one it drops the event. */

@@ -2,6 +2,8 @@ import type { KnownMounts } from '../host/mount-table.js';
 import type { WatchConfig } from '../model/config.js';
 import type { NativeFilter } from '../probe/native-probe.js';
 import { WANT_FAILURE_SHIFT } from '../probe/record-layout.generated.js';
+import { foldPath } from '../text/case-fold.js';
+import { foldedWatch } from './folded-watches.js';
 import { type KernelFilterEntry, kernelFilterSteps, WantedBelow } from './kernel-filter.js';
 import { wantsElsewhere } from './mount-wants.js';
 import { atOnce, type Steps } from './steps.js';
@@ -14,6 +16,10 @@ export interface KernelWants {
   readonly entries: readonly KernelFilterEntry[];
   /** What watches on paths of the host want. */
   readonly onHost: WantedBelow;
+  /** The same by folded paths (see foldPath): what they may want of a filesystem that ignores case. */
+  readonly onHostFolded: WantedBelow;
+  /** A mask of what watches on paths of the process want anywhere. */
+  readonly byProcess: number;
 }
 
 export function kernelWants(watches: readonly WatchConfig[]): KernelWants {
@@ -23,15 +29,29 @@ export function kernelWants(watches: readonly WatchConfig[]): KernelWants {
 /** As kernelWants(), for ten thousand watches beside other work. */
 export function* kernelWantsSteps(watches: readonly WatchConfig[]): Steps<KernelWants> {
   const entries = yield* kernelFilterSteps(watches);
-  const onHost = yield* kernelFilterSteps(watches.filter((watch) => watch.view === 'host'));
-  return { entries, onHost: new WantedBelow(onHost) };
+  const ofHost = watches.filter(({ view }) => view === 'host');
+  const onHost = yield* kernelFilterSteps(ofHost);
+  const folded: WatchConfig[] = [];
+  for (const watch of ofHost) {
+    folded.push(foldedWatch(watch));
+    yield;
+  }
+  const onHostFolded = yield* kernelFilterSteps(folded);
+  const ofProcess = yield* kernelFilterSteps(watches.filter(({ view }) => view === 'process'));
+  return {
+    entries,
+    onHost: new WantedBelow(onHost),
+    onHostFolded: new WantedBelow(onHostFolded),
+    byProcess: ofProcess.reduce((mask, entry) => mask | maskOf(entry), 0),
+  };
 }
 
 /**
  * What the kernel needs to drop early what no watch can want. `mounts` of this host; undefined: paths are compared as they
  * are, as in tracepoint mode.
  */
-export function nativeFilterOf({ entries, onHost }: KernelWants, mounts: KnownMounts | undefined): NativeFilter {
+export function nativeFilterOf(wants: KernelWants, mounts: KnownMounts | undefined): NativeFilter {
+  const { entries } = wants;
   let successOperations = 0;
   let failureOperations = 0;
   for (const { successMask, failureMask } of entries) {
@@ -40,7 +60,8 @@ export function nativeFilterOf({ entries, onHost }: KernelWants, mounts: KnownMo
   }
   return {
     prefixes: entries.map((entry) => [Buffer.from(entry.prefix, 'latin1'), maskOf(entry)] as const),
-    ...placesOf(onHost, mounts),
+    ...placesOf(wants, mounts),
+    processView: wants.byProcess,
     successOperations,
     failureOperations,
   };
@@ -54,13 +75,16 @@ function maskOf({ successMask, failureMask }: Omit<KernelFilterEntry, 'prefix'>)
  * What watches that speak of host paths want on each device, wherever it is mounted, and of the files of each mount at
  * the other places of this host where they can be seen, as bind mounts make them.
  */
-function placesOf(wanted: WantedBelow, mounts: KnownMounts | undefined): Pick<NativeFilter, 'devices' | 'mounts'> {
+function placesOf(
+  { onHost, onHostFolded }: KernelWants,
+  mounts: KnownMounts | undefined,
+): Pick<NativeFilter, 'devices' | 'mounts'> {
   if (mounts === 'unknown') return { devices: [], mounts: [[NO_MOUNT, 0]] };
   if (mounts === undefined) return { devices: [], mounts: [] };
-  const wantsBelow = (directory: string) => maskOf(wanted.inDirectory(directory));
+  const wantsBelow = (directory: string) => maskOf(onHost.inDirectory(directory));
   const devices = new Map<number, number>();
   for (const { device, mountPoint } of mounts.mounts) {
-    devices.set(device, (devices.get(device) ?? 0) | wantsBelow(mountPoint));
+    devices.set(device, (devices.get(device) ?? 0) | maskOf(onHostFolded.inDirectory(foldPath(mountPoint))));
   }
   return { devices: [...devices], mounts: wantsElsewhere(mounts, wantsBelow) };
 }

@@ -1,7 +1,7 @@
 import type { WatchCounter } from '../metrics/watch-counters.js';
 import { OPERATIONS, type WatchConfig } from '../model/config.js';
 import { atOnce, type Steps } from './steps.js';
-import { WatchSet } from './watch-set.js';
+import { WatchIndex } from './watch-index.js';
 
 /** How an attempt ended. */
 export type Outcome = 'success' | 'failure' | 'unknown';
@@ -44,11 +44,11 @@ export type UidOf = (name: string) => number | undefined;
 const NOBODY: Verdict = { watches: [], ruleJson: undefined };
 
 /**
- * One configuration's watches, deciding which of them want an attempt. Paths are matched by the WatchSet; what is left
+ * One configuration's watches, deciding which of them want an attempt. Paths are matched by the WatchIndex; what is left
  * is cheap and depends on the attempt. Immutable but for caches: a reload makes a new one.
  */
 export class WatchFilter {
-  readonly watchSet: WatchSet;
+  readonly watches: WatchIndex;
   /** Counters by index of the watch. */
   readonly counters: readonly WatchCounter[];
   /** Whether any watch speaks of the paths that the deleting process sees. */
@@ -57,10 +57,10 @@ export class WatchFilter {
   /** Equal sets of watches come as the same array, so their verdicts can be remembered by it. */
   private readonly verdicts = new Map<number, WeakMap<readonly number[], Verdict>>();
 
-  private constructor(watchSet: WatchSet, counters: readonly WatchCounter[], rules: readonly Rule[]) {
-    this.watchSet = watchSet;
+  private constructor(watches: WatchIndex, counters: readonly WatchCounter[], rules: readonly Rule[]) {
+    this.watches = watches;
     this.counters = counters;
-    this.hasProcessView = watchSet.watches.some((watch) => watch.view === 'process');
+    this.hasProcessView = watches.watches.some((watch) => watch.view === 'process');
     this.rules = rules;
   }
 
@@ -71,17 +71,17 @@ export class WatchFilter {
 
   /** As of(), for ten thousand watches beside other work. */
   static *steps(watches: readonly WatchConfig[], counters: readonly WatchCounter[], uidOf: UidOf): Steps<WatchFilter> {
-    const watchSet = yield* WatchSet.steps(watches);
+    const index = yield* WatchIndex.steps(watches);
     const rules: Rule[] = [];
     for (const watch of watches) {
       rules.push(ruleOf(watch, uidOf));
       yield;
     }
-    return new WatchFilter(watchSet, counters, rules);
+    return new WatchFilter(index, counters, rules);
   }
 
   /**
-   * `matched`: the watches whose patterns match the path, as WatchSet gives them. `operation`: index in OPERATIONS.
+   * `matched`: the watches whose patterns match the path, as WatchIndex gives them. `operation`: index in OPERATIONS.
    */
   decide(matched: readonly number[], operation: number, outcome: Outcome, actor: Actor): Verdict {
     if (matched.length === 0) return NOBODY;

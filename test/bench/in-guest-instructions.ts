@@ -46,7 +46,8 @@ for (const build of builds) {
   for (const mode of ATTACH_MODES.filter((one) => modes.split(',').includes(one))) {
     const probe = new Probe({ mode, ringBytes: RING_BYTES });
     const prefixes = [[Buffer.from(`${WATCHED}/`), OPERATIONS]] as const;
-    probe.setFilter({ prefixes, devices: [], mounts: MOUNTS, successOperations: OPERATIONS, failureOperations: 0 });
+    const wanted = { successOperations: OPERATIONS, failureOperations: 0, processView: 0 };
+    probe.setFilter({ prefixes, devices: [], mounts: MOUNTS, ...wanted });
     probe.attach();
     const measured = { watched: measure(WATCHED), unwatched: measure(UNWATCHED) };
     const { lostRingFull } = probe.readCounters();

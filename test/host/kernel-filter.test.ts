@@ -47,6 +47,7 @@ test('the kernel never drops what a watch wants', () => {
       exclude: [],
       view: 'host',
       operations: pick([OPERATIONS, ['unlink'], ['rmdir']] as const),
+      caseInsensitive: false,
       failures: below(3) === 0,
       ignore: { processes: [], users: [], effectiveUsers: [] },
       log: true,

@@ -17,6 +17,7 @@ const EVERYTHING = {
   prefixes: [[Buffer.from('/'), 0x707] as const],
   devices: [],
   mounts: [],
+  processView: 0,
   successOperations: 7,
   failureOperations: 7,
 };

@@ -7,6 +7,7 @@ export function watchOf(changes: Partial<WatchConfig> & Pick<WatchConfig, 'inclu
     exclude: [],
     view: 'host',
     operations: OPERATIONS,
+    caseInsensitive: false,
     failures: false,
     ignore: { processes: [], users: [], effectiveUsers: [] },
     log: true,

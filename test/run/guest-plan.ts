@@ -1,13 +1,13 @@
 /** Which sessions rows have, and what the guest needs in which they are recorded. */
 import fs from 'node:fs';
 import path from 'node:path';
-import type { GuestOptions } from '../guest/harness/guest.js';
+import type { GuestDisk, GuestOptions } from '../guest/harness/guest.js';
 import { hostNode } from '../guest/harness/host-node.js';
 import { findInstalled } from '../guest/harness/programs.js';
 import { ensureDebianRoot } from '../guest/harness/systemd-root.js';
 import { casesLeftOut } from '../guest/scenarios/judge-workload.js';
 import { MODES } from '../guest/scenarios/mode.js';
-import { DIRECTORIES, PLAN_FILE, RECORDS, type RowSession, STAGE } from '../guest/scenarios/plan.js';
+import { CASEFOLD, DIRECTORIES, PLAN_FILE, RECORDS, type RowSession, STAGE, VFAT } from '../guest/scenarios/plan.js';
 import { budgetOf } from './outcome.js';
 import type { GuestRow, Scenario } from './rows.js';
 
@@ -27,6 +27,10 @@ export interface PlannedSession {
 
 const MIB_OF_DISK: Readonly<Record<string, number>> = { ext4: 256, btrfs: 256, xfs: 320 };
 const NEED_DISK: ReadonlySet<Scenario> = new Set(['deletions', 'hiding']);
+/** What `hiding` needs of a vfat. */
+const VFAT_MODULES = ['vfat', 'nls_cp437', 'nls_ascii', 'nls_utf8', 'nls_iso8859-1'];
+/** Debian's builds without CONFIG_UNICODE: no directory of ext4 can ignore case there. */
+const WITHOUT_CASEFOLD: ReadonlySet<string> = new Set(['5.10']);
 /** Rows with a guest of their own: they change its clock, its limits of sleeping calls, or have a whole Debian. */
 const ALONE: ReadonlySet<Scenario> = new Set(['contention', 'faults', 'differential']);
 /** Every event line of a guest fits into it. */
@@ -36,16 +40,35 @@ const PATIENCE = 2;
 /** The Debian root has no Node.js of its own. */
 const NODE_OF_DEBIAN = 'chmod 755 /opt/node/wrapper && ln -s /opt/node/wrapper /usr/local/bin/node';
 
+function sessionOf({ scenario, mode, kernel, burst }: GuestRow, name: string): RowSession {
+  switch (scenario) {
+    case 'workload':
+      throw new Error('one session has the workload of several rows');
+    case 'deletions':
+      return { kind: scenario, name, mode, burst };
+    case 'hiding':
+      return { kind: scenario, name, mode, casefold: !WITHOUT_CASEFOLD.has(kernel) };
+    default:
+      return { kind: scenario, name, mode };
+  }
+}
+
+/** File systems that find names whatever their case. */
+function disksThatIgnoreCase(kernel: string): GuestDisk[] {
+  return [
+    { sizeMiB: 16, fs: 'vfat', mountAt: VFAT },
+    ...(WITHOUT_CASEFOLD.has(kernel) ? [] : [{ sizeMiB: 16, fs: 'ext4', features: 'casefold', mountAt: CASEFOLD }]),
+  ];
+}
+
 /** One session for each row, but one for all file systems that have the workload in one mode. */
 export function planSessions(rows: readonly GuestRow[]): PlannedSession[] {
   const planned: PlannedSession[] = [];
   for (const mode of MODES) {
     for (const row of rows.filter((each) => each.mode === mode)) {
       const name = [row.scenario, mode, row.burst].join('-');
-      const { scenario, burst } = row;
-      if (scenario === 'workload') continue;
-      const session: RowSession =
-        scenario === 'deletions' ? { kind: scenario, name, mode, burst } : { kind: scenario, name, mode };
+      if (row.scenario === 'workload') continue;
+      const session = sessionOf(row, name);
       planned.push({ session, rows: [row] });
     }
     const workload = rows.filter((each) => each.mode === mode && each.scenario === 'workload');
@@ -110,6 +133,7 @@ export async function guestOptions(
 ): Promise<GuestOptions> {
   const { kernel, variant, mode, scenario } = rows[0]!;
   const used = usedFilesystems(rows);
+  const hides = rows.some((row) => row.scenario === 'hiding');
   const budget = rows.reduce((sum, row) => sum + budgetOf(row), 0);
   const recorder = `/opt/recorder/${path.basename(files.recorder)}`;
   const debian = scenario === 'differential' ? await debianOptions() : undefined;
@@ -129,10 +153,16 @@ export async function guestOptions(
     },
     texts: { ...debian?.texts, [PLAN_FILE]: JSON.stringify(sessions) },
     // Cases of the workload make an overlayfs of their own.
-    modules: debian === undefined ? ['overlay', ...['btrfs', 'xfs'].filter((name) => used.has(name))] : [],
-    disks: ['ext4', 'btrfs', 'xfs']
-      .filter((name) => used.has(name))
-      .map((name) => ({ sizeMiB: MIB_OF_DISK[name]!, fs: name, mountAt: DIRECTORIES[name]! })),
+    modules:
+      debian === undefined
+        ? ['overlay', ...['btrfs', 'xfs'].filter((name) => used.has(name)), ...(hides ? VFAT_MODULES : [])]
+        : [],
+    disks: [
+      ...['ext4', 'btrfs', 'xfs']
+        .filter((name) => used.has(name))
+        .map((name) => ({ sizeMiB: MIB_OF_DISK[name]!, fs: name, mountAt: DIRECTORIES[name]! })),
+      ...(hides ? disksThatIgnoreCase(kernel) : []),
+    ],
     outputs: [RECORDS],
     outputsMiB: OUTPUTS_MIB,
     append: variant.append ?? '',

@@ -9,6 +9,8 @@ import fs from 'node:fs';
 export interface NewDisk {
   readonly sizeMiB: number;
   readonly fs?: string | undefined;
+  /** What the file system gets beside mkfs' defaults. */
+  readonly features?: string;
 }
 
 /** A disk as it is attached to a guest. */
@@ -20,15 +22,16 @@ export interface AttachedDisk {
 }
 
 /** A sparse file, with a file system made on the host unless `fs` is left out. */
-export function createDisk(file: string, { sizeMiB, fs: type }: NewDisk): void {
+export function createDisk(file: string, { sizeMiB, fs: type, features }: NewDisk): void {
   fs.rmSync(file, { force: true });
   fs.writeFileSync(file, '');
   fs.truncateSync(file, sizeMiB * 1024 * 1024);
   if (type === undefined) return;
-  const quiet = type === 'ext4' ? ['-q', '-F'] : ['-q'];
+  const quiet = type === 'vfat' ? [] : type === 'ext4' ? ['-q', '-F'] : ['-q'];
+  const more = features === undefined ? [] : ['-O', features];
   // mkfs programs live in sbin, which is not on every user's PATH.
   const env = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` };
-  execFileSync(`mkfs.${type}`, [...quiet, file], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  execFileSync(`mkfs.${type}`, [...quiet, ...more, file], { env, stdio: ['ignore', 'ignore', 'pipe'] });
 }
 
 /** Namespace ids count from 1 in the order of `disks`. */

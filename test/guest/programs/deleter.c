@@ -9,6 +9,7 @@
  *   deleter one-pid DIR COUNT PROGRAM...   the same, all with the same process id
  *   deleter frozen DIR COUNT   COUNT processes at once that delete one file each, all of them asleep inside the call for
  *                              a while: the filesystem is frozen
+ *   deleter casefold DIR       deletes nothing: names in the empty directory are found whatever their case from now on
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -222,6 +223,19 @@ static void frozen(const char *dir, long count)
 	}
 }
 
+static void casefold(const char *dir)
+{
+	int fd = open(dir, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+	int flags;
+
+	if (fd < 0 || ioctl(fd, FS_IOC_GETFLAGS, &flags))
+		err(1, "%s", dir);
+	flags |= FS_CASEFOLD_FL;
+	if (ioctl(fd, FS_IOC_SETFLAGS, &flags))
+		err(1, "casefold %s", dir);
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc >= 3 && !strcmp(argv[1], "basic"))
@@ -236,6 +250,8 @@ int main(int argc, char **argv)
 		each(argv[2], atol(argv[3]), argv + 4, true);
 	else if (argc >= 4 && !strcmp(argv[1], "frozen"))
 		frozen(argv[2], atol(argv[3]));
+	else if (argc >= 3 && !strcmp(argv[1], "casefold"))
+		casefold(argv[2]);
 	else
 		errx(2, "usage: deleter basic|burst|paced|each|one-pid|frozen DIR [COUNT|RATE SECONDS] [PROGRAM...]");
 	return 0;

@@ -4,20 +4,27 @@ import type { Check } from './checks.js';
 import type { HiddenDeletion, HidingRecording, HidingSession } from './plan.js';
 import type { Event, SessionRecord } from './record-files.js';
 
+/** The last way of a guest that has such a file system. */
+export const CASEFOLD_WAY = 'a directory of an ext4 that ignores case, by other letters and composed otherwise';
+
 export const HIDING_CHECKS = ['what tries to hide is told', 'every line is of the schema'] as const;
 
 /** Why the events are not the one that is wanted. */
-function wrong(events: readonly Event[], { name, complete, path, hostPath }: HiddenDeletion): string | undefined {
+function wrong(
+  events: readonly Event[],
+  { name, complete, path, hostPath, ignoresCase }: HiddenDeletion,
+): string | undefined {
   const found = events.filter((event) => event?.file?.name === name);
   if (found.length !== 1) return `${found.length} events`;
   const { file, rmwatch } = found[0];
   if (rmwatch.path_complete !== complete) return `path_complete: ${rmwatch.path_complete}`;
   if (path !== undefined && file.path !== path) return `file.path: ${file.path}`;
   if (rmwatch.host_path !== hostPath) return `host_path: ${rmwatch.host_path}`;
+  if (rmwatch.case_insensitive !== (ignoresCase || undefined)) return `case_insensitive: ${rmwatch.case_insensitive}`;
   return undefined;
 }
 
-export function judgeHiding(_: HidingSession, record: SessionRecord<HidingRecording>): Check[] {
+export function judgeHiding({ casefold }: HidingSession, record: SessionRecord<HidingRecording>): Check[] {
   const { did, metrics, error } = record.recording;
   const problems: string[] = [];
   for (const one of did) {
@@ -28,5 +35,6 @@ export function judgeHiding(_: HidingSession, record: SessionRecord<HidingRecord
   if (metrics === undefined) problems.push(error ?? 'the guest recorded no metrics');
   else if (ledgerGap(parseMetrics(metrics)) !== 0) problems.push(`ledger gap ${ledgerGap(parseMetrics(metrics))}`);
   if (did.length === 0) problems.push('nothing tried to hide');
+  if (casefold && !did.some(({ way }) => way === CASEFOLD_WAY)) problems.push(`not tried: ${CASEFOLD_WAY}`);
   return [{ name: HIDING_CHECKS[0], problems, facts: `${did.length} ways` }, record.schemaCheck(HIDING_CHECKS[1])];
 }

@@ -45,6 +45,8 @@ export interface HidingSession {
   readonly kind: 'hiding';
   readonly name: string;
   readonly mode: Mode;
+  /** There is an ext4 at CASEFOLD. */
+  readonly casefold: boolean;
 }
 
 /** Where a guest has each filesystem. An overlayfs is as containers have it: the upper layer on another filesystem. */
@@ -65,6 +67,9 @@ export const WORK = '/tmp/work';
 export const DISK = '/mnt/ext4';
 /** The one directory that the sessions `hiding` watch. */
 export const WATCHED = `${DISK}/watched`;
+/** File systems that find names whatever their case: all of a vfat, directories of an ext4 that have the flag. */
+export const VFAT = '/mnt/vfat';
+export const CASEFOLD = '/mnt/casefold';
 /** Calls that are asleep in the kernel at once: more than it tracks returns for. */
 export const SLEEPERS = 60;
 
@@ -120,6 +125,8 @@ export interface HiddenDeletion {
   readonly complete: boolean;
   readonly path?: string;
   readonly hostPath?: string;
+  /** The event says that the directory ignores case. */
+  readonly ignoresCase?: boolean;
 }
 
 export interface HidingRecording {

@@ -2,12 +2,26 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import type { Daemon } from '../../lib/daemon.js';
-import { DISK, type HiddenDeletion, type HidingRecording, type HidingSession, WATCHED } from './plan.js';
+import { CASEFOLD_WAY } from './judge-hiding.js';
+import {
+  CASEFOLD,
+  DISK,
+  type HiddenDeletion,
+  type HidingRecording,
+  type HidingSession,
+  VFAT,
+  WATCHED,
+} from './plan.js';
 
 export const hidingConfig = {
-  watches: [{ name: 'watched', include: [`${WATCHED}/**`] }],
+  watches: [
+    { name: 'watched', include: [`${WATCHED}/**`] },
+    { name: 'letters', include: [`${VFAT}/EFI/BOOT/**`, `${CASEFOLD}/folded/Données/**`, `${CASEFOLD}/Plain/**`] },
+  ],
   self_test: { interval: 'off' },
 };
+
+const DELETER = '/opt/deleter';
 
 interface Place {
   readonly base: string;
@@ -38,6 +52,16 @@ function remove(file: string): void {
 function removePrivately(directory: string, alias: string, name: string): void {
   fs.writeFileSync(`${directory}/${name}`, '');
   run('unshare', '-m', 'sh', '-c', `mount --bind ${directory} ${alias} && rm ${alias}/${name}`);
+}
+
+/** Removes a file by other letters than it was made with, which the kernel has forgotten by then. */
+function removeByOtherLetters(directory: string, name: string, typed: string): void {
+  fs.mkdirSync(directory, { recursive: true });
+  fs.writeFileSync(`${directory}/${name.toUpperCase()}`, '');
+  run('sync');
+  // Entries that were used lately stay the first time.
+  for (let time = 0; time < 2; time++) fs.writeFileSync('/proc/sys/vm/drop_caches', '2');
+  fs.unlinkSync(`${typed}/${name}`);
 }
 
 /** Each removes `name` below `base`, and returns what the event must say. */
@@ -78,6 +102,10 @@ const WAYS: Readonly<Record<string, (place: Place) => Told>> = {
     removePrivately(base, alias, name);
     return { complete: true, path: `${alias}/${name}`, hostPath: `${base}/${name}` };
   },
+  'a vfat, by other letters': ({ name }) => {
+    removeByOtherLetters(`${VFAT}/EFI/BOOT`, name, `${VFAT}/efi/boot`);
+    return { complete: true, path: `${VFAT}/efi/boot/${name}`, ignoresCase: true };
+  },
   'a mount namespace that shows something very deep': ({ base, alias, name }) => {
     process.chdir(base);
     descend('d', 100);
@@ -86,8 +114,27 @@ const WAYS: Readonly<Record<string, (place: Place) => Told>> = {
   },
 };
 
+const WAYS_OF_CASEFOLD: Readonly<Record<string, (place: Place) => Told>> = {
+  'a directory of an ext4 that compares letters, beside one that ignores case': ({ name }) => {
+    for (const directory of ['Plain', 'plain']) fs.mkdirSync(`${CASEFOLD}/${directory}`, { recursive: true });
+    remove(`${CASEFOLD}/plain/beside`);
+    remove(`${CASEFOLD}/Plain/${name}`);
+    return { complete: true, path: `${CASEFOLD}/Plain/${name}` };
+  },
+  [CASEFOLD_WAY]: ({ name }) => {
+    const folded = `${CASEFOLD}/folded`;
+    if (!fs.existsSync(folded)) {
+      fs.mkdirSync(folded);
+      run(DELETER, 'casefold', folded);
+    }
+    const typed = `${folded}/${'DONNÉES'.normalize('NFD')}`;
+    removeByOtherLetters(`${folded}/Données`, name, typed);
+    return { complete: true, path: `${typed}/${name}`, ignoresCase: true };
+  },
+};
+
 export async function recordHiding(
-  { mode }: HidingSession,
+  { mode, casefold }: HidingSession,
   daemon: Daemon,
   part: (name: string) => void,
 ): Promise<HidingRecording> {
@@ -96,7 +143,9 @@ export async function recordHiding(
   try {
     await daemon.start();
     part('start');
-    for (const [index, [way, removeSo]] of Object.entries(WAYS).entries()) {
+    for (const [index, [way, removeSo]] of Object.entries(
+      casefold ? { ...WAYS, ...WAYS_OF_CASEFOLD } : WAYS,
+    ).entries()) {
       const name = `file-${index}`;
       const base = `${WATCHED}/${mode}-${index}`;
       const alias = `/tmp/alias-${mode}-${index}`;
@@ -104,6 +153,8 @@ export async function recordHiding(
       fs.mkdirSync(alias);
       did.push({ way, name, ...removeSo({ base, alias, name }) });
       process.chdir('/');
+      // The next way finds the daemon at rest: reading mounts has a tenth of its time.
+      await daemon.mountsFollowed();
     }
     remove(`${DISK}/beside`);
     recording.metrics = (await daemon.settleLog()).text;

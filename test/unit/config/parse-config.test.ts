@@ -25,6 +25,7 @@ const DEFAULTS: Config = {
       exclude: [],
       view: 'host',
       operations: ['unlink', 'rmdir', 'replace'],
+      caseInsensitive: false,
       failures: false,
       ignore: { processes: [], users: [], effectiveUsers: [] },
       log: true,
@@ -56,6 +57,7 @@ watches:
     include: ["/var/lib/app/**"]
     exclude: ["**/*.tmp"]
     view: process
+    case_insensitive: true
     operations: [replace, unlink, unlink]
     failures: true
     ignore: { processes: [logrotate], users: [www-data, 33, "0034"], effective_users: [backup, 7] }
@@ -73,6 +75,7 @@ self_test: { interval: off }
           exclude: ['**/*.tmp'],
           view: 'process',
           operations: ['unlink', 'replace'],
+          caseInsensitive: true,
           failures: true,
           ignore: { processes: ['logrotate'], users: ['www-data', '33', '34'], effectiveUsers: ['backup', '7'] },
           log: false,

@@ -10,6 +10,7 @@ import { LOSS_REASONS, type PipelineCounts } from '../../../src/model/pipeline-c
 import { LossReporter } from '../../../src/pipeline/loss-reporter.js';
 import {
   DELETION_ALLOCATION_KNOWN,
+  DELETION_CASE_INSENSITIVE,
   DELETION_HAS_VICTIM,
   DELETION_OPEN_KNOWN,
   DELETION_PATH_COMPLETE,
@@ -44,9 +45,11 @@ interface Case {
   readonly cgroup?: string;
   readonly argsFlags?: number;
   readonly failed?: boolean;
+  /** Of the record, beside those that all have. */
+  readonly flags?: number;
 }
 
-function linesOf({ name = 'a\xff', cgroup = '/a', argsFlags = 0, failed = false }: Case): object[] {
+function linesOf({ name = 'a\xff', cgroup = '/a', argsFlags = 0, failed = false, flags: more = 0 }: Case): object[] {
   const processes = new ProcessTable({ args: WHOLE_ARGS, bootId: BOOT_ID, forgetInKernel: () => {} });
   const texts = { flags: PROCESS_TEXT_COMPLETE, process_id: 1 };
   for (const [which, text] of [
@@ -59,7 +62,7 @@ function linesOf({ name = 'a\xff', cgroup = '/a', argsFlags = 0, failed = false 
   const flags = PROCESS_HAS_ARGS | PROCESS_HAS_LOGIN_UID | argsFlags;
   processes.add(viewOf(processRecord({ process_id: 1, tgid: 7, login_uid: 1000, flags }, ['\xff'])), BOOT);
   const ids = { effective_uid: 1, fs_uid: 2, effective_gid: 1, fs_gid: 2 };
-  const members = { ...FILE, ...ids, flags: FOUND, process_id: 1, result: failed ? -13 : 0 };
+  const members = { ...FILE, ...ids, flags: FOUND | more, process_id: 1, result: failed ? -13 : 0 };
   const record = viewOf(deletionRecord(members, { path: `/${name}`, typed: name, comm: 'rm' }));
   const encoder = new EventEncoder({
     hostName: 'web-3',
@@ -168,6 +171,7 @@ describe('the definition of the event', () => {
       { cgroup: application },
       { argsFlags: PROCESS_ARGS_CUT },
       { failed: true },
+      { flags: DELETION_CASE_INSENSITIVE },
       { name: `${`${'\x01'.repeat(200)}/`.repeat(50)}a` },
     ].flatMap(linesOf);
     expect(sortedNames(lines)).toEqual(defined('deletion'));

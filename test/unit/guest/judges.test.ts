@@ -109,7 +109,7 @@ describe('deletions', () => {
 });
 
 describe('hiding', () => {
-  const session = { kind: 'hiding', name: 'session', mode: 'kprobe' } as const;
+  const session = { kind: 'hiding', name: 'session', mode: 'kprobe', casefold: false } as const;
   const did = [{ way: 'a bind mount', name: 'file-0', complete: true, path: '/a/file-0', hostPath: '/b/file-0' }];
   const event = (changes: object = {}) => ({
     file: { name: 'file-0', path: '/a/file-0' },

@@ -68,6 +68,7 @@ function watch(name: string, changes: Partial<WatchConfig> = {}): WatchConfig {
     exclude: [],
     view: 'host',
     operations: OPERATIONS,
+    caseInsensitive: false,
     failures: false,
     ignore,
     log: true,

@@ -11,7 +11,15 @@ import type { RuntimeParts } from '../../../src/service/runtime-parts.js';
 import { ServiceStatus } from '../../../src/service/service-status.js';
 
 function configOf(name: string): Config {
-  const watch = { name, include: ['/**'], exclude: [], view: 'host', operations: OPERATIONS, failures: false } as const;
+  const watch = {
+    name,
+    include: ['/**'],
+    exclude: [],
+    view: 'host',
+    caseInsensitive: false,
+    operations: OPERATIONS,
+    failures: false,
+  } as const;
   return {
     watches: [{ ...watch, ignore: { processes: [], users: [], effectiveUsers: [] }, log: true }],
     probe: { attach: 'auto', ringBufferBytes: 1 << 16 },

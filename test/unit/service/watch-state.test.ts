@@ -17,6 +17,7 @@ function watch(name: string): WatchConfig {
     exclude: [],
     view: 'host',
     operations: OPERATIONS,
+    caseInsensitive: false,
     failures: false,
     ignore: { processes: [], users: [], effectiveUsers: [] },
     log: true,

@@ -9,7 +9,7 @@ const BITS = { unlink: 1, rmdir: 2, replace: 4 };
 
 function watch(include: string[], operations: Operation[], failures = false, exclude: string[] = []): WatchConfig {
   const ignore = { processes: [], users: [], effectiveUsers: [] };
-  return { name: 'w', include, exclude, view: 'host', operations, failures, ignore, log: true };
+  return { name: 'w', include, exclude, view: 'host', caseInsensitive: false, operations, failures, ignore, log: true };
 }
 
 function table(...watches: WatchConfig[]): (string | number)[][] {

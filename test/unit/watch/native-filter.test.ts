@@ -14,6 +14,7 @@ function watch(include: string[], changes: Partial<WatchConfig> = {}): WatchConf
     exclude: [],
     view: 'host',
     operations: OPERATIONS,
+    caseInsensitive: false,
     failures: false,
     ignore,
     log: true,
@@ -60,7 +61,7 @@ describe('what the kernel is told to look for', () => {
   });
 
   it('is nothing without watches', () => {
-    const none = { prefixes: [], devices: [], mounts: [], successOperations: 0, failureOperations: 0 };
+    const none = { prefixes: [], devices: [], mounts: [], processView: 0, successOperations: 0, failureOperations: 0 };
     expect(nativeFilterOf([], undefined)).toEqual(none);
     expect(nativeFilterOf([], mountsAt('', '/mnt')).devices).toEqual([
       [0, 0],
@@ -76,6 +77,28 @@ describe('what the kernel is told to look for', () => {
   it('keeps large device numbers', () => {
     const mounts = new MountTable([{ id: 1, device: 2 ** 32 - 1, root: '', mountPoint: '' }]);
     expect(nativeFilterOf([watch(['/**'])], mounts).devices).toEqual([[2 ** 32 - 1, 7]]);
+  });
+});
+
+describe('what is wanted where a filesystem ignores case', () => {
+  const mounts = mountsAt('', '/mnt/Share');
+
+  it('goes by device, whatever the case of the pattern', () => {
+    expect(devices([watch(['/MNT/share/A/**'])], mounts)).toEqual([7, 7]);
+    expect(devices([watch(['/srv/**'])], mounts)).toEqual([7, 0]);
+  });
+
+  it('is told apart for watches on the paths of processes', () => {
+    const filter = nativeFilterOf(
+      [watch(['/a/**'], { view: 'process', operations: ['rmdir'] }), watch(['/b/**'])],
+      mounts,
+    );
+    expect(filter.processView).toBe(RMDIR);
+  });
+
+  it('is wanted up to the first letter of a watch that ignores case everywhere', () => {
+    const { prefixes } = nativeFilterOf([watch(['/1/2/Share/**'], { caseInsensitive: true })], undefined);
+    expect(prefixes.map(([prefix]) => prefix.toString())).toEqual(['/1/2/']);
   });
 });
 

@@ -13,6 +13,7 @@ function watch(name: string, changes: Partial<WatchConfig> = {}): WatchConfig {
     exclude: [],
     view: 'host',
     operations: OPERATIONS,
+    caseInsensitive: false,
     failures: false,
     ignore: { processes: [], users: [], effectiveUsers: [] },
     log: true,
@@ -27,7 +28,11 @@ function judgeOf(watches: WatchConfig[], users: Record<string, number> = {}): Wa
 /** The names of the watches that want it, and of those that want a line of it. */
 function wanting(decide: WatchFilter, operation = UNLINK!, outcome: Outcome = 'success', actor = RM, path = '/srv/f') {
   const slash = path.lastIndexOf('/');
-  const matched = decide.watchSet.forDirectory(path.slice(0, slash), 'host').match(path.slice(slash + 1));
+  const matched = decide.watches.match(
+    { directory: path.slice(0, slash), name: path.slice(slash + 1), cut: false },
+    'host',
+    false,
+  );
   const { watches, ruleJson } = decide.decide(matched, operation, outcome, actor);
   const counted = watches.map((index) => decide.counters[index]!.name);
   return { counted, lines: ruleJson === undefined ? undefined : JSON.parse(ruleJson) };
@@ -151,7 +156,7 @@ describe('WatchFilter', () => {
       expect(wanting(decide, RMDIR, 'success').counted).toEqual(['b']);
       expect(wanting(decide, UNLINK, 'unknown').counted).toEqual(['a', 'b']);
     }
-    const matched = decide.watchSet.forDirectory('/srv', 'host').match('f');
+    const matched = decide.watches.match({ directory: '/srv', name: 'f', cut: false }, 'host', false);
     const verdict = decide.decide(matched, UNLINK!, 'success', RM);
     expect(decide.decide(matched, UNLINK!, 'success', RM)).toBe(verdict);
   });

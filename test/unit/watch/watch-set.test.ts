@@ -10,6 +10,7 @@ function watch(include: string[], exclude: string[] = [], rest: Partial<WatchCon
     exclude,
     view: 'host',
     operations: ['unlink', 'rmdir', 'replace'],
+    caseInsensitive: false,
     failures: false,
     ignore: { processes: [], users: [], effectiveUsers: [] },
     log: true,
