@@ -88,6 +88,7 @@ Napi::Function Probe::Define(Napi::Env env) {
                          InstanceMethod("arm", &Probe::Arm),
                          InstanceMethod("onReadable", &Probe::OnReadable),
                          InstanceMethod("usedBytes", &Probe::UsedBytes),
+                         InstanceMethod("backlogUsedBytes", &Probe::BacklogUsedBytes),
                          InstanceMethod("readCounters", &Probe::ReadCounters),
                          InstanceMethod("missedRuns", &Probe::MissedRuns),
                          InstanceMethod("skippedSuccesses", &Probe::SkippedSuccesses),
@@ -321,6 +322,11 @@ void Probe::Wake() {
 
 Napi::Value Probe::UsedBytes(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(Session(info.Env()).WaitingBytes()));
+}
+
+Napi::Value Probe::BacklogUsedBytes(const Napi::CallbackInfo& info) {
+  Backlog* backlog = Session(info.Env()).backlog();
+  return Napi::Number::New(info.Env(), backlog == nullptr ? 0 : static_cast<double>(backlog->UsedBytes()));
 }
 
 Napi::Value Probe::ReadCounters(const Napi::CallbackInfo& info) {

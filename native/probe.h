@@ -31,6 +31,7 @@ class Probe : public Napi::ObjectWrap<Probe> {
   Napi::Value Arm(const Napi::CallbackInfo& info);
   Napi::Value OnReadable(const Napi::CallbackInfo& info);
   Napi::Value UsedBytes(const Napi::CallbackInfo& info);
+  Napi::Value BacklogUsedBytes(const Napi::CallbackInfo& info);
   Napi::Value ReadCounters(const Napi::CallbackInfo& info);
   Napi::Value MissedRuns(const Napi::CallbackInfo& info);
   Napi::Value SkippedSuccesses(const Napi::CallbackInfo& info);

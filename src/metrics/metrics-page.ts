@@ -42,8 +42,8 @@ function exampleMetrics() {
     lost: Object.fromEntries(LOSS_REASONS.map((reason) => [reason, 0])) as PipelineCounts['lost'],
     delivered: 0,
     probeMissed: 0,
-    capacityBytes: 0,
-    waitingBytes: 0,
+    ring: { capacityBytes: 0, usedBytes: 0 },
+    backlog: { capacityBytes: 0, usedBytes: 0 },
   };
   const counters = countsOf(countersFor([{ name: 'app', failures: true }]));
   return createMetrics({

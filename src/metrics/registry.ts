@@ -193,13 +193,23 @@ function registerPipelineMetrics(registry: Registry, sources: MetricsSources): v
   registerDelay(registry, sources.delay);
   gauge(
     'rmwatch_ring_buffer_bytes',
-    'Room for records between kernel and daemon: the ring buffer, and the memory that it is emptied into in a flood.',
-    (counts) => counts.capacityBytes,
+    'Size of the ring buffer between kernel and daemon.',
+    ({ ring }) => ring.capacityBytes,
   );
   gauge(
     'rmwatch_ring_buffer_used_bytes',
-    'Bytes of it that hold records not yet read.',
-    (counts) => counts.waitingBytes,
+    'Bytes of the ring buffer that hold records not yet read.',
+    ({ ring }) => ring.usedBytes,
+  );
+  gauge(
+    'rmwatch_backlog_bytes',
+    'Size of the memory that the ring buffer is emptied into when the daemon is behind.',
+    ({ backlog }) => backlog.capacityBytes,
+  );
+  gauge(
+    'rmwatch_backlog_used_bytes',
+    'Bytes of that memory that hold records not yet read.',
+    ({ backlog }) => backlog.usedBytes,
   );
 }
 

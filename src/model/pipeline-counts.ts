@@ -4,6 +4,12 @@ import type { AttachMode, Operation } from './config.js';
 export const LOSS_REASONS = ['ring_full', 'state_full', 'probe_skipped', 'decode', 'output'] as const;
 export type LossReason = (typeof LOSS_REASONS)[number];
 
+/** How much of a buffer holds records that wait. */
+export interface BufferFill {
+  readonly capacityBytes: number;
+  readonly usedBytes: number;
+}
+
 /** What the counters of the whole way of the data say at one moment; read when a scrape asks for it. */
 export interface PipelineCounts {
   readonly seen: number;
@@ -14,9 +20,10 @@ export interface PipelineCounts {
   readonly probeMissed: number;
   /** Deletions that no call led to that is watched. */
   readonly unattributed: number;
-  /** Room for records that wait for the daemon, in the ring and in the memory that it is emptied into. */
-  readonly capacityBytes: number;
-  readonly waitingBytes: number;
+  /** The ring between kernel and daemon. */
+  readonly ring: BufferFill;
+  /** The memory that the ring is emptied into when the daemon is behind. */
+  readonly backlog: BufferFill;
 }
 
 /** What is attached, for `rmwatch_probe_info`. */

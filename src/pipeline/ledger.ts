@@ -8,8 +8,8 @@ export interface LedgerSources {
   readonly probe: NativeProbe;
   readonly pipeline: Pipeline;
   readonly writer: EventWriter;
-  /** Bytes of records that can wait. */
-  readonly capacityBytes: () => number;
+  /** Sizes of the ring and of the backlog. */
+  readonly capacities: () => { readonly ringBytes: number; readonly backlogBytes: number };
 }
 
 /** What was counted of the deletions at each step of their way from one probe to the log, also when that is closed. */
@@ -27,7 +27,7 @@ export class Ledger {
   }
 
   counts(): PipelineCounts {
-    const { pipeline, writer, capacityBytes } = this.sources;
+    const { pipeline, writer } = this.sources;
     const kernel = this.kernelCounters();
     const probeMissed = this.missed();
     const lost: Record<LossReason, number> = {
@@ -49,8 +49,18 @@ export class Ledger {
       probeMissed,
       // Programs of both kinds stand at the same hooks.
       unattributed: Math.max(...kernel.unattributed),
-      capacityBytes: capacityBytes(),
-      waitingBytes: this.waitingBytes(),
+      ...this.buffers(),
+    };
+  }
+
+  private buffers(): Pick<PipelineCounts, 'ring' | 'backlog'> {
+    const { ringBytes, backlogBytes } = this.sources.capacities();
+    const waiting = this.waitingBytes();
+    // What moves meanwhile is counted as in the ring.
+    const inBacklog = this.last === undefined ? Math.min(this.sources.probe.backlogUsedBytes(), waiting) : 0;
+    return {
+      ring: { capacityBytes: ringBytes, usedBytes: waiting - inBacklog },
+      backlog: { capacityBytes: backlogBytes, usedBytes: inBacklog },
     };
   }
 

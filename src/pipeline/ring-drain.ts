@@ -72,7 +72,13 @@ export class RingDrain {
 
   /** Records that can wait until some are lost, in bytes. */
   get capacityBytes(): number {
-    return this.options.ringBytes + (this.hasBacklog ? this.backlogBytes : 0);
+    const { ringBytes, backlogBytes } = this.capacities;
+    return ringBytes + backlogBytes;
+  }
+
+  /** Sizes of the ring and of the backlog; 0: there is none. */
+  get capacities(): { readonly ringBytes: number; readonly backlogBytes: number } {
+    return { ringBytes: this.options.ringBytes, backlogBytes: this.hasBacklog ? this.backlogBytes : 0 };
   }
 
   start(): void {

@@ -57,6 +57,8 @@ export interface NativeProbe {
   onReadable(callback: () => void): void;
   /** Bytes of records that wait, in the ring and in the backlog. */
   usedBytes(): number;
+  /** The part of them that is in the backlog. */
+  backlogUsedBytes(): number;
   /** Sums over all CPUs; bpf/record.h says what each counts. */
   readCounters(): KernelCounters;
   /** Hook runs that the kernel left out, as far as it tells. */

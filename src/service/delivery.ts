@@ -93,7 +93,7 @@ export class Delivery {
       probe,
       pipeline: this.pipeline,
       writer: output.writer,
-      capacityBytes: () => drain.capacityBytes,
+      capacities: () => drain.capacities,
     });
     this.losses = new LossReporter(
       () => this.ledger.counts().lost,

@@ -41,12 +41,17 @@ export interface SpawnOptions {
   readonly log?: string | number;
 }
 
+/** Bytes of records that the daemon has not handled. */
+function waitingBytes(metrics: Metrics): number {
+  return sampleOf(metrics, 'rmwatch_ring_buffer_used_bytes') + sampleOf(metrics, 'rmwatch_backlog_used_bytes');
+}
+
 /**
  * Whether every event is accounted for and nothing waits in the ring. A scrape tells a state that is not older than its
  * request, so that one is enough.
  */
 export function isSettled(metrics: Metrics): boolean {
-  return sampleOf(metrics, 'rmwatch_ring_buffer_used_bytes') === 0 && ledgerGap(metrics) === 0;
+  return waitingBytes(metrics) === 0 && ledgerGap(metrics) === 0;
 }
 
 export class Daemon {
@@ -190,7 +195,7 @@ export class Daemon {
         const now = `${sampleOf(metrics, 'rmwatch_events_seen_total')} ${ledgerGap(metrics)}`;
         if (now !== before) sinceMs = performance.now();
         before = now;
-        const isEmpty = sampleOf(metrics, 'rmwatch_ring_buffer_used_bytes') === 0;
+        const isEmpty = waitingBytes(metrics) === 0;
         return isEmpty && performance.now() - sinceMs > UNCHANGED_MS;
       },
       REST_TIMEOUT_MS,
@@ -219,7 +224,7 @@ export class Daemon {
 
   /** Waits until every record that the kernel has made is handled, though its line may not be written yet. */
   async handled(): Promise<void> {
-    const isEmpty = async () => sampleOf(await this.metrics(), 'rmwatch_ring_buffer_used_bytes') === 0;
+    const isEmpty = async () => waitingBytes(await this.metrics()) === 0;
     await waitUntil('the daemon has handled what waited', isEmpty, REST_TIMEOUT_MS, POLL_MS);
   }
 

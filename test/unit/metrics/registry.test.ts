@@ -29,8 +29,8 @@ beforeEach(() => {
     lost: { ring_full: 0, state_full: 0, probe_skipped: 0, decode: 0, output: 0 },
     delivered: 0,
     probeMissed: 0,
-    capacityBytes: 16 * 1024 * 1024,
-    waitingBytes: 0,
+    ring: { capacityBytes: 16 * 1024 * 1024, usedBytes: 0 },
+    backlog: { capacityBytes: 64, usedBytes: 0 },
   };
   probe = undefined;
   selfTest = { unlink: false, rmdir: false, replace: false };
@@ -75,6 +75,8 @@ describe('metrics text', () => {
       '# TYPE rmwatch_event_delay_seconds histogram',
       '# TYPE rmwatch_ring_buffer_bytes gauge',
       '# TYPE rmwatch_ring_buffer_used_bytes gauge',
+      '# TYPE rmwatch_backlog_bytes gauge',
+      '# TYPE rmwatch_backlog_used_bytes gauge',
       '# TYPE rmwatch_output_waiting_events gauge',
       '# TYPE rmwatch_output_waiting_bytes gauge',
       '# TYPE rmwatch_output_last_write_timestamp_seconds gauge',
@@ -111,6 +113,8 @@ describe('metrics text', () => {
       'rmwatch_unattributed_deletions_total 0',
       'rmwatch_ring_buffer_bytes 16777216',
       'rmwatch_ring_buffer_used_bytes 0',
+      'rmwatch_backlog_bytes 64',
+      'rmwatch_backlog_used_bytes 0',
       'rmwatch_output_waiting_events 3',
       'rmwatch_output_waiting_bytes 4000',
       'rmwatch_output_last_write_timestamp_seconds 1700000001',
@@ -148,7 +152,7 @@ describe('metrics text', () => {
     pipeline = {
       ...pipeline,
       lost: { ring_full: 1, state_full: 2, probe_skipped: 5, decode: 3, output: 4 },
-      waitingBytes: 512,
+      ring: { capacityBytes: 1024, usedBytes: 512 },
     };
     counters = countersFor([{ name: 'app', failures: true }], counters);
     const app = counters[0]!.totals;

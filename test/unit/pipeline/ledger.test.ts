@@ -22,13 +22,14 @@ function bench() {
     missedRuns: () => open(state.missed),
     skippedSuccesses: () => open(state.skipped),
     usedBytes: () => open(state.used),
+    backlogUsedBytes: () => open(state.used / 4),
     sweepAttempts: () => open(state.swept),
   };
   const ledger = new Ledger({
     probe: probe as unknown as NativeProbe,
     pipeline: pipeline as unknown as Pipeline,
     writer: writer as unknown as EventWriter,
-    capacityBytes: () => 4096,
+    capacities: () => ({ ringBytes: 4096, backlogBytes: 8192 }),
   });
   return { ledger, kernel, state, pipeline, writer };
 }
@@ -45,8 +46,8 @@ it('has what was counted at each step', () => {
     delivered: 67,
     probeMissed: 3,
     unattributed: 4,
-    capacityBytes: 4096,
-    waitingBytes: 512,
+    ring: { capacityBytes: 4096, usedBytes: 384 },
+    backlog: { capacityBytes: 8192, usedBytes: 128 },
   });
 });
 
@@ -63,7 +64,13 @@ it('goes on without its probe, and with the lines that are still written', () =>
   ledger.close();
   state.closed = true;
   writer.writtenLines = 65;
-  expect(ledger.counts()).toMatchObject({ seen: 106, delivered: 72, probeMissed: 3, waitingBytes: 0 });
+  expect(ledger.counts()).toMatchObject({
+    seen: 106,
+    delivered: 72,
+    probeMissed: 3,
+    ring: { usedBytes: 0 },
+    backlog: { usedBytes: 0 },
+  });
   expect(ledger.mark()()).toBe(true);
 });
 

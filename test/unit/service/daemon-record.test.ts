@@ -19,8 +19,8 @@ const NO_COUNTS = {
   delivered: 3,
   probeMissed: 0,
   unattributed: 0,
-  capacityBytes: 0,
-  waitingBytes: 0,
+  ring: { capacityBytes: 0, usedBytes: 0 },
+  backlog: { capacityBytes: 64, usedBytes: 0 },
 };
 
 let directory: string;

@@ -220,6 +220,7 @@ class Host {
       collect: () => use(0),
       release: () => use(undefined),
       usedBytes: () => 0,
+      backlogUsedBytes: () => 0,
       readCounters: () => use(counters),
       missedRuns: () => use(0),
       skippedSuccesses: () => use(0),
