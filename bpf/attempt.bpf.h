@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * One attempt to remove a name, from the entry of the call on:
+ * One attempt to remove a name, or to move it away, from the entry of the call on:
  *   attempt__begin()    the call was entered; the typed name is known
  *   attempt__capture()  the kernel found the victim and holds its directory's lock
  *   success__look()     the filesystem has removed the name (success.bpf.h): the deletion is told
@@ -31,10 +31,35 @@ static __always_inline bool failures__watched(__u32 operation)
 	return settings.failure_operations[settings.generation % FILTER_GENERATIONS] >> (operation & 3) & 1;
 }
 
+/* Whether any watch wants moves; the daemon's self-test does. */
+static __always_inline bool moves__watched(void)
+{
+	return filter__anything(settings.generation) & filter__outcome_bits(OPERATION_MOVE, false, 0) ||
+	       task__is_daemon();
+}
+
+static __always_inline bool operation__is_move(__u32 operation)
+{
+	return (operation & 3) == OPERATION_MOVE;
+}
+
+/*
+ * Where the attempts of the current thread are kept: by its number, of which the kernel never uses the uppermost bits
+ * (a pid has 22). One rename can replace a file and move one or two names: each of these is an attempt of its own.
+ */
+static __always_inline __u64 attempt__key(__u32 operation)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+
+	if (operation__is_move(operation))
+		id |= (operation & SECOND_MOVE ? 2ull : 1ull) << ATTEMPT_PART_SHIFT;
+	return id;
+}
+
 static __always_inline void attempt__prepare(struct in_flight_attempt *attempt, __u32 operation)
 {
 	attempt->slot = NO_SLOT;
-	attempt->operation = operation;
+	attempt->operation = operation & 3;
 	attempt->phase = ATTEMPT_BEGUN;
 	attempt->flags = failures__watched(operation) ? ATTEMPT_FAILURE_WATCHED : 0;
 }
@@ -73,7 +98,7 @@ GLOBAL_FUNCTION int attempt__resolve_typed(__u32 index, __u32 outcome)
  */
 GLOBAL_FUNCTION int attempt__end(int result, int known, int operation)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	__u64 id = attempt__key(operation);
 	struct in_flight_attempt *attempt = bpf_map_lookup_elem(&attempts, &id);
 	__u32 outcome = filter__outcome_bits(operation, known, result);
 	bool self = task__is_daemon();
@@ -81,8 +106,9 @@ GLOBAL_FUNCTION int attempt__end(int result, int known, int operation)
 	struct slot *slot;
 
 	if (!attempt || attempt->phase == ATTEMPT_OVER || (attempt->phase == ATTEMPT_TOLD && known && result < 0)) {
-		/* Its entry was missed, or found no room. A rename without a victim would have deleted nothing. */
-		if (known && result < 0 && operation != OPERATION_REPLACE && !self && failures__watched(operation)) {
+		/* Its entry was missed, or found no room. Of a rename it is not known what it would have taken away. */
+		if (known && result < 0 && (operation & 3) < OPERATION_REPLACE && !self &&
+		    failures__watched(operation)) {
 			COUNT(seen);
 			COUNT(lost_state_full);
 		}
@@ -123,12 +149,17 @@ out:
 	return 0;
 }
 
-/* The call was entered; `filename` is its struct filename, `kind` the kind of this program. */
-GLOBAL_FUNCTION int attempt__begin(int dfd, __u64 filename, int operation, int kind)
+/*
+ * The call was entered; `filename` is its struct filename, `from`, of a rename, that of the name that it takes away,
+ * `kind` the kind of this program.
+ */
+GLOBAL_FUNCTION int attempt__begin(int dfd, __u64 filename, __u64 from, int operation, int kind)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	__u64 id = attempt__key(operation);
 	struct in_flight_attempt *left = bpf_map_lookup_elem(&attempts, &id);
-	struct in_flight_attempt attempt = { .filename = filename, .dfd = dfd, .kinds = 1u << (kind & 1) };
+	struct in_flight_attempt attempt = {
+		.filename = filename, .from = from, .dfd = dfd, .kinds = 1u << (kind & 1)
+	};
 
 	if (left && left->phase == ATTEMPT_BEGUN && left->filename == filename && left->dfd == dfd &&
 	    left->operation == operation && attempt__done_by_other(left, kind & 1))
@@ -136,6 +167,10 @@ GLOBAL_FUNCTION int attempt__begin(int dfd, __u64 filename, int operation, int k
 	/* Left behind by a return that was never seen. */
 	if (left && left->flags & ATTEMPT_FAILURE_WATCHED && left->phase != ATTEMPT_TOLD)
 		attempt__end(0, 0, left->operation);
+	if (operation == OPERATION_REPLACE && failures__watched(OPERATION_MOVE)) {
+		attempt__end(0, 0, OPERATION_MOVE);
+		attempt__end(0, 0, OPERATION_MOVE | SECOND_MOVE);
+	}
 	attempt__prepare(&attempt, operation);
 	/* Most renames replace nothing: they count only once a victim is found. */
 	if (attempt.flags & ATTEMPT_FAILURE_WATCHED && operation != OPERATION_REPLACE) {
@@ -153,12 +188,16 @@ GLOBAL_FUNCTION int attempt__begin(int dfd, __u64 filename, int operation, int k
 	return 0;
 }
 
-/* Keeps all that a failure is told with; `index` is a slot that holds the attempt. Tells whether any watch wants it. */
-GLOBAL_FUNCTION int attempt__keep(__u32 index)
+/*
+ * Keeps all that a failure is told with; `index` is a slot that holds the attempt, `target`, of a move, the struct
+ * dentry of the place that it leads to. Tells whether any watch wants it.
+ */
+GLOBAL_FUNCTION int attempt__keep(__u32 index, __u64 target)
 {
 	struct slot *slot = slot__at(index);
 	struct inode *inode;
-	__u32 elsewhere, outcomes;
+	__u32 elsewhere, outcomes, wanted, spare = NO_SLOT;
+	int tells = 1;
 
 	if (!slot)
 		return 0;
@@ -169,25 +208,49 @@ GLOBAL_FUNCTION int attempt__keep(__u32 index)
 	slot->record.device = KERNEL_READ(inode, i_sb, s_dev);
 	slot__fill_namespace(slot);
 	slot__write_victim_path(index, slot->attempt.dentry);
-	slot->wanted = slot__filter_victim(slot, &elsewhere) | elsewhere;
+	wanted = slot__filter_victim(slot, &elsewhere);
+	slot->wanted = wanted | elsewhere;
 	outcomes = filter__outcome_bits(slot->attempt.operation, false, 0);
 	if (!(slot->wanted & outcomes) && !task__is_daemon())
 		return 0;
-	slot__fill_caller(slot);
-	slot__fill_file(slot, inode);
-	slot__read_filename(slot, slot->attempt.filename);
-	if (slot__needs_fs_root(slot, elsewhere))
-		slot__write_fs_root(index);
-	return 1;
+	/* Without a free slot it is told without the place that it leads to. */
+	if (target && slot__take(&spare))
+		tells = slot__write_target(index, spare, target, wanted, elsewhere);
+	if (tells) {
+		slot__fill_caller(slot);
+		slot__fill_file(slot, inode);
+		slot__read_filename(slot, slot->attempt.filename);
+		if (slot__needs_fs_root(slot, elsewhere))
+			slot__write_fs_root(index);
+		if (spare != NO_SLOT)
+			slot__add_target(index, spare);
+	}
+	slot__give_back(spare);
+	return tells;
 }
 
 /*
- * The victim was found: the struct dentry `victim` in the struct path `directory`, whose lock is held.
- * A second look within the same call (a broken delegation, a stale handle) replaces the first.
+ * The struct filename of the name that a move takes away, `operation` with SECOND_MOVE or without; 0: the entry of its
+ * call was missed.
  */
-GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, int operation, int kind)
+static __always_inline __u64 rename__filename(__u32 operation)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	__u64 id = attempt__key(OPERATION_REPLACE);
+	struct in_flight_attempt *call = bpf_map_lookup_elem(&attempts, &id);
+
+	if (!call || call->operation != OPERATION_REPLACE || call->phase == ATTEMPT_TOLD || call->phase == ATTEMPT_OVER)
+		return 0;
+	return operation & SECOND_MOVE ? call->filename : call->from;
+}
+
+/*
+ * The victim was found: the struct dentry `victim` in the struct path `directory`, whose lock is held; `target` is, of
+ * a move, the struct dentry of the place that it leads to. A second look within the same call (a broken delegation, a
+ * stale handle) replaces the first.
+ */
+GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, __u64 target, int operation, int kind)
+{
+	__u64 id = attempt__key(operation);
 	struct in_flight_attempt *attempt = bpf_map_lookup_elem(&attempts, &id);
 	struct path *parent = (void *)directory;
 	struct dentry *dentry = (void *)victim;
@@ -197,19 +260,27 @@ GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, int operatio
 	if (!inode)
 		return 0;
 	if (attempt && attempt->phase == ATTEMPT_CAPTURED && attempt->dentry == victim &&
-	    attempt->inode == (__u64)inode && attempt->operation == operation &&
+	    attempt->inode == (__u64)inode && attempt->operation == (operation & 3) &&
 	    attempt__done_by_other(attempt, kind & 1))
 		return 0;
-	if (!attempt || attempt->phase == ATTEMPT_TOLD || attempt->phase == ATTEMPT_OVER) {
-		/* The entry was missed, or found no room. */
+	if (!attempt || attempt->phase == ATTEMPT_TOLD || attempt->phase == ATTEMPT_OVER ||
+	    operation__is_move(operation)) {
+		/* A move begins here. Of others the entry was missed, or found no room. */
 		struct in_flight_attempt unseen = {};
 
 		attempt__prepare(&unseen, operation);
-		if (bpf_map_update_elem(&attempts, &id, &unseen, BPF_ANY))
-			return 0;
-		attempt = bpf_map_lookup_elem(&attempts, &id);
-		if (!attempt)
-			return 0;
+		if (operation__is_move(operation))
+			unseen.filename = rename__filename(operation);
+		if (attempt) {
+			slot__give_back(attempt->slot);
+			*attempt = unseen;
+		} else {
+			if (bpf_map_update_elem(&attempts, &id, &unseen, BPF_ANY))
+				return 0;
+			attempt = bpf_map_lookup_elem(&attempts, &id);
+			if (!attempt)
+				return 0;
+		}
 	}
 	attempt->mount = (__u64)KERNEL_READ(parent, mnt);
 	attempt->dentry = victim;
@@ -217,7 +288,7 @@ GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, int operatio
 	attempt->size = KERNEL_READ(inode, i_size);
 	attempt->link_count = KERNEL_READ(inode, i_nlink);
 	inode__mtime(inode, &attempt->mtime_seconds, &attempt->mtime_nanoseconds);
-	attempt->operation = operation;
+	attempt->operation = operation & 3;
 	attempt->phase = ATTEMPT_CAPTURED;
 	attempt->kinds = 1u << (kind & 1);
 	if (KERNEL_READ(inode, i_sb, s_stack_depth) > 0)
@@ -228,7 +299,7 @@ GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, int operatio
 	if (!slot)
 		return 0;
 	slot->attempt = *attempt;
-	if (!attempt__keep(attempt->slot)) {
+	if (!attempt__keep(attempt->slot, target)) {
 		attempt->flags |= ATTEMPT_UNWANTED;
 		slot__give_back(attempt->slot);
 		attempt->slot = NO_SLOT;

@@ -178,7 +178,7 @@ GLOBAL_FUNCTION int slot__write_victim_path(__u32 index, __u64 victim)
 	struct slot *slot = slot__at(index);
 	struct dentry_link link = {};
 	__u64 start;
-	int reaches_root;
+	int end;
 
 	if (!slot)
 		return 0;
@@ -188,18 +188,22 @@ GLOBAL_FUNCTION int slot__write_victim_path(__u32 index, __u64 victim)
 	slot->start = start ? start : TEXT_PATH_END;
 	slot->entry = (__u64)link.parent;
 	slot->on = slot->attempt.mount;
-	reaches_root = slot__walk(index);
-	if (reaches_root && start)
+	end = slot__walk(index);
+	if (end == WALKED_TO_ROOT && start)
 		slot->record.flags |= DELETION_PATH_COMPLETE;
 	slot->record.below_mount_length = slot->below_mount ? TEXT_PATH_END - slot->below_mount : 0;
 	return 0;
 }
 
-/* What is wanted of the victim by its path, and, in `elsewhere`, by other paths that lead to it on this host. */
+/*
+ * What is wanted of the victim by its path, and, in `elsewhere`, by other paths that lead to it on this host. A
+ * directory that moves takes along what lies below: its path is compared with its NUL, see kernel-filter.ts.
+ */
 static __always_inline __u32 slot__filter_victim(struct slot *slot, __u32 *elsewhere)
 {
 	struct vfsmount *vfsmount = (void *)slot->attempt.mount;
 	__u32 generation = slot->record.generation;
+	__u64 length;
 
 	*elsewhere = filter__anything(generation);
 	if (!(slot->record.flags & DELETION_PATH_COMPLETE))
@@ -219,7 +223,12 @@ static __always_inline __u32 slot__filter_victim(struct slot *slot, __u32 *elsew
 	} else {
 		*elsewhere = 0;
 	}
-	return filter__by_prefix(slot->text, slot->start, TEXT_PATH_END - slot->start, generation);
+	length = TEXT_PATH_END - slot->start;
+	if (slot->record.operation == OPERATION_MOVE) {
+		slot->text[TEXT_PATH_END] = 0;
+		length++;
+	}
+	return filter__by_prefix(slot->text, slot->start, length, generation);
 }
 
 /* Whether the daemon needs the names above the root of the mount, to find other places of the file on this host. */
@@ -253,7 +262,7 @@ GLOBAL_FUNCTION int slot__write_base(__u32 index, int dfd)
 	struct slot *slot = slot__at(index);
 	struct vfsmount *mount = NULL;
 	struct dentry *dentry = NULL;
-	int complete;
+	int end;
 
 	if (!slot)
 		return 0;
@@ -282,13 +291,16 @@ GLOBAL_FUNCTION int slot__write_base(__u32 index, int dfd)
 		return 0;
 	slot->entry = (__u64)dentry;
 	slot->on = (__u64)mount;
-	complete = slot__walk(index);
-	if (complete && !dentry__removed(dentry))
+	end = slot__walk(index);
+	if (end == WALKED_TO_ROOT && !dentry__removed(dentry))
 		slot->record.flags |= DELETION_PATH_COMPLETE;
 	return 0;
 }
 
-/* What is wanted of a path that is only known as base and typed name. */
+/*
+ * What is wanted of a path that is only known as base and typed name. The typed name ends with a NUL, which counts for
+ * what moves: see slot__filter_victim().
+ */
 GLOBAL_FUNCTION int slot__filter_joined(__u32 index, __u32 generation)
 {
 	struct slot *slot = slot__at(index);
@@ -300,6 +312,8 @@ GLOBAL_FUNCTION int slot__filter_joined(__u32 index, __u32 generation)
 	    slot->record.flags & DELETION_CASE_INSENSITIVE || slot__typed_needs_care(index))
 		return filter__anything(generation);
 	length = slot->record.typed_length;
+	if (slot->record.operation == OPERATION_MOVE)
+		length++;
 	if (slot->text[TEXT_PATH_END + 1] == '/') {
 		/* Under a changed root the joined text has "//" in its middle. */
 		if (slot->start != TEXT_PATH_END)
@@ -347,11 +361,71 @@ GLOBAL_FUNCTION int slot__write_fs_root(__u32 index)
 	return 0;
 }
 
+/*
+ * Writes into the slot `spare` where what the slot holds moves to, by its struct dentry `target`. Returns 0 when no
+ * watch can want the move: old and new place lie below one directory of which every watch wants all.
+ */
+GLOBAL_FUNCTION int slot__write_target(__u32 index, __u32 spare, __u64 target, __u32 wanted, __u32 elsewhere)
+{
+	struct slot *slot = slot__at(index), *other = slot__at(spare);
+	__u32 whole = wanted >> WANT_WHOLE_SHIFT;
+
+	if (!slot || !other)
+		return 1;
+	__builtin_memset(&other->record, 0, sizeof(other->record));
+	other->attempt.mount = slot->attempt.mount;
+	slot__write_victim_path(spare, target);
+	/* Where one of the two lies outside of what the mount shows, nothing leads from one to the other. */
+	if ((slot->record.flags ^ other->record.flags) & DELETION_FS_ROOT)
+		other->record.below_mount_length = 0;
+	if (!whole || !(other->record.flags & DELETION_PATH_COMPLETE) ||
+	    elsewhere & filter__outcome_bits(OPERATION_MOVE, false, 0))
+		return 1;
+	return filter__by_prefix(other->text, other->start, TEXT_PATH_END - other->start, slot->record.generation) >>
+		       WANT_WHOLE_SHIFT !=
+	       whole;
+}
+
+/* Puts the text of the slot `spare`, from where its path begins, behind all other text of the slot. */
+static __always_inline void slot__append_target(struct slot *slot, struct slot *other, __u64 length)
+{
+	__u64 end = TEXT_PATH_END + 1 + slot->record.typed_length + slot->record.fs_root_length;
+	__u64 start = other->start;
+
+	if (!BOUNDED(start, TEXT_PATH_START, TEXT_PATH_END) || !BOUNDED(length, 1, MOVED_BYTES) ||
+	    !BOUNDED(end, TEXT_PATH_END, TEXT_PATH_END + 1 + TYPED_BYTES + FS_ROOT_BYTES))
+		return;
+	if (bpf_probe_read_kernel(slot->text + end, length, other->text + start))
+		return;
+	slot->record.moved_length = length;
+}
+
+/* Puts the path in the slot `spare` behind all other text of the slot: where a move leads to. */
+GLOBAL_FUNCTION int slot__add_target(__u32 index, __u32 spare)
+{
+	struct slot *slot = slot__at(index), *other = slot__at(spare);
+
+	if (!slot || !other)
+		return 0;
+	slot__append_target(slot, other, TEXT_PATH_END - other->start);
+	if (other->record.flags & DELETION_PATH_COMPLETE)
+		slot->record.flags |= DELETION_MOVED_COMPLETE;
+	if (other->record.flags & DELETION_PATH_CUT)
+		slot->record.flags |= DELETION_MOVED_CUT;
+	if (other->record.flags & DELETION_CASE_INSENSITIVE)
+		slot->record.flags |= DELETION_MOVED_CASE_INSENSITIVE;
+	if (slot->entry == other->entry)
+		slot->record.flags |= DELETION_MOVED_BESIDE;
+	slot->record.moved_below_mount_length = other->record.below_mount_length;
+	return 0;
+}
+
 /* Moves the fixed part before the path and sends all of it. */
 static __always_inline long slot__submit(struct slot *slot)
 {
 	struct deletion_record *record = &slot->record;
-	__u64 end = TEXT_PATH_END + 1 + record->typed_length + record->fs_root_length;
+	__u64 end = TEXT_PATH_END + 1 + record->typed_length + record->fs_root_length + record->moved_length +
+		    (record->moved_typed_length ? 1 + record->moved_typed_length : 0);
 	__u64 start = slot->start;
 	__u64 at;
 

@@ -72,6 +72,7 @@ struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
+	struct mnt_namespace *mnt_ns;
 	int mnt_id;
 };
 
@@ -193,6 +194,8 @@ struct pt_regs___kernel {
 	__u64 dx;
 	__u64 si;
 	__u64 di;
+	__u64 r8;
+	__u64 r10;
 	__u64 orig_ax;
 };
 

@@ -17,10 +17,11 @@
 
 /*
  * Threads that have removed or renamed something and have not ended: each keeps its place for its next call, because to
- * make and remove one costs more than all that is written to it. Of threads that find no room, deletions are told
- * without the typed name and the mount. 4.5 MB.
+ * make and remove one costs more than all that is written to it. One that has renamed keeps two places, and three after
+ * an exchange: room for 32,768 threads. Of threads that find no room, deletions and moves are told without the typed
+ * name and the mount. 9 MB.
  */
-#define ATTEMPT_COUNT 32768
+#define ATTEMPT_COUNT 65536
 
 /* Processes whose description the daemon is known to have. */
 #define PROCESS_COUNT 8192
@@ -51,7 +52,7 @@ struct {
 	__type(value, __u32);
 } free_slots SEC(".maps");
 
-/* Keyed by thread. Preallocated: programs on kprobes must not allocate. */
+/* Keyed as attempt__key() says. Preallocated: programs on kprobes must not allocate. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, ATTEMPT_COUNT);

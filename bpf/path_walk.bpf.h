@@ -167,10 +167,29 @@ static long path_walk__round(__u32 round, struct path_walk *walk)
 }
 #endif
 
+/* What slot__walk() has reached. */
+enum walk_end {
+	/* No root of a mount namespace. */
+	WALKED_ASTRAY = 0,
+	/* The root of the task's mount namespace. */
+	WALKED_TO_ROOT = 1,
+	/* That of another one. */
+	WALKED_TO_OTHER_ROOT = 2,
+};
+
+/* Whether the mount is the root of a mount namespace; it has no parent. */
+static __always_inline bool mount__is_root(struct mount *mount)
+{
+	struct mnt_namespace *namespace = KERNEL_READ(mount, mnt_ns);
+
+	/* NULL when it was detached, an ERR_PTR for the kernel's own mounts. */
+	return namespace && (__u64) namespace < -4095ull && KERNEL_READ(namespace, root) == mount;
+}
+
 /*
  * Writes the path of slot->entry on slot->on before what text[slot->start] begins.
- * Returns 1 when the namespace's root was reached; sets DELETION_PATH_CUT when names are missing, and DELETION_FS_ROOT
- * when all of the path lies below the root of the filesystem.
+ * Returns an enum walk_end; sets DELETION_PATH_CUT when names are missing, and DELETION_FS_ROOT when all of the path
+ * lies below the root of the filesystem.
  */
 GLOBAL_FUNCTION int slot__walk(__u32 index)
 {
@@ -201,7 +220,11 @@ GLOBAL_FUNCTION int slot__walk(__u32 index)
 		slot->record.flags |= DELETION_PATH_CUT;
 	}
 	/* A detached mount, or one of another namespace, ends at a root of its own. */
-	return walk.state == WALK_TOP && walk.mount == KERNEL_READ(task, nsproxy, mnt_ns, root);
+	if (walk.state != WALK_TOP)
+		return WALKED_ASTRAY;
+	if (walk.mount == KERNEL_READ(task, nsproxy, mnt_ns, root))
+		return WALKED_TO_ROOT;
+	return mount__is_root(walk.mount) ? WALKED_TO_OTHER_ROOT : WALKED_ASTRAY;
 }
 
 #endif

@@ -47,15 +47,19 @@ static __always_inline long process__submit_path(__u32 index, struct slot *slot,
 {
 	struct vfsmount *mount = KERNEL_READ(path, mnt);
 	struct dentry *dentry = KERNEL_READ(path, dentry);
-	int complete;
+	int end;
 
 	if (!mount || !dentry)
 		return 0;
 	slot->start = TEXT_PATH_END;
 	slot->entry = (__u64)dentry;
 	slot->on = (__u64)mount;
-	complete = slot__walk(index);
-	return process_text__submit(slot, slot->start, process_id, which, complete);
+	end = slot__walk(index);
+	/* A process that has made a mount namespace of its own still runs what it was started from in the one before.
+	 */
+	return process_text__submit(slot, slot->start, process_id, which,
+				    end == WALKED_TO_ROOT ||
+					    (end == WALKED_TO_OTHER_ROOT && which == PROCESS_TEXT_EXECUTABLE));
 }
 
 /* The cgroup of the unified hierarchy, or on a version 1 host the first one that is not a root. */

@@ -14,13 +14,19 @@
 
 enum record_limit {
 	/* No record is longer; the daemon maps so much of the ring a second time, behind its end. */
-	RECORD_BYTES_LIMIT = 12288,
+	RECORD_BYTES_LIMIT = 20480,
 	/* How many configurations the kernel side can hold at once while one follows another. */
 	FILTER_GENERATIONS = 4,
 	/* The longest leading part of a pattern that the kernel compares; the limit is that of BPF's LPM tries. */
 	FILTER_PREFIX_BYTES = 256,
 	/* In a filter's value: bit (1 << operation) wants successes, bit (1 << (operation + shift)) failures. */
 	WANT_FAILURE_SHIFT = 8,
+	/*
+	 * The bits above: 0, or the number of a directory of which every watch that wants moves wants all that lies
+	 * below. What moves from a path with this number to one with the same leaves no watch.
+	 */
+	WANT_WHOLE_SHIFT = 16,
+	WANT_WHOLE_MAX = 65535,
 };
 
 enum record_kind {
@@ -33,7 +39,9 @@ enum deletion_operation {
 	OPERATION_UNLINK = 0,
 	OPERATION_RMDIR = 1,
 	OPERATION_REPLACE = 2,
-	OPERATION_COUNT = 3,
+	/* A rename, by the name that it takes away. */
+	OPERATION_MOVE = 3,
+	OPERATION_COUNT = 4,
 };
 
 /* deletion_record.flags */
@@ -66,6 +74,12 @@ enum deletion_flag {
 	/* A directory on the way finds names whatever case they are typed in; `path` may hold them as they were typed.
 	 */
 	DELETION_CASE_INSENSITIVE = 1u << 14,
+	/* The same of the place that a move leads to. */
+	DELETION_MOVED_COMPLETE = 1u << 15,
+	DELETION_MOVED_CUT = 1u << 16,
+	DELETION_MOVED_CASE_INSENSITIVE = 1u << 17,
+	/* A move within one directory. */
+	DELETION_MOVED_BESIDE = 1u << 18,
 };
 
 /*
@@ -75,6 +89,8 @@ enum deletion_flag {
  *   typed    typed_length bytes, as the caller wrote it
  *   fs_root  fs_root_length bytes: the names that lead from the mount's root up to the root of the filesystem,
  *            nearest first, each followed by a NUL; only where the path alone does not tell all places of the file
+ *   moved_to moved_length bytes: where a move leads to, on the same mount, as `path`; with DELETION_PATH_IS_BASE the
+ *            directory that the name typed for it starts from, '/' and that name of moved_typed_length bytes
  */
 struct deletion_record {
 	__u32 kind;
@@ -119,8 +135,12 @@ struct deletion_record {
 	__u16 fs_root_length;
 	/* The last bytes of path that lie below the root of the file's mount. */
 	__u16 below_mount_length;
+	/* Of moved_to, likewise; 0: not known. */
+	__u16 moved_below_mount_length;
+	__u16 moved_length;
+	__u16 moved_typed_length;
 	__u8 operation;
-	__u8 reserved;
+	__u8 reserved[3];
 	char comm[16];
 	__u32 padding;
 };
@@ -251,12 +271,20 @@ enum attempt_flag {
 	ATTEMPT_STACKED = 1u << 2,
 };
 
+/* The second move of a call, beside OPERATION_MOVE: RENAME_EXCHANGE moves two names. */
+#define SECOND_MOVE 4
+
+/* In the key of an attempt, above the numbers of process and thread: 0, 1 for a move, 2 for the second move. */
+#define ATTEMPT_PART_SHIFT 62
+
 /* One call in flight; the daemon looks at those that threads left behind. */
 struct in_flight_attempt {
 	/* The kernel's struct filename of the name to be removed, valid until the call returns; 0: its entry was
 	 * missed. */
 	__u64 filename;
-	/* The victim: its struct vfsmount, struct dentry and struct inode. */
+	/* Of a rename: the struct filename of the name that it takes away. */
+	__u64 from;
+	/* The victim, or what is moved: its struct vfsmount, struct dentry and struct inode. */
 	__u64 mount;
 	__u64 dentry;
 	__u64 inode;
@@ -303,12 +331,13 @@ struct record_types {
 #define RMWATCH_STATIC_ASSERT static_assert
 #endif
 
-RMWATCH_STATIC_ASSERT(sizeof(struct deletion_record) == 160, "deletion_record: unexpected padding");
+RMWATCH_STATIC_ASSERT(sizeof(struct deletion_record) == 168, "deletion_record: unexpected padding");
 RMWATCH_STATIC_ASSERT(__builtin_offsetof(struct deletion_record, path_offset) == 128, "deletion_record: layout");
+RMWATCH_STATIC_ASSERT(__builtin_offsetof(struct deletion_record, comm) % 4 == 0, "deletion_record: words");
 RMWATCH_STATIC_ASSERT(sizeof(struct process_record) == 64, "process_record: unexpected padding");
 RMWATCH_STATIC_ASSERT(sizeof(struct process_text_record) == 24, "process_text_record: unexpected padding");
 RMWATCH_STATIC_ASSERT(sizeof(struct kernel_counters) == 112, "kernel_counters: unexpected padding");
-RMWATCH_STATIC_ASSERT(sizeof(struct in_flight_attempt) == 72, "in_flight_attempt: unexpected padding");
+RMWATCH_STATIC_ASSERT(sizeof(struct in_flight_attempt) == 80, "in_flight_attempt: unexpected padding");
 RMWATCH_STATIC_ASSERT(sizeof(struct probe_settings) == 80, "probe_settings: unexpected padding");
 
 #endif

@@ -20,20 +20,32 @@ const struct record_types *record_types;
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
-#define RENAME_EXCHANGE (1 << 1)
-
-static __always_inline void replace__capture(struct dentry *old, __u64 directory, struct dentry *victim,
-					     unsigned int flags, enum program_kind kind)
+/* `target` is the victim, or has no inode. */
+static __always_inline void rename__capture(__u64 old_directory, struct dentry *old, __u64 directory,
+					    struct dentry *target, unsigned int flags, enum program_kind kind)
 {
 	struct inode *moved = KERNEL_READ(old, d_inode);
-	struct inode *replaced = KERNEL_READ(victim, d_inode);
+	struct inode *replaced = KERNEL_READ(target, d_inode);
 
 	if ((KERNEL_READ(moved, i_mode) & S_IFMT) == S_IFDIR)
 		__sync_fetch_and_add(&directory_moves, 1);
 	/* Two names of one file: rename() does nothing then (POSIX). */
-	if (!replaced || replaced == moved || flags & RENAME_EXCHANGE)
+	if (replaced == moved)
 		return;
-	attempt__capture(directory, (__u64)victim, OPERATION_REPLACE, kind);
+	if (replaced && !(flags & RENAME_EXCHANGE))
+		attempt__capture(directory, (__u64)target, 0, OPERATION_REPLACE, kind);
+	if (!moves__watched())
+		return;
+	attempt__capture(old_directory, (__u64)old, (__u64)target, OPERATION_MOVE, kind);
+	if (flags & RENAME_EXCHANGE)
+		attempt__capture(directory, (__u64)target, (__u64)old, OPERATION_MOVE | SECOND_MOVE, kind);
+}
+
+static __always_inline void rename__end(int result)
+{
+	attempt__end(result, 1, OPERATION_REPLACE);
+	attempt__end(result, 1, OPERATION_MOVE);
+	attempt__end(result, 1, OPERATION_MOVE | SECOND_MOVE);
 }
 
 /*
@@ -46,43 +58,43 @@ static __always_inline void replace__capture(struct dentry *old, __u64 directory
 SEC("kprobe")
 int BPF_KPROBE(kprobe__unlink_enter, int dfd, struct filename *name)
 {
-	attempt__begin(dfd, (__u64)name, OPERATION_UNLINK, KIND_KPROBE);
+	attempt__begin(dfd, (__u64)name, 0, OPERATION_UNLINK, KIND_KPROBE);
 	return 0;
 }
 
 SEC("kprobe")
 int BPF_KPROBE(kprobe__rmdir_enter, int dfd, struct filename *name)
 {
-	attempt__begin(dfd, (__u64)name, OPERATION_RMDIR, KIND_KPROBE);
+	attempt__begin(dfd, (__u64)name, 0, OPERATION_RMDIR, KIND_KPROBE);
 	return 0;
 }
 
 SEC("kprobe")
 int BPF_KPROBE(kprobe__rename_enter, int old_dfd, struct filename *from, int new_dfd, struct filename *to)
 {
-	attempt__begin(new_dfd, (__u64)to, OPERATION_REPLACE, KIND_KPROBE);
+	attempt__begin(new_dfd, (__u64)to, (__u64)from, OPERATION_REPLACE, KIND_KPROBE);
 	return 0;
 }
 
 SEC("kprobe")
 int BPF_KPROBE(kprobe__unlink_victim, struct path *directory, struct dentry *victim)
 {
-	attempt__capture((__u64)directory, (__u64)victim, OPERATION_UNLINK, KIND_KPROBE);
+	attempt__capture((__u64)directory, (__u64)victim, 0, OPERATION_UNLINK, KIND_KPROBE);
 	return 0;
 }
 
 SEC("kprobe")
 int BPF_KPROBE(kprobe__rmdir_victim, struct path *directory, struct dentry *victim)
 {
-	attempt__capture((__u64)directory, (__u64)victim, OPERATION_RMDIR, KIND_KPROBE);
+	attempt__capture((__u64)directory, (__u64)victim, 0, OPERATION_RMDIR, KIND_KPROBE);
 	return 0;
 }
 
 SEC("kprobe")
 int BPF_KPROBE(kprobe__rename_victim, struct path *old_directory, struct dentry *old, struct path *directory,
-	       struct dentry *victim, unsigned int flags)
+	       struct dentry *target, unsigned int flags)
 {
-	replace__capture(old, (__u64)directory, victim, flags, KIND_KPROBE);
+	rename__capture((__u64)old_directory, old, (__u64)directory, target, flags, KIND_KPROBE);
 	return 0;
 }
 
@@ -97,6 +109,13 @@ SEC("kprobe")
 int BPF_KPROBE(kprobe__move, struct dentry *moved, struct dentry *target)
 {
 	success__moved(moved, target, SCRATCH_KPROBE);
+	return 0;
+}
+
+SEC("kprobe")
+int BPF_KPROBE(kprobe__exchange, struct dentry *first, struct dentry *second)
+{
+	success__exchanged(first, second, SCRATCH_KPROBE);
 	return 0;
 }
 
@@ -117,7 +136,7 @@ int BPF_KRETPROBE(kretprobe__rmdir, int result)
 SEC("kretprobe")
 int BPF_KRETPROBE(kretprobe__rename, int result)
 {
-	attempt__end(result, 1, OPERATION_REPLACE);
+	rename__end(result);
 	return 0;
 }
 
@@ -133,7 +152,7 @@ SEC("fentry")
 int fentry__unlink_enter(__u64 *ctx)
 {
 	FENTRY_ARGUMENTS(2);
-	attempt__begin(arguments[0], arguments[1], OPERATION_UNLINK, KIND_FENTRY);
+	attempt__begin(arguments[0], arguments[1], 0, OPERATION_UNLINK, KIND_FENTRY);
 	return 0;
 }
 
@@ -141,7 +160,7 @@ SEC("fentry")
 int fentry__rmdir_enter(__u64 *ctx)
 {
 	FENTRY_ARGUMENTS(2);
-	attempt__begin(arguments[0], arguments[1], OPERATION_RMDIR, KIND_FENTRY);
+	attempt__begin(arguments[0], arguments[1], 0, OPERATION_RMDIR, KIND_FENTRY);
 	return 0;
 }
 
@@ -149,7 +168,7 @@ SEC("fentry")
 int fentry__rename_enter(__u64 *ctx)
 {
 	FENTRY_ARGUMENTS(4);
-	attempt__begin(arguments[2], arguments[3], OPERATION_REPLACE, KIND_FENTRY);
+	attempt__begin(arguments[2], arguments[3], arguments[1], OPERATION_REPLACE, KIND_FENTRY);
 	return 0;
 }
 
@@ -157,7 +176,7 @@ SEC("fentry")
 int fentry__unlink_victim(__u64 *ctx)
 {
 	FENTRY_ARGUMENTS(2);
-	attempt__capture(arguments[0], arguments[1], OPERATION_UNLINK, KIND_FENTRY);
+	attempt__capture(arguments[0], arguments[1], 0, OPERATION_UNLINK, KIND_FENTRY);
 	return 0;
 }
 
@@ -165,7 +184,7 @@ SEC("fentry")
 int fentry__rmdir_victim(__u64 *ctx)
 {
 	FENTRY_ARGUMENTS(2);
-	attempt__capture(arguments[0], arguments[1], OPERATION_RMDIR, KIND_FENTRY);
+	attempt__capture(arguments[0], arguments[1], 0, OPERATION_RMDIR, KIND_FENTRY);
 	return 0;
 }
 
@@ -173,7 +192,8 @@ SEC("fentry")
 int fentry__rename_victim(__u64 *ctx)
 {
 	FENTRY_ARGUMENTS(5);
-	replace__capture((void *)arguments[1], arguments[2], (void *)arguments[3], arguments[4], KIND_FENTRY);
+	rename__capture(arguments[0], (void *)arguments[1], arguments[2], (void *)arguments[3], arguments[4],
+			KIND_FENTRY);
 	return 0;
 }
 
@@ -190,6 +210,14 @@ int fentry__move(__u64 *ctx)
 {
 	FENTRY_ARGUMENTS(2);
 	success__moved((void *)arguments[0], (void *)arguments[1], SCRATCH_FENTRY_MOVE);
+	return 0;
+}
+
+SEC("fentry")
+int fentry__exchange(__u64 *ctx)
+{
+	FENTRY_ARGUMENTS(2);
+	success__exchanged((void *)arguments[0], (void *)arguments[1], SCRATCH_FENTRY_EXCHANGE);
 	return 0;
 }
 
@@ -211,7 +239,7 @@ SEC("fexit")
 int BPF_PROG(fexit__rename, int old_dfd, struct filename *from, int new_dfd, struct filename *to, unsigned int flags,
 	     int result)
 {
-	attempt__end(result, 1, OPERATION_REPLACE);
+	rename__end(result);
 	return 0;
 }
 
@@ -219,15 +247,25 @@ int BPF_PROG(fexit__rename, int old_dfd, struct filename *from, int new_dfd, str
  * At exit_signals(), early in do_exit(), which some compilers leave out of BTF because it never returns. The thread
  * makes room, and a failure whose return was missed is told.
  */
-static __always_inline void thread__exit(void)
+static __always_inline bool attempt__forget(__u32 operation)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	__u64 id = attempt__key(operation);
 	struct in_flight_attempt *attempt = bpf_map_lookup_elem(&attempts, &id);
 
 	if (!attempt)
-		return;
-	attempt__end(0, 0, attempt->operation);
+		return false;
+	attempt__end(0, 0, operation__is_move(operation) ? operation : attempt->operation);
 	bpf_map_delete_elem(&attempts, &id);
+	return true;
+}
+
+/* Whoever has moved something has entered the call before. */
+static __always_inline void thread__exit(void)
+{
+	if (attempt__forget(OPERATION_UNLINK)) {
+		attempt__forget(OPERATION_MOVE);
+		attempt__forget(OPERATION_MOVE | SECOND_MOVE);
+	}
 }
 
 SEC("kprobe")
@@ -257,6 +295,7 @@ int BPF_PROG(syscall_exit, struct pt_regs___kernel *regs, long result)
 	    nr != NR_ia32_unlinkat && nr != NR_ia32_renameat && nr != NR_ia32_renameat2)
 		return 0;
 	removal_call__exit(regs, nr, result);
+	rename_call__exit(regs, nr, result);
 	return 0;
 }
 

@@ -26,7 +26,9 @@
 /* A typed name (PATH_MAX) or a process's arguments. */
 #define TYPED_BYTES 4096
 #define FS_ROOT_BYTES 2048
-#define TEXT_FORWARD_BYTES (1 + TYPED_BYTES + FS_ROOT_BYTES + 7)
+/* Where a move leads to: any path that the walk can write. */
+#define MOVED_BYTES (TEXT_PATH_END - TEXT_PATH_START)
+#define TEXT_FORWARD_BYTES (1 + TYPED_BYTES + FS_ROOT_BYTES + MOVED_BYTES + 7)
 #define RECORD_BYTES_MAX (TEXT_PATH_END + TEXT_FORWARD_BYTES)
 _Static_assert(RECORD_BYTES_MAX <= RECORD_BYTES_LIMIT, "records are longer than the daemon expects");
 /*
@@ -81,13 +83,15 @@ struct slot {
 /*
  * Each CPU has slots of its own for each program that tells deletions: the kernel never runs a program on a CPU on
  * which the same program has not ended. All programs on kprobes share one place: none of them interrupts another. A
- * second slot at each place describes the process, while the first one holds the deletion.
+ * second slot at each place holds where a move leads to, and then describes the process, while the first one holds the
+ * deletion.
  */
 enum scratch_place {
 	SCRATCH_KPROBE = 0,
 	SCRATCH_FENTRY_DELETE = 1,
 	SCRATCH_FENTRY_MOVE = 2,
-	SCRATCH_PLACES = 3,
+	SCRATCH_FENTRY_EXCHANGE = 3,
+	SCRATCH_PLACES = 4,
 	SCRATCH_TRACEPOINT = 0,
 	SCRATCH_SLOTS = 2 * SCRATCH_PLACES,
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
  * The moment of success. vfs_unlink() and vfs_rmdir() call d_delete() when the filesystem has removed the name, a
- * rename ends in d_move(); the directory is locked, and the victim's inode still attached. All that is told of a
- * deletion is put together here and sent, so nothing waits for the call to return.
+ * rename ends in d_move() or d_exchange(), at whose entry what moves still has its old name; the directory is locked,
+ * and the victim's inode still attached. All that is told of a deletion is put together here and sent, so nothing waits
+ * for the call to return.
  *
  * Where the kernel allows it, a success hook carries a program on a kprobe and one on a trampoline: the kernel leaves
  * the first out while a bpf(2) call about a map is preempted on its CPU, and the second while the same program is. The
@@ -24,7 +25,19 @@ enum success_hook {
 	SUCCESS_REPLACED = 1,
 	/* d_move() of the victim, which NFS keeps under another name as long as a client has it open */
 	SUCCESS_RENAMED_AWAY = 2,
+	/* d_move() of what moves, or d_exchange() of the first */
+	SUCCESS_MOVED = 3,
+	/* d_exchange() of the second */
+	SUCCESS_MOVED_SECOND = 4,
 };
+
+/* The operation whose attempt the hook looks for, as attempt__key() takes it. */
+static __always_inline __u32 hook__operation(int hook)
+{
+	if (hook == SUCCESS_MOVED)
+		return OPERATION_MOVE;
+	return hook == SUCCESS_MOVED_SECOND ? OPERATION_MOVE | SECOND_MOVE : OPERATION_UNLINK;
+}
 
 /* References to the victim that the kernel's own call holds at each hook. */
 enum {
@@ -75,10 +88,10 @@ static __always_inline bool task__is_removing(struct task_struct *task, __u32 *n
 }
 
 /*
- * Puts together what is told of the deletion of the struct dentry `victim`, whose attempt the slot holds. Tells whether
- * it is wanted.
+ * Puts together what is told of the deletion of the struct dentry `victim`, whose attempt the slot holds, or of its
+ * move to the place of `target`. Tells whether it is wanted.
  */
-GLOBAL_FUNCTION int success__describe(__u32 index, __u64 victim, int hook)
+GLOBAL_FUNCTION int success__describe(__u32 index, __u64 victim, __u64 target, int hook)
 {
 	struct dentry *dentry = (void *)victim;
 	struct inode *inode = KERNEL_READ(dentry, d_inode);
@@ -100,20 +113,46 @@ GLOBAL_FUNCTION int success__describe(__u32 index, __u64 victim, int hook)
 	slot->record.flags = DELETION_RESULT_KNOWN | (self ? DELETION_SELF : 0);
 	slot__fill_namespace(slot);
 	slot__write_victim_path(index, victim);
-	wanted = slot__filter_victim(slot, &elsewhere) | elsewhere;
-	if (!(wanted & filter__outcome_bits(slot->record.operation, true, 0)) && !self) {
+	wanted = slot__filter_victim(slot, &elsewhere);
+	if (!((wanted | elsewhere) & filter__outcome_bits(slot->record.operation, true, 0)) && !self) {
+		COUNT(filtered);
+		return 0;
+	}
+	if (target && !slot__write_target(index, index + 1, target, wanted, elsewhere) && !self) {
 		COUNT(filtered);
 		return 0;
 	}
 	slot__fill_caller(slot);
 	slot__fill_file(slot, inode);
-	slot__fill_release(slot, inode, dentry,
-			   hook == SUCCESS_REPLACED ? REPLACED_DENTRY_REFERENCES : REMOVED_DENTRY_REFERENCES,
-			   hook == SUCCESS_REPLACED ? REPLACED_INODE_REFERENCES : REMOVED_INODE_REFERENCES);
+	if (!target)
+		slot__fill_release(slot, inode, dentry,
+				   hook == SUCCESS_REPLACED ? REPLACED_DENTRY_REFERENCES : REMOVED_DENTRY_REFERENCES,
+				   hook == SUCCESS_REPLACED ? REPLACED_INODE_REFERENCES : REMOVED_INODE_REFERENCES);
 	slot__read_filename(slot, slot->attempt.filename);
 	if (slot__needs_fs_root(slot, elsewhere))
 		slot__write_fs_root(index);
+	if (target)
+		slot__add_target(index, index + 1);
 	return 1;
+}
+
+/*
+ * Whether a move that no victim hook has told of is that of the rename which the current task is in: of a thread of the
+ * kernel that is not known. Within other calls overlayfs moves what it has made, and what is left of what it removed.
+ */
+static __always_inline bool rename__is_under_way(struct task_struct *task)
+{
+	__u64 id = attempt__key(OPERATION_REPLACE);
+	struct in_flight_attempt *call = bpf_map_lookup_elem(&attempts, &id);
+	__u32 flags = KERNEL_READ(task, flags);
+
+	if (call && call->phase == ATTEMPT_CAPTURED && call->flags & ATTEMPT_STACKED)
+		return false;
+	if (flags & PF_IO_WORKER)
+		return call && call->operation == OPERATION_REPLACE && call->phase != ATTEMPT_OVER;
+	if (flags & PF_KTHREAD)
+		return false;
+	return system_call__renames(task__system_call(task), KERNEL_READ(task, thread_info.status) & TS_COMPAT);
 }
 
 /*
@@ -123,12 +162,17 @@ GLOBAL_FUNCTION int success__describe(__u32 index, __u64 victim, int hook)
 static __always_inline bool success__adopt(struct slot *slot, struct in_flight_attempt *attempt, __u64 victim,
 					   struct inode *inode, __u32 kind, int hook)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	__u64 id = attempt__key(hook__operation(hook));
 	bool directory = (KERNEL_READ(inode, i_mode) & S_IFMT) == S_IFDIR;
+	bool moves = hook == SUCCESS_MOVED || hook == SUCCESS_MOVED_SECOND;
 	__u32 operation = hook == SUCCESS_REPLACED ? OPERATION_REPLACE : directory ? OPERATION_RMDIR : OPERATION_UNLINK;
 	bool told;
 
 	__builtin_memset(&slot->attempt, 0, sizeof(slot->attempt));
+	if (moves) {
+		operation = OPERATION_MOVE;
+		slot->attempt.filename = rename__filename(hook__operation(hook));
+	}
 	if (attempt) {
 		slot__give_back(attempt->slot);
 		if (attempt->phase == ATTEMPT_BEGUN && attempt->operation == operation)
@@ -153,7 +197,7 @@ static __always_inline bool success__adopt(struct slot *slot, struct in_flight_a
  */
 GLOBAL_FUNCTION int success__look(__u64 victim, int place, int hook)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	__u64 id = attempt__key(hook__operation(hook));
 	__u32 kind = place == SCRATCH_KPROBE ? KIND_KPROBE : KIND_FENTRY;
 	struct in_flight_attempt *attempt = bpf_map_lookup_elem(&attempts, &id);
 	struct task_struct *task = (void *)bpf_get_current_task();
@@ -193,6 +237,10 @@ GLOBAL_FUNCTION int success__look(__u64 victim, int place, int hook)
 		COUNT(passed[kind]);
 		return 0;
 	}
+	if ((hook == SUCCESS_MOVED || hook == SUCCESS_MOVED_SECOND) && !rename__is_under_way(task)) {
+		COUNT(passed[kind]);
+		return 0;
+	}
 	if (task__is_removing(task, &nr)) {
 		/* In another call's name: a cache on disk that makes room. */
 		if (magic == NFS_SUPER_MAGIC || (attempt && attempt->phase == ATTEMPT_CAPTURED)) {
@@ -212,26 +260,37 @@ GLOBAL_FUNCTION int success__look(__u64 victim, int place, int hook)
 }
 
 /* One after the other, not one within the other: the stack of a program is small. */
-static __always_inline void success__reached(__u64 victim, enum scratch_place place, enum success_hook hook)
+static __always_inline void success__reached(__u64 victim, __u64 target, enum scratch_place place,
+					     enum success_hook hook)
 {
 	__u32 index = scratch__index(place);
 
-	if (success__look(victim, place, hook) && success__describe(index, victim, hook))
+	if (success__look(victim, place, hook) && success__describe(index, victim, target, hook))
 		slot__deliver(index, index + 1);
 }
 
 static __always_inline void success__removed(struct dentry *dentry, enum scratch_place place)
 {
 	if (KERNEL_READ(dentry, d_inode))
-		success__reached((__u64)dentry, place, SUCCESS_REMOVED);
+		success__reached((__u64)dentry, 0, place, SUCCESS_REMOVED);
 }
 
 static __always_inline void success__moved(struct dentry *moved, struct dentry *target, enum scratch_place place)
 {
 	if (KERNEL_READ(target, d_inode))
-		success__reached((__u64)target, place, SUCCESS_REPLACED);
-	else if (KERNEL_READ(moved, d_flags) & DCACHE_NFSFS_RENAMED)
-		success__reached((__u64)moved, place, SUCCESS_RENAMED_AWAY);
+		success__reached((__u64)target, 0, place, SUCCESS_REPLACED);
+	if (KERNEL_READ(moved, d_flags) & DCACHE_NFSFS_RENAMED)
+		success__reached((__u64)moved, 0, place, SUCCESS_RENAMED_AWAY);
+	else if (moves__watched())
+		success__reached((__u64)moved, (__u64)target, place, SUCCESS_MOVED);
+}
+
+static __always_inline void success__exchanged(struct dentry *first, struct dentry *second, enum scratch_place place)
+{
+	if (!moves__watched())
+		return;
+	success__reached((__u64)first, (__u64)second, place, SUCCESS_MOVED);
+	success__reached((__u64)second, (__u64)first, place, SUCCESS_MOVED_SECOND);
 }
 
 #endif

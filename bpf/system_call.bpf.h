@@ -39,9 +39,16 @@ struct removal_call {
 	__s32 operation;
 };
 
-enum {
-	CALL_OTHER = -1,
-	CALL_RENAME = -2,
+#define CALL_OTHER (-1)
+
+#define RENAME_EXCHANGE (1 << 1)
+
+struct rename_call {
+	__u64 from;
+	__u64 to;
+	__s32 from_dfd;
+	__s32 to_dfd;
+	__u32 flags;
 };
 
 static __always_inline void removal_call__decode(struct removal_call *call, struct pt_regs___kernel *regs, long nr,
@@ -64,18 +71,47 @@ static __always_inline void removal_call__decode(struct removal_call *call, stru
 		call->operation = OPERATION_UNLINK;
 	else if (nr == (compat ? NR_ia32_rmdir : NR_rmdir))
 		call->operation = OPERATION_RMDIR;
-	else if (nr == (compat ? NR_ia32_rename : NR_rename) || nr == (compat ? NR_ia32_renameat : NR_renameat) ||
-		 nr == (compat ? NR_ia32_renameat2 : NR_renameat2))
-		call->operation = CALL_RENAME;
+}
+
+/* False: the call is another one. */
+static __always_inline bool rename_call__decode(struct rename_call *call, struct pt_regs___kernel *regs, long nr,
+						bool compat)
+{
+	bool takes_flags = nr == (compat ? NR_ia32_renameat2 : NR_renameat2);
+
+	call->flags = 0;
+	if (nr == (compat ? NR_ia32_rename : NR_rename)) {
+		call->from_dfd = AT_FDCWD;
+		call->from = compat ? (__u32)regs->bx : regs->di;
+		call->to_dfd = AT_FDCWD;
+		call->to = compat ? (__u32)regs->cx : regs->si;
+		return true;
+	}
+	if (!takes_flags && nr != (compat ? NR_ia32_renameat : NR_renameat))
+		return false;
+	call->from_dfd = compat ? regs->bx : regs->di;
+	call->from = compat ? (__u32)regs->cx : regs->si;
+	call->to_dfd = regs->dx;
+	call->to = compat ? (__u32)regs->si : regs->r10;
+	if (takes_flags)
+		call->flags = compat ? regs->di : regs->r8;
+	return true;
+}
+
+static __always_inline bool system_call__renames(long nr, bool compat)
+{
+	if (compat)
+		return nr == NR_ia32_rename || nr == NR_ia32_renameat || nr == NR_ia32_renameat2;
+	return nr == NR_rename || nr == NR_renameat || nr == NR_renameat2;
 }
 
 static __always_inline bool system_call__removes(long nr, bool compat)
 {
+	if (system_call__renames(nr, compat))
+		return true;
 	if (compat)
-		return nr == NR_ia32_unlink || nr == NR_ia32_unlinkat || nr == NR_ia32_rmdir || nr == NR_ia32_rename ||
-		       nr == NR_ia32_renameat || nr == NR_ia32_renameat2;
-	return nr == NR_unlink || nr == NR_unlinkat || nr == NR_rmdir || nr == NR_rename || nr == NR_renameat ||
-	       nr == NR_renameat2;
+		return nr == NR_ia32_unlink || nr == NR_ia32_unlinkat || nr == NR_ia32_rmdir;
+	return nr == NR_unlink || nr == NR_unlinkat || nr == NR_rmdir;
 }
 
 /* overlayfs removes what it tried out, when it is mounted. */

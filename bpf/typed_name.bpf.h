@@ -69,8 +69,14 @@ static __always_inline bool task__has_whole_root(struct task_struct *task)
 GLOBAL_FUNCTION int slot__typed_needs_care(__u32 index)
 {
 	struct slot *slot = slot__at(index);
+	__u64 length;
 
-	return slot ? name__needs_care(slot->text + TEXT_PATH_END + 1, slot->record.typed_length) : 1;
+	if (!slot || name__needs_care(slot->text + TEXT_PATH_END + 1, slot->record.typed_length))
+		return 1;
+	/* A directory may be named with a slash at the end, which its path does not have. */
+	length = slot->record.typed_length;
+	return slot->record.operation == OPERATION_MOVE && BOUNDED(length, 1, TYPED_BYTES) &&
+	       slot->text[TEXT_PATH_END + length] == '/';
 }
 
 /*
@@ -83,7 +89,9 @@ GLOBAL_FUNCTION int slot__typed_unwanted(__u32 index, __u32 generation, __u32 ou
 
 	if (!slot || !(slot->record.flags & DELETION_HAS_TYPED) || slot->text[TEXT_PATH_END + 1] != '/')
 		return 0;
-	if (filter__by_prefix(slot->text, TEXT_PATH_END + 1, slot->record.typed_length, generation) & outcome)
+	if (filter__by_prefix(slot->text, TEXT_PATH_END + 1,
+			      slot->record.typed_length + (slot->record.operation == OPERATION_MOVE), generation) &
+	    outcome)
 		return 0;
 	return !slot__typed_needs_care(index) && task__has_whole_root((void *)bpf_get_current_task());
 }

@@ -26,6 +26,7 @@ const std::vector<Hook>& Hooks() {
       {{"exit_signals"}, HookRole::kThreadEnd, "kprobe__thread_exit", "fentry__thread_exit"},
       {{"d_delete"}, HookRole::kSuccess, "kprobe__delete", "fentry__delete"},
       {{"d_move"}, HookRole::kSuccess, "kprobe__move", "fentry__move"},
+      {{"d_exchange"}, HookRole::kSuccess, "kprobe__exchange", "fentry__exchange"},
       {{"do_unlinkat", "filename_unlinkat"}, HookRole::kReturn, "kretprobe__unlink", "fexit__unlink"},
       {{"do_rmdir", "filename_rmdir"}, HookRole::kReturn, "kretprobe__rmdir", "fexit__rmdir"},
       {{"do_renameat2", "filename_renameat2"}, HookRole::kReturn, "kretprobe__rename", "fexit__rename"},

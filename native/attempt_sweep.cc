@@ -31,13 +31,14 @@ size_t AttemptSweep::Run(const LoadedProbe& probe) {
       break;
     }
     last_ = id;
-    const auto tgid = static_cast<pid_t>(id >> 32), tid = static_cast<pid_t>(id & 0xffffffff);
+    const uint64_t thread = id & ((1ull << ATTEMPT_PART_SHIFT) - 1);
+    const auto tgid = static_cast<pid_t>(thread >> 32), tid = static_cast<pid_t>(thread & 0xffffffff);
     if (syscall(SYS_tgkill, tgid, tid, 0) != 0 && errno == ESRCH) gone.push_back(id);
   }
   size_t swept = 0;
-  for (const uint64_t thread : gone) {
+  for (const uint64_t key : gone) {
     in_flight_attempt attempt;
-    if (bpf_map_lookup_elem(fd, &thread, &attempt) != 0 || bpf_map_delete_elem(fd, &thread) != 0) continue;
+    if (bpf_map_lookup_elem(fd, &key, &attempt) != 0 || bpf_map_delete_elem(fd, &key) != 0) continue;
     if (attempt.slot == NO_SLOT) continue;
     bpf_map_update_elem(free_slots, nullptr, &attempt.slot, 0);
     swept++;

@@ -16,8 +16,6 @@ AttachMode ModeFrom(Napi::Env env, const std::string& name) {
   throw Napi::TypeError::New(env, "mode: expected kprobe, fentry or tracepoint, got " + name);
 }
 
-constexpr uint32_t kAllWanted = 0xffff;
-
 /// `[[key, mask], ...]` of the filter's tables.
 template <typename Each>
 void ForEachPair(const Napi::Object& object, const char* name, Each each) {
@@ -28,7 +26,7 @@ void ForEachPair(const Napi::Object& object, const char* name, Each each) {
     const Napi::Value pair = pairs[i];
     if (!pair.IsArray()) throw Napi::TypeError::New(object.Env(), std::string(name) + ": expected pairs");
     const Napi::Array entry = pair.As<Napi::Array>();
-    each(entry.Get(0u), entry.Get(1u).As<Napi::Number>().Uint32Value() & kAllWanted);
+    each(entry.Get(0u), entry.Get(1u).As<Napi::Number>().Uint32Value());
   }
 }
 

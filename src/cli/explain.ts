@@ -1,4 +1,4 @@
-import { realpathSync } from 'node:fs';
+import { lstatSync, realpathSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { loadConfig } from '../config/load.js';
 import { formatProblem } from '../config/problem.js';
@@ -38,6 +38,13 @@ interface PathVerdict {
   readonly path: string;
   /** null: the kernel drops everything at this path. */
   readonly kernel: { readonly prefix: string; readonly operations: string[]; readonly failures: string[] } | null;
+  /** Of a directory that exists: the watches that are told when it is moved to where none of them wants anything. */
+  readonly move?: {
+    /** They match the directory itself. */
+    readonly matching: string[];
+    /** They match what may lie below it, and not itself. */
+    readonly below: string[];
+  };
   readonly watches: readonly WatchVerdict[];
 }
 
@@ -73,6 +80,7 @@ function judge(
           failures: operationsIn(entry.failureMask),
         }
       : null,
+    ...(isDirectory(path) && { move: moveOf(bytes, watchSet) }),
     watches: watchSet.explain(bytes).map((explanation) => {
       const { watch, matched } = explanation;
       const include = writtenPattern(watch.name, 'include', explanation.include?.source, linked);
@@ -88,6 +96,29 @@ function judge(
         decided_by: decidingStage(explanation, bytes),
       };
     }),
+  };
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return lstatSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+function moveOf(bytes: string, watchSet: WatchSet): { matching: string[]; below: string[] } {
+  const matching = new Set(watchSet.explain(bytes).flatMap(({ watch, matched }) => (matched ? [watch] : [])));
+  const views = ['host', 'process'] as const;
+  const lost = new Set(
+    views.flatMap((view) => watchSet.lostBelow({ from: [{ path: bytes, cut: false }], to: [], isBeside: false }, view)),
+  );
+  const wanting = watchSet.watches.filter(({ operations }) => operations.includes('move'));
+  return {
+    matching: wanting.filter((watch) => matching.has(watch)).map(({ name }) => name),
+    below: wanting
+      .filter((watch) => !matching.has(watch) && lost.has(watchSet.watches.indexOf(watch)))
+      .map(({ name }) => name),
   };
 }
 
@@ -119,7 +150,7 @@ function reportedPath(path: string): string {
   }
 }
 
-function render({ path, kernel, watches }: PathVerdict): string {
+function render({ path, kernel, move, watches }: PathVerdict): string {
   const width = Math.max(...watches.map(({ watch }) => watch.length));
   const lines = watches.map((verdict) => {
     const { watch, matched, include, exclude, decided_by } = verdict;
@@ -137,7 +168,16 @@ function render({ path, kernel, watches }: PathVerdict): string {
     kernel === null
       ? 'the kernel drops deletions here, no watch can want them'
       : `the kernel passes on ${kernel.operations.join(', ')}${failures} below ${kernel.prefix}`;
-  return `${escapeControl(path)}\n${lines.join('')}  ${escapeControl(passes)}\n`;
+  return `${escapeControl(path)}\n${lines.join('')}  ${escapeControl(passes)}\n${move === undefined ? '' : renderMove(move)}`;
+}
+
+function renderMove({ matching, below }: NonNullable<PathVerdict['move']>): string {
+  if (matching.length + below.length === 0) return '  moving this directory away takes nothing from any watch\n';
+  const told = [
+    ...(matching.length > 0 ? [`${matching.join(', ')}, which match it`] : []),
+    ...(below.length > 0 ? [`${below.join(', ')}, of which it takes along what may lie below`] : []),
+  ];
+  return `  moving this directory away is told for ${told.join('; and for ')}\n`;
 }
 
 function byLink(resolved: string | undefined): string {

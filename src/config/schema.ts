@@ -187,7 +187,7 @@ const watch = z.strictObject({
     .min(1)
     .prefault([...OPERATIONS])
     .transform((chosen) => OPERATIONS.filter((operation) => chosen.includes(operation)))
-    .describe('What counts as a deletion.'),
+    .describe('What counts as a deletion. move: a rename took the name out of the watch.'),
   failures: z.boolean().default(false).describe('Also report attempts that failed.'),
   ignore: section(ignore)
     .transform(({ processes, users, effective_users: effectiveUsers }) => ({ processes, users, effectiveUsers }))

@@ -1,4 +1,5 @@
 import { union, type WatchIndex } from '../watch/watch-index.js';
+import type { View } from '../watch/watch-set.js';
 import type { Place, ResolvedPath } from './resolved-path.js';
 
 /** Only a watch on everything can know that it wants an unknown path. */
@@ -22,7 +23,7 @@ export function matchPlaces(watches: WatchIndex, path: ResolvedPath, hasProcessV
   const place = path.place ?? UNKNOWN_PLACE;
   const own = path.onHost || hostPlaces.length === 0 ? watches.match(place, 'host', ignoresCase) : undefined;
   let matching = own ?? [];
-  let hostPlace = path.onHost ? undefined : hostPlaces.find(({ cut }) => !cut);
+  let hostPlace = hostPlaceOf(path);
   for (const other of hostPlaces) {
     const matched = watches.match(other, 'host', ignoresCase);
     if (matched.length === 0) continue;
@@ -32,4 +33,16 @@ export function matchPlaces(watches: WatchIndex, path: ResolvedPath, hasProcessV
   }
   if (hasProcessView) matching = union(matching, watches.match(place, 'process', ignoresCase));
   return { watches: matching, hostPlace };
+}
+
+/** The places that watches of the view are asked for. */
+export function placesSeenBy(view: View, path: ResolvedPath): readonly Place[] {
+  const place = path.place ?? UNKNOWN_PLACE;
+  if (view === 'process') return [place];
+  return path.onHost || path.hostPlaces.length === 0 ? [place, ...path.hostPlaces] : path.hostPlaces;
+}
+
+/** Where this host sees a path, as PlaceMatch.hostPlace, when no watch has asked for a place. */
+export function hostPlaceOf(path: ResolvedPath): Place | undefined {
+  return path.onHost ? undefined : path.hostPlaces.find(({ cut }) => !cut);
 }

@@ -6,6 +6,9 @@ import {
   DELETION_FS_ROOT,
   DELETION_HAS_TYPED,
   DELETION_HOST_NAMESPACE,
+  DELETION_MOVED_CASE_INSENSITIVE,
+  DELETION_MOVED_COMPLETE,
+  DELETION_MOVED_CUT,
   DELETION_PATH_COMPLETE,
   DELETION_PATH_CUT,
   DELETION_PATH_IS_BASE,
@@ -59,6 +62,20 @@ interface Directory {
   readonly json: Uint8Array;
 }
 
+/** A path in a record, and how many of its last bytes lie below the root of its mount. */
+interface WalkedText {
+  readonly start: number;
+  readonly length: number;
+  readonly belowMount: number;
+}
+
+/** What a walk has found. */
+interface WalkEnd {
+  readonly reachesRoot: boolean;
+  readonly cut: boolean;
+  readonly ignoresCase: boolean;
+}
+
 /** Where a path was read. Its name becomes a string only for patterns that look at names. */
 class FoundPlace implements Place {
   constructor(
@@ -73,6 +90,8 @@ class FoundPlace implements Place {
 }
 
 const NOWHERE: readonly Place[] = [];
+/** Nothing is known of places of this host. */
+const NOT_ON_HOST = { onHost: false, hostPlaces: NOWHERE };
 
 const UNKNOWN: ResolvedPath = {
   place: undefined,
@@ -93,22 +112,11 @@ export class PathResolver {
   resolve(record: RecordView, mounts: KnownMounts | undefined): ResolvedPath {
     const { flags, bytes, pathStart } = record;
     const reachesRoot = (flags & DELETION_PATH_COMPLETE) !== 0;
+    const cut = (flags & DELETION_PATH_CUT) !== 0;
+    const ignoresCase = (flags & DELETION_CASE_INSENSITIVE) !== 0;
     if ((flags & DELETION_PATH_IS_BASE) === 0) {
-      const end = pathStart + record.pathLength;
-      const onHost = reachesRoot && (flags & DELETION_HOST_NAMESPACE) !== 0;
-      const name = lastName(bytes, pathStart, end);
-      const text = { bytes, start: pathStart, name, end };
-      if (mounts === undefined)
-        return this.resolved(flags, text, { complete: reachesRoot, onHost, hostPlaces: NOWHERE });
-      const path = record.latin1(pathStart, record.pathLength);
-      const places = mounts === 'unknown' ? [placeAnywhere(record, path)] : hostPlacesOf(record, path, mounts);
-      const others = places.filter((place) => place.cut || `${place.directory}/${place.name}` !== path);
-      const isOneOfThem = others.length < places.length;
-      return this.resolved(flags, text, {
-        complete: reachesRoot,
-        onHost: onHost || isOneOfThem,
-        hostPlaces: others,
-      });
+      const walked = { start: pathStart, length: record.pathLength, belowMount: record.belowMountLength };
+      return this.walked(record, walked, { reachesRoot, cut, ignoresCase }, mounts);
     }
     if ((flags & DELETION_HAS_TYPED) === 0) return UNKNOWN;
     const { typedStart, typedLength } = record;
@@ -123,27 +131,63 @@ export class PathResolver {
       const start = isAbsolute ? typedStart : pathStart;
       const hasParents = name > typedStart + (isAbsolute ? 1 : 0);
       const complete = reachesRoot && isName && !hasParents;
-      const text = { bytes, start, name, end };
-      const found = this.resolved(flags, text, { complete, onHost: false, hostPlaces: NOWHERE });
+      const found = this.resolved({ bytes, start, name, end }, { complete, cut, ignoresCase, ...NOT_ON_HOST });
       return withoutSharedBase(record, found);
     }
     const joined = joinTyped(record.latin1(pathStart, record.pathLength), record.latin1(typedStart, typedLength));
-    const path = Buffer.from(joined.path, 'latin1');
     const complete = reachesRoot && isName && !joined.hasParents;
-    const text = { bytes: path, start: 0, name: lastName(path, 0, path.length), end: path.length };
-    return withoutSharedBase(record, this.resolved(flags, text, { complete, onHost: false, hostPlaces: NOWHERE }));
+    const found = this.resolved(textOf(joined.path), { complete, cut, ignoresCase, ...NOT_ON_HOST });
+    return withoutSharedBase(record, found);
+  }
+
+  /** As resolve(), of the place that a move leads to; undefined when that is not known. */
+  resolveTarget(record: RecordView, mounts: KnownMounts | undefined): ResolvedPath | undefined {
+    const { flags, movedStart, movedLength, movedTypedLength } = record;
+    const reachesRoot = (flags & DELETION_MOVED_COMPLETE) !== 0;
+    const cut = (flags & DELETION_MOVED_CUT) !== 0;
+    const ignoresCase = (flags & DELETION_MOVED_CASE_INSENSITIVE) !== 0;
+    if ((flags & DELETION_PATH_IS_BASE) === 0) {
+      if (movedLength === 0) return undefined;
+      const walked = { start: movedStart, length: movedLength, belowMount: record.movedBelowMountLength };
+      return this.walked(record, walked, { reachesRoot, cut, ignoresCase }, mounts);
+    }
+    if (movedTypedLength === 0) return undefined;
+    const base = record.latin1(movedStart, movedLength);
+    const joined = joinTyped(base, record.latin1(record.movedTypedStart, movedTypedLength));
+    const complete = reachesRoot && !joined.hasParents;
+    return this.resolved(textOf(joined.path), { complete, cut, ignoresCase, ...NOT_ON_HOST });
+  }
+
+  /** A path that the kernel side has walked. */
+  private walked(
+    record: RecordView,
+    { start, length, belowMount }: WalkedText,
+    { reachesRoot, cut, ignoresCase }: WalkEnd,
+    mounts: KnownMounts | undefined,
+  ): ResolvedPath {
+    const { bytes } = record;
+    const end = start + length;
+    const onHost = reachesRoot && (record.flags & DELETION_HOST_NAMESPACE) !== 0;
+    const text = { bytes, start, name: lastName(bytes, start, end), end };
+    const found = { complete: reachesRoot, cut, ignoresCase };
+    if (mounts === undefined) return this.resolved(text, { ...found, onHost, hostPlaces: NOWHERE });
+    const path = record.latin1(start, length);
+    const inFilesystem = pathInFilesystem(record, path, belowMount);
+    const places =
+      mounts === 'unknown' ? [placeAnywhere(inFilesystem, path)] : hostPlacesOf(record, inFilesystem, mounts);
+    const others = places.filter((place) => place.cut || `${place.directory}/${place.name}` !== path);
+    const isOneOfThem = others.length < places.length;
+    return this.resolved(text, { ...found, onHost: onHost || isOneOfThem, hostPlaces: others });
   }
 
   private resolved(
-    flags: number,
     text: PathText,
-    { complete, onHost, hostPlaces }: Pick<ResolvedPath, 'complete' | 'onHost' | 'hostPlaces'>,
+    { cut, ...found }: Pick<ResolvedPath, 'complete' | 'ignoresCase' | 'onHost' | 'hostPlaces'> & { cut: boolean },
   ): ResolvedPath {
     const { bytes, start, name } = text;
     const directory = this.directory(bytes, start, Math.max(name - 1, start));
-    const place = new FoundPlace(directory.path, text, (flags & DELETION_PATH_CUT) !== 0);
-    const ignoresCase = (flags & DELETION_CASE_INSENSITIVE) !== 0;
-    return { place, complete, ignoresCase, onHost, hostPlaces, text, directoryJson: directory.json };
+    const place = new FoundPlace(directory.path, text, cut);
+    return { ...found, place, text, directoryJson: directory.json };
   }
 
   private directory(bytes: Buffer, start: number, end: number): Directory {
@@ -195,26 +239,34 @@ function directoryOf(path: string): Directory {
   return { path, bytes: Buffer.from(path, 'latin1'), json: Buffer.from(`","directory":${jsonOf(path || '/')}`) };
 }
 
+/** A path of its own. */
+function textOf(latin1: string): PathText {
+  const bytes = Buffer.from(latin1, 'latin1');
+  return { bytes, start: 0, name: lastName(bytes, 0, bytes.length), end: bytes.length };
+}
+
 /** The places of this host that lead to the file. */
-function hostPlacesOf(record: RecordView, path: string, mounts: MountTable): readonly Place[] {
-  const { device, flags } = record;
+function hostPlacesOf(
+  { device, flags }: RecordView,
+  inFilesystem: string | undefined,
+  mounts: MountTable,
+): readonly Place[] {
   const reachesRoot = (flags & DELETION_FS_ROOT) !== 0;
-  const inFilesystem = pathInFilesystem(record, path);
   if (inFilesystem === undefined) return NOWHERE;
   if (!reachesRoot) return mounts.knows(device) ? [placeOf(inFilesystem, true)] : NOWHERE;
   return mounts.hostPaths(device, inFilesystem).map((hostPath) => placeOf(hostPath, false));
 }
 
 /** What is known of the file's places on a host whose mounts are not known: how their paths end. */
-function placeAnywhere(record: RecordView, path: string): Place {
-  return placeOf(pathInFilesystem(record, path) ?? path.slice(path.lastIndexOf('/')), true);
+function placeAnywhere(inFilesystem: string | undefined, path: string): Place {
+  return placeOf(inFilesystem ?? path.slice(path.lastIndexOf('/')), true);
 }
 
 /** The path from the root of the filesystem, or its end when the walk did not get there; undefined: not known. */
-function pathInFilesystem(record: RecordView, path: string): string | undefined {
-  const { flags, belowMountLength, fsRootLength } = record;
+function pathInFilesystem(record: RecordView, path: string, belowMount: number): string | undefined {
+  const { flags, fsRootLength } = record;
   // A walk that was cut before the mount's root does not know its place in the filesystem.
-  if (belowMountLength === 0 || (fsRootLength === 0 && (flags & DELETION_FS_ROOT) === 0)) return undefined;
+  if (belowMount === 0 || (fsRootLength === 0 && (flags & DELETION_FS_ROOT) === 0)) return undefined;
   const root = record
     .latin1(record.fsRootStart, fsRootLength)
     .split('\0')
@@ -222,7 +274,7 @@ function pathInFilesystem(record: RecordView, path: string): string | undefined 
     .reverse()
     .map((name) => `/${name}`)
     .join('');
-  return root + path.slice(path.length - belowMountLength);
+  return root + path.slice(path.length - belowMount);
 }
 
 function placeOf(path: string, cut: boolean): Place {

@@ -179,6 +179,31 @@ const details = z
       .describe('rmwatch.requested_path in base64. Absent when it is valid UTF-8.')
       .exactOptional(),
     host_path_bytes: someBase64.describe('rmwatch.host_path in base64. Absent when it is valid UTF-8.').exactOptional(),
+    moved_to: text
+      .describe(
+        'Where a move has led to, or would have: as file.path. Absent for other operations, and when it is not known.',
+      )
+      .exactOptional(),
+    moved_to_bytes: someBase64.describe('rmwatch.moved_to in base64. Absent when it is valid UTF-8.').exactOptional(),
+    moved_to_host_path: absolutePath
+      .describe(
+        'Where the host sees that place. Absent when that is rmwatch.moved_to, or no path of the host leads there.',
+      )
+      .exactOptional(),
+    moved_to_host_path_bytes: someBase64
+      .describe('rmwatch.moved_to_host_path in base64. Absent when it is valid UTF-8.')
+      .exactOptional(),
+    moved_to_complete: z
+      .boolean()
+      .describe('false: rmwatch.moved_to is cut, could not be resolved, or is not known. Absent for other operations.')
+      .exactOptional(),
+    took_watched: z
+      .literal(true)
+      .describe(
+        'The directory that moved is not matched itself by at least one of the watches in rule.name, but what may lie below ' +
+          'it is. Absent otherwise.',
+      )
+      .exactOptional(),
     ...argsDetails,
     path_complete: z.boolean().describe('false: file.path is cut, or could not be resolved.'),
     case_insensitive: z
@@ -195,7 +220,7 @@ const details = z
       .exactOptional(),
     last_link: z
       .boolean()
-      .describe('No other name leads to the file any more. Absent for failed attempts, and with the inode.')
+      .describe('No other name leads to the file any more. Absent for failed attempts and moves, and with the inode.')
       .exactOptional(),
     still_open: z
       .boolean()
@@ -246,8 +271,8 @@ export const deletionSchema = z
       kind: z.literal('event').describe('"pipeline_error" in lines of lost events.'),
       category: z.tuple([z.literal('file')]).describe('The category of the event.'),
       type: z
-        .union([z.tuple([z.literal('deletion')]), z.tuple([z.literal('info')])])
-        .describe('"info" for a failed attempt, otherwise "deletion".'),
+        .union([z.tuple([z.literal('deletion')]), z.tuple([z.literal('change')]), z.tuple([z.literal('info')])])
+        .describe('"info" for a failed attempt, "change" for a move, otherwise "deletion".'),
       action: z.enum(OPERATIONS).describe('The operation.'),
       outcome: z
         .enum(['success', 'failure'])
@@ -293,7 +318,7 @@ export const deletionSchema = z
   })
   .meta({
     id: 'deletion',
-    description: 'A name left the filesystem, or an attempt to remove one failed.',
+    description: 'A name left the filesystem or its watch, or an attempt to remove or move one failed.',
     ...DELETION_RULES,
   });
 

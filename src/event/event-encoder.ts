@@ -8,6 +8,7 @@ import {
   DELETION_HAS_VICTIM,
   DELETION_OPEN_KNOWN,
   DELETION_STILL_OPEN,
+  OPERATION_MOVE,
 } from '../probe/record-layout.generated.js';
 import type { RecordView } from '../probe/record-view.js';
 import { base64IfLossy, jsonPartOf } from '../text/byte-text.js';
@@ -45,12 +46,18 @@ const COMPLETE = ['', '",'].flatMap((before) =>
   [false, true].map((complete) => Buffer.from(`${before}"path_complete":${complete}`)),
 );
 const CASE_INSENSITIVE = Buffer.from(',"case_insensitive":true');
-const HOST_PATH = Buffer.from(',"host_path":"');
 /** By (last link ? 3 : 0) + (not known: 0, open: 1, not open: 2). */
 const LINKS = [false, true].flatMap((last) =>
   ['', ',"still_open":true', ',"still_open":false'].map((open) => Buffer.from(`,"last_link":${last}${open}`)),
 );
 const FREED = Buffer.from(',"freed_bytes":');
+const TO = Buffer.from(' to ');
+const MOVED_TO = Buffer.from(',"moved_to":"');
+/** By whether it is. */
+const MOVED_COMPLETE = [false, true].map((complete) => Buffer.from(`,"moved_to_complete":${complete}`));
+const TOOK_WATCHED = Buffer.from(',"took_watched":true');
+/** Watches that a message names; the others are counted. */
+const NAMED_WATCHES_MAX = 8;
 
 /** What files of one owner, mode and filesystem have in common. */
 interface FileFrame {
@@ -83,11 +90,24 @@ interface PathMention {
   readonly copied: number | undefined;
 }
 
+/** What a move's line tells of it. */
+export interface MoveContext {
+  /** Where it leads to; undefined when that is not known. */
+  readonly target: ResolvedPath | undefined;
+  /** Where this host sees that place, when `target` does not say it. */
+  readonly hostPlace: Place | undefined;
+  readonly isDirectory: boolean;
+  /** Names of the watches that do not match the old path itself, but what may lie below it. */
+  readonly losing: readonly string[];
+}
+
 /** What the line tells beyond the record itself. */
 export interface EventContext {
   readonly path: ResolvedPath;
   /** Where this host sees the file, when `path` does not say it. */
   readonly hostPlace: Place | undefined;
+  /** Only of a move. */
+  readonly move?: MoveContext | undefined;
   readonly outcome: Outcome;
   readonly process: ProcessInfo | undefined;
   readonly ruleJson: string;
@@ -145,6 +165,8 @@ export class EventEncoder {
     const plain = writePath(out, path.text);
     // Later mentions of a path that needs no escaping are copies of the first one.
     const copied = plain && path.text !== undefined ? shown : undefined;
+    const { move } = context;
+    if (move !== undefined) writeMoveInMessage(out, move);
     out.part(frame.beforeSequence);
     out.number(context.sequence);
     // Where the kernel found a file, it has a path.
@@ -153,7 +175,8 @@ export class EventEncoder {
     writeRequested(out, record, frame, { path, text: path.text, copied });
     if (!plain) writeBytes(out, ',"path_bytes":"', latin1Of(path.text!), '"');
     if (path.ignoresCase) out.part(CASE_INSENSITIVE);
-    if (context.hostPlace !== undefined) writeHostPath(out, context.hostPlace);
+    if (context.hostPlace !== undefined) writePlace(out, 'host_path', context.hostPlace);
+    if (move !== undefined) writeMove(out, move);
     writeLinks(out, record, outcome);
     out.part(frame.tail);
     // The newline counts.
@@ -319,17 +342,40 @@ function writeRequested(
   out.part(COMPLETE[2 + completeness]!);
 }
 
-function writeHostPath(out: LineBuffer, { directory, name }: Place): void {
+function writePlace(out: LineBuffer, field: 'host_path' | 'moved_to_host_path', { directory, name }: Place): void {
   const path = `${directory}/${name}`;
-  out.part(HOST_PATH);
+  out.ascii(`,"${field}":"`);
   const plain = out.jsonText(path);
   out.ascii('"');
-  if (!plain) writeBytes(out, ',"host_path_bytes":"', path, '"');
+  if (!plain) writeBytes(out, `,"${field}_bytes":"`, path, '"');
+}
+
+/** " to PATH (directory, takes watch NAME along)". */
+function writeMoveInMessage(out: LineBuffer, { target, isDirectory, losing }: MoveContext): void {
+  out.part(TO);
+  writePath(out, target?.text);
+  const { length } = losing;
+  const names = losing.join(', ');
+  const taken = length > NAMED_WATCHES_MAX ? `${length} watches` : length === 1 ? `watch ${names}` : `watches ${names}`;
+  const remarks = [...(isDirectory ? ['directory'] : []), ...(length > 0 ? [`takes ${taken} along`] : [])];
+  if (remarks.length > 0) out.ascii(` (${remarks.join(', ')})`);
+}
+
+function writeMove(out: LineBuffer, { target, hostPlace, losing }: MoveContext): void {
+  if (target?.text !== undefined) {
+    out.part(MOVED_TO);
+    const plain = writePath(out, target.text);
+    out.ascii('"');
+    if (!plain) writeBytes(out, ',"moved_to_bytes":"', latin1Of(target.text), '"');
+  }
+  if (hostPlace !== undefined) writePlace(out, 'moved_to_host_path', hostPlace);
+  out.part(MOVED_COMPLETE[target?.complete === true ? 1 : 0]!);
+  if (losing.length > 0) out.part(TOOK_WATCHED);
 }
 
 function writeLinks(out: LineBuffer, record: RecordView, outcome: Outcome): void {
   const { flags } = record;
-  if (outcome === 'failure' || (flags & DELETION_HAS_VICTIM) === 0) return;
+  if (outcome === 'failure' || (flags & DELETION_HAS_VICTIM) === 0 || record.operation === OPERATION_MOVE) return;
   const directory = (record.mode & S_IFMT) === S_IFDIR;
   const last = directory || record.linkCount === 1;
   const open = (flags & DELETION_OPEN_KNOWN) === 0 ? 0 : (flags & DELETION_STILL_OPEN) !== 0 ? 1 : 2;

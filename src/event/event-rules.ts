@@ -38,6 +38,8 @@ function is(value: unknown): Keywords {
 const LOSSY = { type: 'string', description: 'U+FFFD stands for bytes that are not UTF-8.', pattern: '\ufffd' };
 const ABSOLUTE = { pattern: '^/' };
 const SUCCEEDED = is(['deletion']);
+const MOVED = is(['change']);
+const MOVE_FIELDS = { moved_to: false, moved_to_host_path: false, moved_to_complete: false, took_watched: false };
 
 export const FILE_RULES = {
   dependentRequired: {
@@ -58,6 +60,11 @@ export const DETAILS_RULES = {
     when(required('freed_bytes'), withMembers({ last_link: is(true), still_open: is(false) })),
     when(required('requested_path_bytes'), withMembers({ requested_path: LOSSY })),
     when(required('host_path_bytes'), withMembers({ host_path: LOSSY })),
+    when(required('moved_to_bytes'), withMembers({ moved_to: LOSSY })),
+    when(required('moved_to_host_path_bytes'), withMembers({ moved_to_host_path: LOSSY })),
+    when(withMembers({ moved_to_complete: is(true) }), {
+      anyOf: [withMembers({ moved_to: ABSOLUTE }), required('cut')],
+    }),
   ],
 };
 
@@ -74,7 +81,27 @@ export const DELETION_RULES = {
             rmwatch: members({ last_link: false, still_open: false, freed_bytes: false }),
           },
         },
-        members({ error: false, event: members({ type: SUCCEEDED }) }),
+        {
+          properties: { error: false },
+          ...when(
+            members({ event: members({ action: is('move') }) }),
+            members({ event: members({ type: MOVED }) }),
+            members({ event: members({ type: SUCCEEDED }) }),
+          ),
+        },
+      ),
+    },
+    {
+      $comment: 'A move releases nothing, and it alone leads somewhere.',
+      ...when(
+        members({ event: members({ action: is('move') }) }),
+        members({
+          rmwatch: {
+            required: ['moved_to_complete'],
+            properties: { last_link: false, still_open: false, freed_bytes: false },
+          },
+        }),
+        members({ rmwatch: members(MOVE_FIELDS) }),
       ),
     },
     {

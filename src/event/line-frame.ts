@@ -61,7 +61,7 @@ export class LineFrame {
     this.beforeSequence = encoded(
       ` by ${name}[${tgid}] (${user.label}${effectiveUser === undefined ? '' : ` as ${effectiveUser.label}`})${code === undefined ? '' : `: ${code}`}"`,
       ',"event":{"kind":"event","category":["file"]',
-      `,"type":["${outcome === 'failure' ? 'info' : 'deletion'}"],"action":"${action}"`,
+      `,"type":["${outcome === 'failure' ? 'info' : action === 'move' ? 'change' : 'deletion'}"],"action":"${action}"`,
       outcome === 'unknown' ? '' : `,"outcome":"${outcome}"`,
       `,"dataset":"${DATASET_DELETION}","sequence":`,
     );

@@ -40,7 +40,10 @@ const LEFT_OUT: readonly (LeftOut<'process'> | LeftOut<'file'> | LeftOut<'rmwatc
   ['rmwatch', ['cgroup']],
   ['rmwatch', ['requested_path_bytes', 'requested_path']],
   ['process', ['executable']],
+  ['rmwatch', ['moved_to_host_path_bytes', 'moved_to_host_path']],
   ['rmwatch', ['host_path_bytes', 'host_path']],
+  ['rmwatch', ['moved_to_bytes']],
+  ['rmwatch', ['moved_to']],
   ['rmwatch', ['path_bytes']],
 ];
 
@@ -86,14 +89,17 @@ function shortenRules({ rule }: Event): boolean {
   return true;
 }
 
-/** The message begins with the action and the path, which `file.path` tells as well. */
+/** The message begins with the action and the path, and where a move leads to, which other fields tell as well. */
 function shortenMessage(event: Event): boolean {
-  const { message, file } = event;
+  const { message, file, rmwatch } = event;
   if (file === undefined) return false;
+  const target = rmwatch['moved_to'];
+  const paths = [file.path, ...(typeof target === 'string' ? [target] : [])];
+  const short = paths.map((path) => lastOf(path, MESSAGE_PATH_BYTES_MAX));
+  if (short.every((text, index) => text === paths[index])) return false;
+  const marked = short.map((text, index) => (text === paths[index] ? text : `…${text}`));
   const before = `${event.event['action']} `;
-  const short = lastOf(file.path, MESSAGE_PATH_BYTES_MAX);
-  if (short === file.path) return false;
-  event.message = `${before}…${short}${message.slice(before.length + file.path.length)}`;
+  event.message = `${before}${marked.join(' to ')}${message.slice(before.length + paths.join(' to ').length)}`;
   return true;
 }
 

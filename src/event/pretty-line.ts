@@ -77,6 +77,12 @@ function sizes(event: DeletionEvent): string {
 }
 
 function path(event: DeletionEvent): string {
-  const text = escapeControl(event.file?.path ?? '?');
-  return event.rmwatch.path_complete ? text : `${text} (incomplete)`;
+  const { path_complete, moved_to, moved_to_complete } = event.rmwatch;
+  const text = shownPath(event.file?.path, path_complete);
+  return event.event.action === 'move' ? `${text} -> ${shownPath(moved_to, moved_to_complete === true)}` : text;
+}
+
+function shownPath(path: string | undefined, complete: boolean): string {
+  const text = escapeControl(path ?? '?');
+  return complete ? text : `${text} (incomplete)`;
 }

@@ -50,7 +50,7 @@ function exampleMetrics() {
     watches: () => counters,
     pipeline: () => pipeline,
     probe: () => ({ attach: 'kprobe', symbol: 'do_unlinkat', kind: 'kprobe.multi', success: 'kprobe+fentry' }),
-    selfTest: () => ({ unlink: true, rmdir: true, replace: true }),
+    selfTest: () => ({ unlink: true, rmdir: true, replace: true, move: true }),
     reload: () => ({ successful: true, lastSuccessSeconds: 0 }),
     output: () => ({ waitingEvents: 0, waitingBytes: 0, lastWriteSeconds: 0 }),
     fallback: false,

@@ -92,7 +92,7 @@ function registerWatchMetrics(registry: Registry, sources: MetricsSources): void
   // Each collect starts from nothing, so the series of a watch that a reload removed vanish with it.
   new Counter({
     name: 'rmwatch_deletions_total',
-    help: 'Successful deletions that a watch matched, by operation.',
+    help: 'Successful deletions, and moves out of the watch, that a watch matched, by operation.',
     labelNames: ['watch', 'operation'],
     registers: [registry],
     collect() {
@@ -105,7 +105,7 @@ function registerWatchMetrics(registry: Registry, sources: MetricsSources): void
   });
   new Counter({
     name: 'rmwatch_deletion_failures_total',
-    help: 'Failed deletion attempts that a watch with "failures: true" matched, by operation.',
+    help: 'Failed attempts to delete or move that a watch with "failures: true" matched, by operation.',
     labelNames: ['watch', 'operation'],
     registers: [registry],
     collect() {
@@ -153,12 +153,12 @@ function registerPipelineMetrics(registry: Registry, sources: MetricsSources): v
 
   counter(
     'rmwatch_events_seen_total',
-    'Deletions, and failed attempts where a watch wants failures.',
+    'Deletions, names that renames moved where a watch wants moves, and failed attempts where a watch wants failures.',
     (counts) => counts.seen,
   );
   new Counter({
     name: 'rmwatch_events_filtered_total',
-    help: 'Deletion attempts that no watch wanted, by the stage that decided it.',
+    help: 'Attempts to delete or move that no watch wanted, by the stage that decided it.',
     labelNames: ['stage'],
     registers: [registry],
     collect() {

@@ -38,8 +38,8 @@ export function countsOf(counters: readonly WatchCounter[]): WatchCounts[] {
 
 function newTotals(): WatchTotals {
   return {
-    deletions: { unlink: 0, rmdir: 0, replace: 0 },
-    failures: { unlink: 0, rmdir: 0, replace: 0 },
+    deletions: { unlink: 0, rmdir: 0, replace: 0, move: 0 },
+    failures: { unlink: 0, rmdir: 0, replace: 0, move: 0 },
     freedBytes: 0,
   };
 }

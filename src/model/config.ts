@@ -2,7 +2,7 @@
 
 import type { WebConfig } from './web-config.js';
 
-export const OPERATIONS = ['unlink', 'rmdir', 'replace'] as const;
+export const OPERATIONS = ['unlink', 'rmdir', 'replace', 'move'] as const;
 export type Operation = (typeof OPERATIONS)[number];
 
 export const ATTACH_MODES = ['kprobe', 'fentry', 'tracepoint'] as const;

@@ -1,8 +1,9 @@
-import { matchPlaces } from '../deletion/match-places.js';
+import { type Move, matchMove } from '../deletion/match-move.js';
+import { hostPlaceOf, matchPlaces } from '../deletion/match-places.js';
 import { type OwnDeletion, ownDeletionOf } from '../deletion/own-deletion.js';
 import type { ProcessInfo, ProcessTable, WholeArgs } from '../deletion/process-table.js';
 import { PathResolver, type Place, type ResolvedPath } from '../deletion/resolved-path.js';
-import { EventEncoder } from '../event/event-encoder.js';
+import { EventEncoder, type MoveContext } from '../event/event-encoder.js';
 import type { LineBuffer } from '../event/line-buffer.js';
 import type { KnownMounts } from '../host/mount-table.js';
 import type { DelayHistogram } from '../metrics/delay-histogram.js';
@@ -13,15 +14,20 @@ import {
   DELETION_FS_ROOT,
   DELETION_HAS_VICTIM,
   DELETION_HOST_NAMESPACE,
+  DELETION_MOVED_BESIDE,
   DELETION_RESULT_KNOWN,
   DELETION_SELF,
   FILTER_GENERATIONS,
+  OPERATION_MOVE,
   RECORD_DELETION,
   RECORD_PROCESS,
   RECORD_PROCESS_TEXT,
 } from '../probe/record-layout.generated.js';
 import type { RecordView } from '../probe/record-view.js';
 import type { Actor, Outcome, WatchFilter } from '../watch/watch-filter.js';
+
+const S_IFMT = 0o170000;
+const S_IFDIR = 0o040000;
 
 export interface PipelineParts {
   readonly line: EventEncoder;
@@ -66,6 +72,8 @@ interface Decision {
   readonly mounts: KnownMounts | undefined;
   readonly path: ResolvedPath;
   readonly hostPlace: Place | undefined;
+  /** Of a move. */
+  readonly move: MoveContext | undefined;
   readonly process: ProcessInfo | undefined;
 }
 
@@ -87,6 +95,8 @@ export class Pipeline {
 
   private readonly parts: PipelineParts;
   private readonly paths = new PathResolver();
+  /** Of places that moves lead to: each resolver remembers one directory. */
+  private readonly targets = new PathResolver();
   /** In the order of their generations. */
   private readonly generations = new Map<number, FilterGeneration>();
   private readonly clocks = new Clocks();
@@ -195,16 +205,24 @@ export class Pipeline {
     const outcome = outcomeOf(record);
     const mounts = this.mountsOf(record, used);
     const path = this.paths.resolve(record, mounts);
-    const { watches, hostPlace } = matchPlaces(filter.watches, path, filter.hasProcessView);
     const process = this.parts.processes.get(record.processId);
+    const { counters } = filter;
+    if (record.operation === OPERATION_MOVE) {
+      const move = { from: path, to: this.targets.resolveTarget(record, mounts), ...movedBy(record) };
+      const match = matchMove(filter.watches, move, filter.hasProcessView);
+      const { watches, ruleJson } = filter.decide(match.watches, record.operation, outcome, actorOf(record, process));
+      const context = contextOf(move, match.losingBelow, watches, filter);
+      return { counters, outcome, mounts, path, hostPlace: match.hostPlace, move: context, process, watches, ruleJson };
+    }
+    const { watches, hostPlace } = matchPlaces(filter.watches, path, filter.hasProcessView);
     const verdict = filter.decide(watches, record.operation, outcome, actorOf(record, process));
-    const counters = filter.counters;
     return {
       counters,
       outcome,
       mounts,
       path,
       hostPlace,
+      move: undefined,
       process,
       watches: verdict.watches,
       ruleJson: verdict.ruleJson,
@@ -212,12 +230,14 @@ export class Pipeline {
   }
 
   /** False: no watch wants a line. */
-  private write(record: RecordView, { ruleJson, mounts, path, hostPlace, outcome, process }: Decision): boolean {
+  private write(record: RecordView, { ruleJson, mounts, path, hostPlace, move, outcome, process }: Decision): boolean {
     if (ruleJson === undefined) return false;
     if (process?.wholeArgs?.written === false) this.writeWholeArgs(record, process.wholeArgs);
+    const holds = mounts !== undefined && this.stillHolds(record.device, mounts);
     this.parts.line.write(this.parts.lines, record, {
       path,
-      hostPlace: mounts !== undefined && this.stillHolds(record.device, mounts) ? hostPlace : undefined,
+      hostPlace: holds ? hostPlace : undefined,
+      move: move === undefined || holds ? move : { ...move, hostPlace: undefined },
       outcome,
       process,
       ruleJson,
@@ -281,6 +301,29 @@ function actorOf(record: RecordView, process: ProcessInfo | undefined): Actor {
   // have such namespaces, too, but run as root, which no user namespace gives.
   const isHosts = (record.flags & DELETION_HOST_NAMESPACE) !== 0 || (uid === 0 && containerJson === '');
   return { executableName, executablePath: isHosts ? executablePath : '', uid, effectiveUid };
+}
+
+/** What the record says of what has moved. */
+function movedBy({ flags, mode }: RecordView): Pick<Move, 'moved' | 'isBeside'> {
+  const isBeside = (flags & DELETION_MOVED_BESIDE) !== 0;
+  if ((flags & DELETION_HAS_VICTIM) === 0) return { moved: 'unknown', isBeside };
+  return { moved: (mode & S_IFMT) === S_IFDIR ? 'directory' : 'other', isBeside };
+}
+
+/** `losingBelow`: as MoveMatch has it; `wanting`: the watches that want the move. */
+function contextOf(
+  { to, moved }: Move,
+  losingBelow: readonly number[],
+  wanting: readonly number[],
+  { watches }: WatchFilter,
+): MoveContext {
+  const losing = losingBelow.filter((index) => wanting.includes(index)).map((index) => watches.watches[index]!);
+  return {
+    target: to,
+    hostPlace: to && hostPlaceOf(to),
+    isDirectory: moved === 'directory',
+    losing: losing.filter(({ log }) => log).map(({ name }) => name),
+  };
 }
 
 function outcomeOf(record: RecordView): Outcome {

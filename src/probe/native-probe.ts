@@ -111,7 +111,10 @@ export interface AttachedProgram {
 }
 
 export interface NativeFilter {
-  /** Leading bytes of paths and what is wanted below: bits of operations, failures shifted left by 8. */
+  /**
+   * Leading bytes of paths and what is wanted below: bits of operations, failures shifted left by 8, and
+   * KernelFilterEntry.whole shifted left by 16.
+   */
   readonly prefixes: readonly (readonly [Buffer, number])[];
   /** Kernel device numbers and what is wanted there from other mount namespaces. */
   readonly devices: readonly (readonly [number, number])[];

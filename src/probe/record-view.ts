@@ -40,9 +40,17 @@ export class RecordView {
       case RECORD_DELETION: {
         const begin = this.half(DELETION.path_offset[0]);
         // A slash stands between the path and what was typed.
-        const end = begin + this.pathLength + 1 + this.typedLength + this.fsRootLength;
+        const end =
+          begin +
+          this.pathLength +
+          1 +
+          this.typedLength +
+          this.fsRootLength +
+          this.movedLength +
+          (this.movedTypedLength > 0 ? 1 + this.movedTypedLength : 0);
         const isInside = begin >= RECORD_LAYOUT.deletion.size && end <= this.length;
-        return isInside && this.belowMountLength <= this.pathLength && this.operation < OPERATIONS.length;
+        const mountsFit = this.belowMountLength <= this.pathLength && this.movedBelowMountLength <= this.movedLength;
+        return isInside && mountsFit && this.operation < OPERATIONS.length;
       }
       case RECORD_PROCESS:
         return this.holds(RECORD_LAYOUT.process.size, this.half(PROCESS.args_offset[0]), this.argsLength);
@@ -165,6 +173,22 @@ export class RecordView {
   }
   get belowMountLength(): number {
     return this.half(DELETION.below_mount_length[0]);
+  }
+  get movedStart(): number {
+    return this.fsRootStart + this.fsRootLength;
+  }
+  get movedLength(): number {
+    return this.half(DELETION.moved_length[0]);
+  }
+  get movedTypedStart(): number {
+    return this.movedStart + this.movedLength + 1;
+  }
+  /** 0: there is none. */
+  get movedTypedLength(): number {
+    return this.half(DELETION.moved_typed_length[0]);
+  }
+  get movedBelowMountLength(): number {
+    return this.half(DELETION.moved_below_mount_length[0]);
   }
   get commStart(): number {
     return this.base + DELETION.comm[0];

@@ -11,7 +11,7 @@ const VERBS: Readonly<Record<string, string>> = {
   unlink: 'was deleted',
   rmdir: 'was removed',
   replace: 'was replaced by another file',
-  move: 'was moved away',
+  move: 'was moved',
 };
 const TYPES: Readonly<Record<string, string>> = {
   file: 'a file',
@@ -54,8 +54,9 @@ function whatSentences({ deletion, above, path }: WhoFacts): string[] {
   const name = names.at(-1) ?? '?';
   const inside = names.length > 1 ? ` (${names[0]} for the process)` : '';
   const when = `${localTime(deletion['@timestamp'], { date: true })}`;
+  const where = rmwatch.moved_to === undefined ? '' : `, to ${rmwatch.moved_to_host_path ?? rmwatch.moved_to}`;
   const unsure = event.outcome === undefined || (event.outcome as string) === 'unknown';
-  const sentences = [`${when}: ${name}${inside} ${verb}${unsure ? ', as far as is known' : ''}.`];
+  const sentences = [`${when}: ${name}${inside} ${verb}${where}${unsure ? ', as far as is known' : ''}.`];
   if (above) {
     sentences.push(
       (event.action as string) === 'move'

@@ -238,7 +238,7 @@ export class Runtime {
       watches: () => countsOf(watches.plan.counters),
       pipeline: () => this.counts(),
       probe: () => probeInfoOf(probe),
-      selfTest: () => this.selfTests.last?.passed ?? { unlink: false, rmdir: false, replace: false },
+      selfTest: () => this.selfTests.last?.passed ?? { unlink: false, rmdir: false, replace: false, move: false },
       reload: () => this.reloadState,
       followsMounts: () => watches.followsMounts,
       delay,

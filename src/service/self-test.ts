@@ -33,14 +33,17 @@ export interface SelfTestResult {
   readonly problems: readonly string[];
 }
 
+/** Paths in latin1 view. */
 interface Expectation {
   readonly operation: Operation;
   readonly path: string;
+  /** Of a move. */
+  readonly movedTo?: string;
 }
 
 /**
- * Really deletes a file, a directory and a replaced file, and checks that each comes back through hooks, ring and
- * decoding, right: a probe can be attached and see nothing. The events are never reported.
+ * Really deletes a file, a directory and a replaced file, moves a file out of its directory, and checks that each comes
+ * back through hooks, ring and decoding, right: a probe can be attached and see nothing. The events are never reported.
  */
 export class SelfTest {
   private readonly mode: AttachMode;
@@ -80,16 +83,17 @@ export class SelfTest {
     await this.running;
   }
 
-  private judge(deletion: OwnDeletion, { operation }: Expectation): string | undefined {
+  private judge(deletion: OwnDeletion, { operation, movedTo }: Expectation): string | undefined {
     const seen = OPERATIONS[deletion.operation];
     if (seen !== operation) return `${operation}: reported as ${seen}`;
     if (deletion.result !== 0) return `${operation}: reported with result ${deletion.result ?? 'unknown'}`;
     if (this.mode !== 'tracepoint' && !deletion.hasVictim) return `${operation}: reported without its file`;
+    if (deletion.movedTo !== movedTo) return `${operation}: reported with another target`;
     return undefined;
   }
 
   private async perform(): Promise<SelfTestResult> {
-    const passed: Record<Operation, boolean> = { unlink: false, rmdir: false, replace: false };
+    const passed: Record<Operation, boolean> = { unlink: false, rmdir: false, replace: false, move: false };
     const problems: string[] = [];
     let directory: string | undefined;
     try {
@@ -115,6 +119,7 @@ export class SelfTest {
 
   private tryOne(operation: Operation, directory: string): Promise<string | undefined> {
     const path = join(directory, operation);
+    if (operation === 'move') return this.tryMove(path, join(directory, 'moved'));
     const heard = this.expect({ operation, path: Buffer.from(path).toString('latin1') });
     if (operation === 'rmdir') {
       mkdirSync(path);
@@ -128,6 +133,19 @@ export class SelfTest {
         renameSync(`${path}.new`, path);
       }
     }
+    return heard;
+  }
+
+  private tryMove(folder: string, target: string): Promise<string | undefined> {
+    const path = join(folder, 'file');
+    mkdirSync(folder);
+    writeFileSync(path, 'rmwatch');
+    const heard = this.expect({
+      operation: 'move',
+      path: Buffer.from(path).toString('latin1'),
+      movedTo: Buffer.from(target).toString('latin1'),
+    });
+    renameSync(path, target);
     return heard;
   }
 

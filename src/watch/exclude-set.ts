@@ -1,8 +1,14 @@
 import type { Glob } from './glob.js';
-import { PatternTrie } from './pattern-trie.js';
+import { PatternTrie, type Rest } from './pattern-trie.js';
 
 /** Whether the excludes veto a name in one directory: settled for all of its names, or to be asked name by name. */
 export type Veto = boolean | ((name: string) => boolean);
+
+/** Whether a pattern that is left here matches all that lies below, at any depth. */
+function holdsAll<T>(rest: Rest<T>): boolean {
+  for (const node of rest) if (node.atAnyDepth && node.names?.constant !== undefined) return true;
+  return false;
+}
 
 /** The exclude patterns of a watch; watches with the same patterns share one set, so each directory is judged once. */
 export class ExcludeSet {
@@ -10,6 +16,11 @@ export class ExcludeSet {
 
   constructor(globs: readonly Glob[]) {
     for (const glob of globs) this.trie.getOrAdd(glob, () => true);
+  }
+
+  /** Whether the excludes veto all that lies below a directory, as far as one pattern says so. `headMissing`: as in veto(). */
+  vetoesAllBelow(directories: readonly string[], headMissing: boolean): boolean {
+    return holdsAll(headMissing ? this.trie.restEverywhere(directories) : this.trie.rest(directories));
   }
 
   /** `headMissing`: it is not known what leads to the first of `directories`; only what holds wherever that is, counts. */

@@ -1,7 +1,7 @@
 import type { KnownMounts } from '../host/mount-table.js';
 import type { WatchConfig } from '../model/config.js';
 import type { NativeFilter } from '../probe/native-probe.js';
-import { WANT_FAILURE_SHIFT } from '../probe/record-layout.generated.js';
+import { WANT_FAILURE_SHIFT, WANT_WHOLE_SHIFT } from '../probe/record-layout.generated.js';
 import { foldPath } from '../text/case-fold.js';
 import { foldedWatch } from './folded-watches.js';
 import { type KernelFilterEntry, kernelFilterSteps, WantedBelow } from './kernel-filter.js';
@@ -59,7 +59,7 @@ export function nativeFilterOf(wants: KernelWants, mounts: KnownMounts | undefin
     failureOperations |= failureMask;
   }
   return {
-    prefixes: entries.map((entry) => [Buffer.from(entry.prefix, 'latin1'), maskOf(entry)] as const),
+    prefixes: entries.map((entry) => [Buffer.from(entry.prefix, 'latin1'), wordOf(entry)] as const),
     ...placesOf(wants, mounts),
     processView: wants.byProcess,
     successOperations,
@@ -67,8 +67,13 @@ export function nativeFilterOf(wants: KernelWants, mounts: KnownMounts | undefin
   };
 }
 
-function maskOf({ successMask, failureMask }: Omit<KernelFilterEntry, 'prefix'>): number {
+function maskOf({ successMask, failureMask }: Pick<KernelFilterEntry, 'successMask' | 'failureMask'>): number {
   return successMask | (failureMask << WANT_FAILURE_SHIFT);
+}
+
+/** A number of 32 bits without a sign. */
+function wordOf(entry: KernelFilterEntry): number {
+  return maskOf(entry) + entry.whole * 2 ** WANT_WHOLE_SHIFT;
 }
 
 /**

@@ -2,7 +2,7 @@ import { ANY_DEPTH, type Glob } from './glob.js';
 import { SegmentIndex } from './segment-index.js';
 
 /** What is left to match once the names before are consumed; patterns with the same beginning share nodes. */
-class Node<T> {
+export class Node<T> {
   /** Reached through `**`: stays active whatever directory comes next. */
   readonly atAnyDepth: boolean;
   /** Patterns that go on after one more directory. */
@@ -11,9 +11,21 @@ class Node<T> {
   names: SegmentIndex<T> | undefined;
   /** Patterns that go on with `**`. */
   below: Node<T> | undefined;
+  private known: readonly T[] | undefined;
 
   constructor(atAnyDepth: boolean) {
     this.atAnyDepth = atAnyDepth;
+  }
+
+  /** The values of all patterns that go on from here. Asked only when the trie is complete. */
+  get values(): readonly T[] {
+    if (this.known === undefined) {
+      const values = [...(this.names?.values() ?? [])];
+      for (const child of this.directories?.values() ?? []) for (const value of child.values) values.push(value);
+      for (const value of this.below?.values ?? []) values.push(value);
+      this.known = values;
+    }
+    return this.known;
   }
 }
 
@@ -24,6 +36,9 @@ export interface Candidates<T> {
   /** Where the values of further patterns depend on the name. */
   readonly dependent: readonly SegmentIndex<T>[];
 }
+
+/** What is left of the patterns of a trie below one directory. */
+export type Rest<T> = ReadonlySet<Node<T>>;
 
 /**
  * All patterns of one kind, walked together, one directory at a time: the cost of a directory is the number of nodes that are
@@ -57,22 +72,52 @@ export class PatternTrie<T> {
 
   /** What is possible below `directories` when it is not known which ones lead to the first of them. */
   candidatesAnywhere(directories: readonly string[]): Candidates<T> {
+    return candidatesFrom(this.everyNode(), directories);
+  }
+
+  /** What is left of the patterns below `directories`, counted from the root. */
+  rest(directories: readonly string[]): Rest<T> {
+    return advance(activate(this.root, new Set()), directories);
+  }
+
+  /** As rest(), of patterns only that lead there by names without wildcards. */
+  restByName(directories: readonly string[]): Node<T> | undefined {
+    let node: Node<T> | undefined = this.root;
+    for (const directory of directories) node = node?.directories?.literal(directory);
+    return node;
+  }
+
+  /** As rest(), when it is not known which directories lead to the first of them. */
+  restAnywhere(directories: readonly string[]): Rest<T> {
+    return advance(this.everyNode(), directories);
+  }
+
+  /** As restAnywhere, but only what is left wherever that is. */
+  restEverywhere(directories: readonly string[]): Rest<T> {
+    return advance(this.nodesEverywhere(), directories);
+  }
+
+  /** As candidatesAnywhere, but only what is possible wherever that is: patterns that begin with `**`. */
+  candidatesEverywhere(directories: readonly string[]): Candidates<T> {
+    return candidatesFrom(this.nodesEverywhere(), directories);
+  }
+
+  private everyNode(): Set<Node<T>> {
     const all = new Set<Node<T>>([this.root]);
     for (const node of all) {
       if (node.below !== undefined) all.add(node.below);
       for (const child of node.directories?.values() ?? []) all.add(child);
     }
-    return candidatesFrom(all, directories);
+    return all;
   }
 
-  /** As candidatesAnywhere, but only what is possible wherever that is: patterns that begin with `**`. */
-  candidatesEverywhere(directories: readonly string[]): Candidates<T> {
+  private nodesEverywhere(): Set<Node<T>> {
     const { below } = this.root;
-    return candidatesFrom(below === undefined ? new Set() : activate(below, new Set()), directories);
+    return below === undefined ? new Set() : activate(below, new Set());
   }
 }
 
-function candidatesFrom<T>(start: Set<Node<T>>, directories: readonly string[]): Candidates<T> {
+function advance<T>(start: Set<Node<T>>, directories: readonly string[]): Set<Node<T>> {
   let active = start;
   for (const directory of directories) {
     const next = new Set<Node<T>>();
@@ -84,6 +129,11 @@ function candidatesFrom<T>(start: Set<Node<T>>, directories: readonly string[]):
     active = next;
     if (active.size === 0) break;
   }
+  return active;
+}
+
+function candidatesFrom<T>(start: Set<Node<T>>, directories: readonly string[]): Candidates<T> {
+  const active = advance(start, directories);
   const constant: T[] = [];
   const dependent: SegmentIndex<T>[] = [];
   for (const { names } of active) {

@@ -55,6 +55,11 @@ export class SegmentIndex<T> {
     return value;
   }
 
+  /** The value of the pattern that is this name and has no wildcard. */
+  literal(name: string): T | undefined {
+    return this.literals?.get(name);
+  }
+
   /** The values of all patterns. */
   *values(): Iterable<T> {
     if (this.constant !== undefined) yield this.constant;

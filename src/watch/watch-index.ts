@@ -1,6 +1,7 @@
 import type { WatchConfig } from '../model/config.js';
 import { foldPath } from '../text/case-fold.js';
 import { foldedWatch } from './folded-watches.js';
+import type { MovedDirectory, MovedPaths } from './move-matcher.js';
 import { atOnce, type Steps } from './steps.js';
 import { type View, WatchSet } from './watch-set.js';
 
@@ -64,6 +65,41 @@ export class WatchIndex {
     const matched = matchIn(this.exact, place, view);
     return this.always === undefined ? matched : union(matched, matchFolded(this.always, place, view));
   }
+
+  /** As match(), but without what a place whose first names are missing may match. */
+  matchSurely(place: NamedPlace, view: View, ignoresCase: boolean): readonly number[] {
+    if (!place.cut) return this.match(place, view, ignoresCase);
+    const { directory, name } = place;
+    const inFolded = (set: WatchSet) => set.surelyForTail(foldPath(directory), foldPath(name), view);
+    if (ignoresCase) return inFolded(this.folded);
+    const matched = this.exact.surelyForTail(directory, name, view);
+    return this.always === undefined ? matched : union(matched, inFolded(this.always));
+  }
+
+  /** Which watches of the view lose what may lie below a directory that moves, see MoveMatcher. */
+  lostBelow(move: MovedPaths, view: View, ignoresCase: boolean): readonly number[] {
+    return this.byCase(ignoresCase, move, (set, paths) => set.lostBelow(paths, view));
+  }
+
+  /** Which watches of the view have patterns that lead through the old place by names without wildcards. */
+  namedBelow(move: MovedPaths, view: View, ignoresCase: boolean): readonly number[] {
+    return this.byCase(ignoresCase, move, (set, paths) => set.namedBelow(paths, view));
+  }
+
+  private byCase(
+    ignoresCase: boolean,
+    move: MovedPaths,
+    ask: (set: WatchSet, move: MovedPaths) => readonly number[],
+  ): readonly number[] {
+    if (ignoresCase) return ask(this.folded, foldedPaths(move));
+    const asked = ask(this.exact, move);
+    return this.always === undefined ? asked : union(asked, ask(this.always, foldedPaths(move)));
+  }
+}
+
+function foldedPaths({ from, to, isBeside }: MovedPaths): MovedPaths {
+  const fold = ({ path, cut }: MovedDirectory): MovedDirectory => ({ path: foldPath(path), cut });
+  return { from: from.map(fold), to: to.map(fold), isBeside };
 }
 
 /** A watch that matches nothing, in the place of one that is asked elsewhere. */

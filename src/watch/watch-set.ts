@@ -4,6 +4,7 @@ import { DirectoryMatcher, type Part } from './directory-matcher.js';
 import { ExcludeSet } from './exclude-set.js';
 import { compileGlob, type Glob, namesOf } from './glob.js';
 import { InternedSets } from './interned-sets.js';
+import { type MovedPaths, MoveMatcher } from './move-matcher.js';
 import { PatternTrie } from './pattern-trie.js';
 import { atOnce, type Steps } from './steps.js';
 
@@ -39,6 +40,7 @@ export class WatchSet {
   private readonly sets: InternedSets;
   private readonly tries: Tries;
   private readonly directories: Readonly<Record<View, BoundedCache<DirectoryMatcher>>>;
+  private readonly moves: Readonly<Record<View, MoveMatcher>>;
 
   private constructor(compiled: readonly CompiledWatch[], tries: Tries, sets: InternedSets) {
     this.watches = compiled.map(({ config }) => config);
@@ -46,6 +48,7 @@ export class WatchSet {
     this.tries = tries;
     this.sets = sets;
     this.directories = { host: directoryCache(), process: directoryCache() };
+    this.moves = { host: new MoveMatcher(tries.host), process: new MoveMatcher(tries.process) };
   }
 
   /** The patterns must be valid, as parseConfig leaves them. */
@@ -93,6 +96,31 @@ export class WatchSet {
     const matcher = new DirectoryMatcher(names, true, this.tries[view].candidatesAnywhere(names), this.sets);
     cache.add(key, matcher);
     return matcher;
+  }
+
+  /**
+   * As forTail, but only what is matched whatever the first names are: by patterns that begin with `**`, of watches
+   * without excludes.
+   */
+  surelyForTail(directory: string, name: string, view: View): readonly number[] {
+    const { constant, dependent } = this.tries[view].candidatesEverywhere(namesOf(directory));
+    const parts = constant.flat();
+    for (const index of dependent) index.forEachDependent(name, (matching) => parts.push(...matching));
+    const sure = parts.filter(({ excludes }) => excludes === undefined);
+    return this.sets.intern(
+      sure.flatMap(({ watches }) => watches),
+      'runtime',
+    );
+  }
+
+  /** Which watches of the view lose what may lie below a directory that moves, see MoveMatcher. */
+  lostBelow(move: MovedPaths, view: View): readonly number[] {
+    return this.moves[view].lostBelow(move);
+  }
+
+  /** Which watches of the view have patterns that lead through the old place by names without wildcards. */
+  namedBelow(move: MovedPaths, view: View): readonly number[] {
+    return this.moves[view].namedBelow(move);
   }
 
   /** Every watch's judgement of an absolute path in latin1 view, pattern by pattern and without any index. */

@@ -7,9 +7,10 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import { ATTACH_MODES } from '../../src/model/config.js';
 import type { NativeBinding } from '../../src/probe/native-probe.js';
+import { WANT_WHOLE_SHIFT } from '../../src/probe/record-layout.generated.js';
 
-/** Instructions of one call of each kind. */
-type Calls = Readonly<Record<'unlink' | 'replace' | 'rename' | 'failed', number>>;
+/** Instructions of one call of each kind; `rename` stays in the directory, `move` leaves it. */
+type Calls = Readonly<Record<'unlink' | 'replace' | 'rename' | 'move' | 'failed', number>>;
 
 /** `watched`: none without a build, where nothing watches. */
 export interface Instructions {
@@ -27,7 +28,15 @@ const ROUNDS = 7;
 const COUNT = 400;
 /** Holds the records of all rounds: nothing drains it. */
 const RING_BYTES = 1 << 24;
-const OPERATIONS = 7;
+/** Every operation; the last is `move`. */
+const OPERATIONS = 15;
+const MOVES = 8;
+/** As the daemon tells of `/tmp/watched/**`, see kernel-filter.ts. */
+const PREFIXES = [
+  [Buffer.from('/tmp\0'), MOVES],
+  [Buffer.from(`${WATCHED}\0`), MOVES],
+  [Buffer.from(`${WATCHED}/`), OPERATIONS + (1 << WANT_WHOLE_SHIFT)],
+] as const;
 /** Every mount is known, and no watch wants what it shows at other places. */
 const MOUNTS = fs
   .readFileSync('/proc/self/mountinfo', 'utf8')
@@ -40,14 +49,14 @@ const report = (result: Instructions) => fs.writeSync(results, `${JSON.stringify
 const measure = (directory: string): Calls =>
   JSON.parse(execFileSync(calls, [directory, ROUNDS, COUNT].map(String), { encoding: 'utf8' }));
 
-for (const directory of [WATCHED, UNWATCHED]) fs.mkdirSync(directory, { recursive: true });
+for (const directory of [WATCHED, UNWATCHED])
+  for (const place of [directory, `${directory}.away`]) fs.mkdirSync(place, { recursive: true });
 for (const build of builds) {
   const { Probe } = require(`${build}/usr/lib/rmwatch/build/Release/rmwatch.node`) as NativeBinding;
   for (const mode of ATTACH_MODES.filter((one) => modes.split(',').includes(one))) {
     const probe = new Probe({ mode, ringBytes: RING_BYTES });
-    const prefixes = [[Buffer.from(`${WATCHED}/`), OPERATIONS]] as const;
-    const wanted = { successOperations: OPERATIONS, failureOperations: 0, processView: 0 };
-    probe.setFilter({ prefixes, devices: [], mounts: MOUNTS, ...wanted });
+    const wants = { successOperations: OPERATIONS, failureOperations: 0, processView: 0 };
+    probe.setFilter({ prefixes: PREFIXES, devices: [], mounts: MOUNTS, ...wants });
     probe.attach();
     const measured = { watched: measure(WATCHED), unwatched: measure(UNWATCHED) };
     const { lostRingFull } = probe.readCounters();

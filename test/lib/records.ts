@@ -25,12 +25,18 @@ interface DeletionTexts {
   readonly fsRoot?: readonly string[];
   /** How many of the path's last bytes lie below the root of the mount. */
   readonly belowMount?: number;
+  /** Where a move leads to; with `movedTyped`, the directory that this name starts from. */
+  readonly movedTo?: string;
+  readonly movedTyped?: string;
+  /** As belowMount, of movedTo. */
+  readonly movedBelowMount?: number;
   readonly comm?: string;
 }
 
 /** Records as the kernel lays them out. */
 export function deletionRecord(members: Members<'deletion'>, texts: DeletionTexts = {}): Buffer {
   const { path = '', typed = '', fsRoot = [], belowMount = 0, comm = '' } = texts;
+  const { movedTo = '', movedTyped = '', movedBelowMount = 0 } = texts;
   const root = fsRoot.map((name) => `${name}\0`).join('');
   const flags = Number(members.flags ?? 0) | (texts.typed === undefined ? 0 : DELETION_HAS_TYPED);
   const { uid = 0, effective_uid = uid, gid = 0, effective_gid = gid } = members;
@@ -47,8 +53,12 @@ export function deletionRecord(members: Members<'deletion'>, texts: DeletionText
     typed_length: typed.length,
     fs_root_length: root.length,
     below_mount_length: belowMount,
+    moved_length: movedTo.length,
+    moved_typed_length: movedTyped.length,
+    moved_below_mount_length: movedBelowMount,
   };
-  return assemble('deletion', fixed, ['comm', comm], `${path}/${typed}${root}`);
+  const target = movedTyped === '' ? movedTo : `${movedTo}/${movedTyped}`;
+  return assemble('deletion', fixed, ['comm', comm], `${path}/${typed}${root}${target}`);
 }
 
 /** `args`: each argument, to be ended with a NUL; or the bytes as they are. */

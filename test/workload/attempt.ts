@@ -6,6 +6,10 @@ export const NAME_MEMBERS = [
   'base',
   'requested',
   'host_path',
+  'moved_to',
+  'moved_to_base',
+  'moved_to_typed',
+  'moved_to_host_path',
   'exe',
   'cwd',
   'name',
@@ -50,7 +54,12 @@ interface Facts {
   readonly fs_group_id: number;
   readonly login_uid: number | null;
   readonly mount_namespace: number;
-  readonly exe_optional: boolean;
+  /** Of a directory that moves: a watch wants what lies below, and not the directory itself. */
+  readonly took_watched: boolean;
+  /** The system call alone does not tell that what moves leaves a watch. */
+  readonly untold_by_calls: boolean;
+  /** Nothing moves, although the call succeeds: it alone does not tell. */
+  readonly moves_nothing: boolean;
   readonly last_link: boolean;
   readonly still_open: boolean | null;
   readonly open_uncertain: boolean;

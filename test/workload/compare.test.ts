@@ -41,7 +41,13 @@ function lineOf(changes: Line = {}): Line {
     name: base64('rm'),
     started_ms: AT_US / 1000 - 5000,
     exe: base64('/usr/bin/rm'),
-    exe_optional: false,
+    moved_to: null,
+    moved_to_base: null,
+    moved_to_typed: null,
+    moved_to_host_path: null,
+    took_watched: false,
+    untold_by_calls: false,
+    moves_nothing: false,
     cwd: base64('/base/unlink'),
     args: [base64('rm'), base64('a file')],
     user_id: 0,
@@ -532,13 +538,38 @@ describe('other fields of an event', () => {
     expect(wrongFields(lineOf({ unjudged: 'size', inode: null }), event)).toEqual([]);
   });
 
-  it('lets an executable of another namespace be unknown, not wrong', () => {
-    const line = lineOf({ exe_optional: true });
+  it('wants of a move where it leads to, what it takes along, and no release', () => {
+    const moved = {
+      operation: 'move',
+      moved_to: base64('/base/other'),
+      moved_to_base: base64('/base/unlink'),
+      moved_to_typed: base64('../other'),
+      took_watched: true,
+    };
     const event = eventOf();
-    delete event.process.executable;
-    expect(wrongFields(line, event)).toEqual([]);
-    event.process.executable = '/bin/other';
-    expect(wrongFields(line, event)).toEqual(['process.executable']);
+    Object.assign(event.event, { type: ['change'], action: 'move' });
+    Object.assign(event.rule, { name: ['moves'] });
+    event.message = 'move /base/unlink/file to /base/other by rm[42] (root)';
+    for (const name of RELEASE) delete event.rmwatch[name];
+    Object.assign(event.rmwatch, { moved_to: '/base/other', moved_to_complete: true, took_watched: true });
+    const moveRules = () => ['moves'];
+    expect(wrongFields(lineOf(moved), event, { moveRules })).toEqual([]);
+    for (const [field, wrong] of Object.entries({
+      moved_to: '/base',
+      moved_to_complete: false,
+      took_watched: undefined,
+    })) {
+      const changed = { ...event, rmwatch: { ...event.rmwatch, [field]: wrong } };
+      expect(wrongFields(lineOf(moved), changed, { moveRules })).toEqual([`rmwatch.${field}`]);
+    }
+    expect(compare([lineOf(moved)], []).missing).toEqual([]);
+    expect(compare([lineOf(moved)], [], { moveRules }).missing).toHaveLength(1);
+    expect(compare([lineOf(moved)], [event]).unexpected).toHaveLength(1);
+    const untold = lineOf({ ...moved, untold_by_calls: true });
+    expect(compare([untold], [], { moveRules, mode: 'tracepoint' }).missing).toEqual([]);
+    const nothing = lineOf({ ...moved, moves_nothing: true });
+    expect(compare([nothing], [event], { moveRules }).unexpected).toHaveLength(1);
+    expect(compare([nothing], [], { moveRules, mode: 'tracepoint' }).missing).toHaveLength(1);
   });
 
   it('wants the path of the host for a file in a container', () => {

@@ -5,7 +5,7 @@
 import { isUtf8 } from 'node:buffer';
 import { alignAttempts } from './align.js';
 import { type Attempt, type AttemptLine, type Event, NAME_MEMBERS, type ReportMismatch } from './attempt.js';
-import { expectedPath, judgePath } from './expected-path.js';
+import { expectedPath, joinLexically, judgePath } from './expected-path.js';
 import { checkMembers, isText, type MemberJudge, type Members } from './fields.js';
 
 /** More bytes of arguments than this need not be kept. */
@@ -61,6 +61,8 @@ export interface Run {
   readonly watched?: string;
   /** Names that `rule.name` must give. */
   readonly rules?: readonly string[];
+  /** The same of a move, by its old path in latin1 view; absent: no watch wants one that the workload makes. */
+  readonly moveRules?: (path: string) => readonly string[];
   /** The daemon's log.process_args. */
   readonly processArgs?: boolean;
   /** Names of user ids, for user.name. */
@@ -79,7 +81,7 @@ export interface Run {
 type Context = Required<
   Pick<Run, 'mode' | 'watched' | 'processArgs' | 'clockSlackMs' | 'missedReturns' | 'hostNamespace'>
 > &
-  Pick<Run, 'rules' | 'users'>;
+  Pick<Run, 'rules' | 'moveRules' | 'users'>;
 
 // biome-ignore lint/suspicious/noExplicitAny: a line of the workload is told apart by its members
 type Line = any;
@@ -164,8 +166,16 @@ function attemptOf(line: AttemptLine, context: Context): Attempt {
   return { ...withTarget, expectation: expectationOf(withTarget, context) };
 }
 
-function expectationOf(attempt: Omit<Attempt, 'expectation'>, { mode, watched }: Context): Attempt['expectation'] {
+function expectationOf(
+  attempt: Omit<Attempt, 'expectation'>,
+  { mode, watched, moveRules }: Context,
+): Attempt['expectation'] {
   if (attempt.expect === 'nothing') return 'nothing';
+  if (attempt.operation === 'move') {
+    const isSilent =
+      mode === 'tracepoint' ? attempt.untold_by_calls || attempt.via === 'io_uring' : attempt.moves_nothing;
+    return moveRules === undefined || isSilent ? 'nothing' : 'event';
+  }
   if (mode === 'tracepoint' && (attempt.operation === 'replace' || attempt.via === 'io_uring')) return 'nothing';
   // And no reason to leave it out.
   if (watched === '/' || (mode === 'tracepoint' && attempt.base_shared)) return 'event';
@@ -256,7 +266,7 @@ function eventMembers(attempt: Attempt): Members {
     message: Object.assign(says, { says: `a text that names ${attempt.operation}` }),
     'event.kind': 'event',
     'event.category': ['file'],
-    'event.type': [attempt.failed ? 'info' : 'deletion'],
+    'event.type': [attempt.failed ? 'info' : attempt.operation === 'move' ? 'change' : 'deletion'],
     'event.action': attempt.operation,
     'event.outcome': attempt.failed ? 'failure' : 'success',
     'event.dataset': 'rmwatch.deletion',
@@ -307,9 +317,9 @@ function processMembers(attempt: Attempt, context: Context): Members {
     // Where the path may be cut, so may that of the directory.
     members['process.working_directory'] = attempt.path_state === 'either' ? optional(directory) : directory;
   }
-  const executable = textOf(attempt.exe!);
-  members['process.executable'] = attempt.exe_optional ? optional(executable) : executable;
-  if (context.rules) members['rule.name'] = context.rules;
+  members['process.executable'] = textOf(attempt.exe!);
+  const rules = attempt.operation === 'move' ? context.moveRules?.(attempt.path!) : context.rules;
+  if (rules) members['rule.name'] = rules;
   if (context.users) {
     members['user.name'] = context.users[attempt.user_id];
     members['user.effective.name'] = effective.user === attempt.user_id ? undefined : context.users[effective.user];
@@ -370,11 +380,34 @@ function detailMembers(attempt: Attempt, context: Context): Members {
     delete members['rmwatch.requested_path'];
     delete members['rmwatch.requested_path_bytes'];
   }
-  return { ...members, ...releaseMembers(attempt), ...cgroupMembers(attempt), ...hostMembers(attempt, context) };
+  return {
+    ...members,
+    ...releaseMembers(attempt),
+    ...moveMembers(attempt, context),
+    ...cgroupMembers(attempt),
+    ...hostMembers(attempt, context),
+  };
+}
+
+const MOVE_FIELDS = ['moved_to', 'moved_to_bytes', 'moved_to_complete', 'moved_to_host_path', 'took_watched'];
+
+function moveMembers(attempt: Attempt, { hostNamespace }: Context): Members {
+  const members: Members = Object.fromEntries(MOVE_FIELDS.map((field) => [`rmwatch.${field}`, undefined]));
+  if (attempt.operation !== 'move') return members;
+  const joined = joinLexically(attempt.moved_to_base!, attempt.moved_to_typed!);
+  const target = attempt.exact ? attempt.moved_to! : joined.path;
+  const { moved_to_host_path: hostPath } = attempt;
+  members['rmwatch.moved_to'] = textOf(target);
+  members['rmwatch.moved_to_bytes'] = base64IfLossy(target);
+  members['rmwatch.moved_to_complete'] = attempt.exact || !joined.hasParents;
+  members['rmwatch.took_watched'] = attempt.took_watched ? true : undefined;
+  if (!hostNamespace || !attempt.exact) delete members['rmwatch.moved_to_host_path'];
+  else if (hostPath !== null) members['rmwatch.moved_to_host_path'] = textOf(hostPath);
+  return members;
 }
 
 function releaseMembers(attempt: Attempt): Members {
-  if (!attempt.exact || attempt.failed) {
+  if (!attempt.exact || attempt.failed || attempt.operation === 'move') {
     return { 'rmwatch.last_link': undefined, 'rmwatch.still_open': undefined, 'rmwatch.freed_bytes': undefined };
   }
   const members: Members = { 'rmwatch.last_link': attempt.last_link };

@@ -1,8 +1,8 @@
 /*
  * How long one call takes: calls DIR ROUNDS COUNT
  *
- * In each round COUNT files of DIR are removed, COUNT files are replaced by a rename, COUNT renames replace nothing, and
- * COUNT removals fail because there is no such file. The result is one line of JSON: for each kind of call the
+ * In each round COUNT files of DIR are removed, COUNT files are replaced by a rename, COUNT renames within DIR replace
+ * nothing, COUNT more lead to the directory DIR.away, and COUNT removals fail because there is no such file. The result is one line of JSON: for each kind of call the
  * nanoseconds of one call in the fastest round. In a guest that counts instructions instead of time, one nanosecond is
  * one instruction.
  */
@@ -17,7 +17,7 @@
 
 #define LONGEST 1024
 
-static char path[2][LONGEST][PATH_MAX];
+static char path[3][LONGEST][PATH_MAX];
 
 static void make_files(int which, long count)
 {
@@ -49,13 +49,15 @@ static void keep_least(double *least, long began, long count)
 int main(int argc, char **argv)
 {
 	long rounds = argc == 4 ? atol(argv[2]) : 0, count = argc == 4 ? atol(argv[3]) : 0, began;
-	double unlinked = 0, replaced = 0, renamed = 0, failed = 0;
+	double unlinked = 0, replaced = 0, renamed = 0, moved = 0, failed = 0;
 
 	if (rounds < 1 || count < 1 || count > LONGEST)
 		errx(2, "usage: calls DIR ROUNDS COUNT, of at most %d calls", LONGEST);
 	for (int which = 0; which < 2; which++)
 		for (long i = 0; i < count; i++)
 			snprintf(path[which][i], PATH_MAX, "%s/%c%ld", argv[1], 'a' + which, i);
+	for (long i = 0; i < count; i++)
+		snprintf(path[2][i], PATH_MAX, "%s.away/%ld", argv[1], i);
 	for (long round = 0; round < rounds; round++) {
 		make_files(0, count);
 		began = now();
@@ -80,9 +82,15 @@ int main(int argc, char **argv)
 			if (rename(path[0][i], path[1][i]))
 				err(1, "%s", path[0][i]);
 		keep_least(&replaced, began, count);
+		began = now();
 		for (long i = 0; i < count; i++)
-			unlink(path[1][i]);
+			if (rename(path[1][i], path[2][i]))
+				err(1, "%s", path[1][i]);
+		keep_least(&moved, began, count);
+		for (long i = 0; i < count; i++)
+			unlink(path[2][i]);
 	}
-	printf("{\"unlink\":%.0f,\"replace\":%.0f,\"rename\":%.0f,\"failed\":%.0f}\n", unlinked, replaced, renamed, failed);
+	printf("{\"unlink\":%.0f,\"replace\":%.0f,\"rename\":%.0f,\"move\":%.0f,\"failed\":%.0f}\n", unlinked, replaced,
+	       renamed, moved, failed);
 	return 0;
 }

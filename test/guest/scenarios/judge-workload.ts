@@ -42,6 +42,7 @@ function judgeRun({ mode, skip }: WorkloadSession, run: WorkloadRun, record: Ses
     events: record.eventsIn(run.lines).filter((event) => event?.event.kind !== 'pipeline_error') as object[],
     mode,
     rules: ['all'],
+    moveRules: watchesLosing,
     users: { 0: 'root' },
   });
   const { mismatches, missing, unexpected } = compared;
@@ -72,6 +73,13 @@ function judgeRun({ mode, skip }: WorkloadSession, run: WorkloadRun, record: Ses
   facts.push(`waited ${run.waits} times for the daemon, ${run.waitedSeconds.toFixed(1)} s`);
   if (skips.length > 0) facts.push(`skipped: ${skips.join('; ')}`);
   return { name: casesCheck(run.filesystem), problems, facts: facts.join(', ') };
+}
+
+/** Which of the watches of record-workload.ts lose what is moved. */
+function watchesLosing(moved: string): string[] {
+  // A directory of a case has in it what both watch.
+  if (moved.endsWith('/move-directory')) return ['moves', 'kept'];
+  return [moved.includes('/kept/') ? 'kept' : 'moves'];
 }
 
 function judgeHooks({ mode }: WorkloadSession, hooks: WorkloadRecording['hooks'], error: string | undefined): Check {

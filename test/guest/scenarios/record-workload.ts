@@ -4,15 +4,45 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Daemon } from '../../lib/daemon.js';
 import { attachedHooks } from './attached-hooks.js';
+import { MODES } from './mode.js';
 import { runWorkload } from './observed-workload.js';
 import { DIRECTORIES, RECORDS, type WorkloadRecording, type WorkloadRun, type WorkloadSession } from './plan.js';
 
 /** The kernel frees trampolines after a grace period. */
 const DETACHED_MS = 10_000;
 
+/** Those of case_moves.c. */
+const MOVE_CASES = [
+  'move-file',
+  'move-inside',
+  'move-over',
+  'move-whiteout',
+  'move-directory',
+  'move-wildcard',
+  'move-exchange',
+  'move-ia32',
+  'move-io-uring',
+  'move-fails',
+  'move-bind',
+  'move-container',
+];
+
+/** What the cases of case_moves.c move from: patterns that name each directory, as a configuration does. */
+function movesOf(name: string, below: readonly string[]): object {
+  const cases = Object.values(DIRECTORIES).flatMap((directory) =>
+    MODES.flatMap((mode) => MOVE_CASES.map((one) => `${directory}/${mode}/${one}`)),
+  );
+  const include = cases.flatMap((directory) => below.map((pattern) => `${directory}/${pattern}`));
+  return { name, include, operations: ['move'], failures: true };
+}
+
 /** Everything, so that what a case deletes elsewhere, or from another namespace, is compared too. */
 export const workloadConfig = {
-  watches: [{ name: 'all', include: ['/**'], failures: true }],
+  watches: [
+    { name: 'all', include: ['/**'], failures: true },
+    movesOf('moves', ['watched/**', 'wild/*/cache/*.db', 'volume/watched/**']),
+    movesOf('kept', ['kept/**']),
+  ],
   log: { process_args: 'full', command_line: true, redact: [] },
   self_test: { interval: 'off' },
 };

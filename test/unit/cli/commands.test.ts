@@ -151,7 +151,7 @@ describe('explain', () => {
   app   no match  included by /srv/app/**, but excluded by *.tmp (decided by the daemon)
   data  match     included by /srv/** (decided by the kernel, as the process sees the path)
   home  no match  no include pattern matches (decided by the kernel)
-  the kernel passes on unlink, rmdir, replace, and failed attempts at unlink, rmdir, replace, below /srv/
+  the kernel passes on unlink, rmdir, replace, move, and failed attempts at unlink, rmdir, replace, move, below /srv/app/
 
 /etc/x
   app   no match  no include pattern matches (decided by the kernel)
@@ -166,13 +166,38 @@ describe('explain', () => {
     expect(JSON.parse(out)).toEqual([
       {
         path: '/home/u/x',
-        kernel: { prefix: '/home/', operations: ['unlink', 'rmdir', 'replace'], failures: [] },
+        kernel: { prefix: '/home/', operations: ['unlink', 'rmdir', 'replace', 'move'], failures: [] },
         watches: [
           { watch: 'app', view: 'host', matched: false, include: null, exclude: null, decided_by: 'kernel' },
           { watch: 'data', view: 'process', matched: false, include: null, exclude: null, decided_by: 'kernel' },
           { watch: 'home', view: 'host', matched: true, include: '/home/*/x', exclude: null, decided_by: 'daemon' },
         ],
       },
+    ]);
+  });
+
+  it('tells what moving a directory would tell', async () => {
+    const place = mkdtempSync(join(directory, 'explain-'));
+    mkdirSync(join(place, 'app/data/inner'), { recursive: true });
+    mkdirSync(join(place, 'other'));
+    const moves = fileWith(`watches:
+  - {name: data, include: ["${place}/app/data/**"]}
+  - {name: dbs, include: ["${place}/*/data/*.db"]}
+  - {name: deaf, include: ["${place}/**"], operations: [unlink]}
+`);
+    const asked = ['app', 'app/data/inner', 'other'].map((name) => join(place, name));
+    const { out } = await rmwatch('explain', ...asked, join(place, 'missing'), '--config', moves);
+    const told = out.split('\n').filter((line) => line.includes('moving'));
+    expect(told).toEqual([
+      '  moving this directory away is told for data, dbs, of which it takes along what may lie below',
+      '  moving this directory away is told for data, which match it',
+      '  moving this directory away is told for dbs, of which it takes along what may lie below',
+    ]);
+    const json = await rmwatch('explain', '--json', ...asked, '--config', moves);
+    expect(JSON.parse(json.out).map(({ move }: { move: object }) => move)).toEqual([
+      { matching: [], below: ['data', 'dbs'] },
+      { matching: ['data'], below: [] },
+      { matching: [], below: ['dbs'] },
     ]);
   });
 
@@ -214,11 +239,11 @@ describe('explain', () => {
     );
     expect(out.replaceAll(directory, '')).toBe(`/data/old/x
   a  no match  included by /srv/** (by a symbolic link: /data/**), but excluded by /srv/old/* (by a symbolic link: /data/old/*) (decided by the daemon)
-  the kernel passes on unlink, rmdir, replace below /data/
+  the kernel passes on unlink, rmdir, replace, move below /data/
 
 /data/y
   a  match     included by /srv/** (by a symbolic link: /data/**) (decided by the daemon)
-  the kernel passes on unlink, rmdir, replace below /data/
+  the kernel passes on unlink, rmdir, replace, move below /data/
 `);
     const [verdict] = JSON.parse(
       (await rmwatch('explain', '--json', join(directory, 'data/y'), '--config', through)).out,

@@ -55,7 +55,7 @@ describe('who', () => {
     const moved = action({ path: '/srv/app', time: START }, 'move', { moved_to: '/trash/app' });
     const { out, code } = await who('/srv/app/data/a.db', [moved]);
     expect(code).toBe(0);
-    expect(out).toContain('/srv/app was moved away.\nIt is above /srv/app/data/a.db and took that along.');
+    expect(out).toContain('/srv/app was moved, to /trash/app.\nIt is above /srv/app/data/a.db and took that along.');
   });
 
   it('takes a directory that was removed empty for no more than it is', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ProcessTable } from '../../../src/deletion/process-table.js';
 import { PathResolver } from '../../../src/deletion/resolved-path.js';
-import { EventEncoder, type EventEncoderOptions } from '../../../src/event/event-encoder.js';
+import { EventEncoder, type EventEncoderOptions, type MoveContext } from '../../../src/event/event-encoder.js';
 import { prettyLine } from '../../../src/event/pretty-line.js';
 import { MountTable } from '../../../src/host/mount-table.js';
 import { OPERATIONS } from '../../../src/model/config.js';
@@ -11,6 +11,7 @@ import {
   DELETION_HAS_TYPED,
   DELETION_HAS_VICTIM,
   DELETION_IO_URING,
+  DELETION_MOVED_COMPLETE,
   DELETION_OPEN_KNOWN,
   DELETION_PATH_COMPLETE,
   DELETION_PATH_IS_BASE,
@@ -67,6 +68,7 @@ interface Case {
   readonly members?: Parameters<typeof deletionRecord>[0];
   readonly texts?: Parameters<typeof deletionRecord>[1];
   readonly outcome?: Outcome;
+  readonly move?: MoveContext | undefined;
   readonly options?: Partial<EventEncoderOptions>;
 }
 
@@ -74,12 +76,13 @@ const TEXTS = { path: '/var/lib/app/a.db', typed: 'a.db', comm: 'rm' };
 
 /** The line, which must be one: valid JSON, of the schema, and good for a terminal. */
 // biome-ignore lint/suspicious/noExplicitAny: tests look at all of it
-function lineOf({ members, texts, outcome = 'success', options }: Case): any {
+function lineOf({ members, texts, outcome = 'success', move, options }: Case): any {
   const record = viewOf(deletionRecord({ ...FILE, flags: FOUND, ...members }, { ...TEXTS, ...texts }));
   const line = writtenLine(new EventEncoder({ ...OPTIONS, ...options }), record, {
     path: new PathResolver().resolve(record, undefined),
     hostPlace: undefined,
     outcome,
+    move,
     process: undefined,
     ruleJson: '["app-data","all"]',
     sequence: 17,
@@ -188,8 +191,61 @@ describe('EventEncoder', () => {
 
   it.each(OPERATIONS.map((name, operation) => [name, operation]))('names the operation %s', (name, operation) => {
     const directory = name === 'rmdir' ? DIRECTORY : {};
-    const { event, message } = lineOf({ members: { operation: Number(operation), ...directory } });
+    const move =
+      name === 'move' ? { target: undefined, hostPlace: undefined, isDirectory: false, losing: [] } : undefined;
+    const { event, message } = lineOf({ members: { operation: Number(operation), ...directory }, move });
     expect([event.action, message.split(' ')[0]]).toEqual([name, name]);
+  });
+
+  describe('of a move', () => {
+    const moveOf = (movedTo: string, move: Partial<MoveContext> = {}, members: Case['members'] = {}) => {
+      const flags = FOUND | DELETION_MOVED_COMPLETE;
+      const record = viewOf(deletionRecord({ flags }, { movedTo }));
+      const target = new PathResolver().resolveTarget(record, undefined);
+      return lineOf({
+        members: { operation: OPERATIONS.indexOf('move'), ...members },
+        move: { target, hostPlace: undefined, isDirectory: false, losing: [], ...move },
+      });
+    };
+
+    it('tells where it leads to, as a change that releases nothing', () => {
+      const { event, message, rmwatch, file } = moveOf('/srv/elsewhere/a.db');
+      expect(event).toMatchObject({ action: 'move', type: ['change'], outcome: 'success' });
+      expect(message).toBe('move /var/lib/app/a.db to /srv/elsewhere/a.db by rm[4242] (root)');
+      expect(file.path).toBe('/var/lib/app/a.db');
+      expect(rmwatch).toMatchObject({ moved_to: '/srv/elsewhere/a.db', moved_to_complete: true });
+      for (const field of ['last_link', 'still_open', 'freed_bytes', 'took_watched'])
+        expect(rmwatch).not.toHaveProperty(field);
+    });
+
+    it('says of a directory what it takes along', () => {
+      const said = (losing: string[]) => moveOf('/b', { isDirectory: true, losing }, { mode: 0o040755 }).message;
+      expect(said([])).toContain(' to /b (directory) by ');
+      expect(said(['app'])).toContain(' to /b (directory, takes watch app along) by ');
+      expect(said(['app', 'data'])).toContain(' to /b (directory, takes watches app, data along) by ');
+      expect(said(Array.from({ length: 9 }, (_, i) => `w${i}`))).toContain(' (directory, takes 9 watches along) by ');
+      const { rmwatch } = moveOf('/b', { isDirectory: true, losing: ['app'] }, { mode: 0o040755 });
+      expect(rmwatch.took_watched).toBe(true);
+    });
+
+    it('keeps names that are not UTF-8, and tells both places on the host', () => {
+      const hostPlace = { directory: '/volumes', name: '\xfe', cut: false };
+      const { rmwatch, message } = moveOf('/srv/\xff', { hostPlace });
+      expect(message).toContain('to /srv/\ufffd by');
+      expect(rmwatch).toMatchObject({
+        moved_to: '/srv/\ufffd',
+        moved_to_bytes: Buffer.from('/srv/\xff', 'latin1').toString('base64'),
+        moved_to_host_path: '/volumes/\ufffd',
+        moved_to_host_path_bytes: Buffer.from('/volumes/\xfe', 'latin1').toString('base64'),
+      });
+    });
+
+    it('says that the place is not known where it is not', () => {
+      const { rmwatch, message } = moveOf('/', { target: undefined });
+      expect(message).toContain('/var/lib/app/a.db to (unknown path) by');
+      expect(rmwatch).not.toHaveProperty('moved_to');
+      expect(rmwatch.moved_to_complete).toBe(false);
+    });
   });
 
   it.each([

@@ -6,6 +6,7 @@ import { PathResolver } from '../../../src/deletion/resolved-path.js';
 import { EventEncoder } from '../../../src/event/event-encoder.js';
 import { fieldsOf, fieldsPage } from '../../../src/event/fields-page.js';
 import { eventJsonSchemaText } from '../../../src/event/json-schema.js';
+import { OPERATIONS } from '../../../src/model/config.js';
 import { LOSS_REASONS, type PipelineCounts } from '../../../src/model/pipeline-counts.js';
 import { LossReporter } from '../../../src/pipeline/loss-reporter.js';
 import {
@@ -47,9 +48,11 @@ interface Case {
   readonly failed?: boolean;
   /** Of the record, beside those that all have. */
   readonly flags?: number;
+  readonly moves?: boolean;
 }
 
-function linesOf({ name = 'a\xff', cgroup = '/a', argsFlags = 0, failed = false, flags: more = 0 }: Case): object[] {
+function linesOf(given: Case): object[] {
+  const { name = 'a\xff', cgroup = '/a', argsFlags = 0, failed = false, flags: more = 0, moves = false } = given;
   const processes = new ProcessTable({ args: WHOLE_ARGS, bootId: BOOT_ID, forgetInKernel: () => {} });
   const texts = { flags: PROCESS_TEXT_COMPLETE, process_id: 1 };
   for (const [which, text] of [
@@ -62,8 +65,12 @@ function linesOf({ name = 'a\xff', cgroup = '/a', argsFlags = 0, failed = false,
   const flags = PROCESS_HAS_ARGS | PROCESS_HAS_LOGIN_UID | argsFlags;
   processes.add(viewOf(processRecord({ process_id: 1, tgid: 7, login_uid: 1000, flags }, ['\xff'])), BOOT);
   const ids = { effective_uid: 1, fs_uid: 2, effective_gid: 1, fs_gid: 2 };
-  const members = { ...FILE, ...ids, flags: FOUND | more, process_id: 1, result: failed ? -13 : 0 };
-  const record = viewOf(deletionRecord(members, { path: `/${name}`, typed: name, comm: 'rm' }));
+  const operation = OPERATIONS.indexOf(moves ? 'move' : 'unlink');
+  const members = { ...FILE, ...ids, operation, flags: FOUND | more, process_id: 1, result: failed ? -13 : 0 };
+  const movedTo = moves ? { movedTo: `/b/${name}` } : {};
+  const record = viewOf(deletionRecord(members, { path: `/${name}`, typed: name, comm: 'rm', ...movedTo }));
+  const target = new PathResolver().resolveTarget(record, undefined);
+  const hostPlace = { directory: '/srv', name, cut: false };
   const encoder = new EventEncoder({
     hostName: 'web-3',
     bootId: BOOT_ID,
@@ -73,7 +80,8 @@ function linesOf({ name = 'a\xff', cgroup = '/a', argsFlags = 0, failed = false,
   });
   const line = writtenLine(encoder, record, {
     path: new PathResolver().resolve(record, undefined),
-    hostPlace: { directory: '/srv', name, cut: false },
+    hostPlace,
+    move: moves ? { target, hostPlace, isDirectory: false, losing: ['all'] } : undefined,
     outcome: failed ? 'failure' : 'success',
     process: processes.get(1),
     ruleJson: '["all"]',
@@ -172,6 +180,7 @@ describe('the definition of the event', () => {
       { argsFlags: PROCESS_ARGS_CUT },
       { failed: true },
       { flags: DELETION_CASE_INSENSITIVE },
+      { moves: true },
       { name: `${`${'\x01'.repeat(200)}/`.repeat(50)}a` },
     ].flatMap(linesOf);
     expect(sortedNames(lines)).toEqual(defined('deletion'));

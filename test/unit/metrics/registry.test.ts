@@ -33,7 +33,7 @@ beforeEach(() => {
     backlog: { capacityBytes: 64, usedBytes: 0 },
   };
   probe = undefined;
-  selfTest = { unlink: false, rmdir: false, replace: false };
+  selfTest = { unlink: false, rmdir: false, replace: false, move: false };
   reloadSuccessful = true;
   followsMounts = true;
   metrics = createMetrics({
@@ -92,12 +92,15 @@ describe('metrics text', () => {
       'rmwatch_deletions_total{watch="app",operation="unlink"} 0',
       'rmwatch_deletions_total{watch="app",operation="rmdir"} 0',
       'rmwatch_deletions_total{watch="app",operation="replace"} 0',
+      'rmwatch_deletions_total{watch="app",operation="move"} 0',
       'rmwatch_deletions_total{watch="all",operation="unlink"} 0',
       'rmwatch_deletions_total{watch="all",operation="rmdir"} 0',
       'rmwatch_deletions_total{watch="all",operation="replace"} 0',
+      'rmwatch_deletions_total{watch="all",operation="move"} 0',
       'rmwatch_deletion_failures_total{watch="app",operation="unlink"} 0',
       'rmwatch_deletion_failures_total{watch="app",operation="rmdir"} 0',
       'rmwatch_deletion_failures_total{watch="app",operation="replace"} 0',
+      'rmwatch_deletion_failures_total{watch="app",operation="move"} 0',
       'rmwatch_freed_bytes_total{watch="app"} 0',
       'rmwatch_freed_bytes_total{watch="all"} 0',
       'rmwatch_events_seen_total 0',
@@ -123,6 +126,7 @@ describe('metrics text', () => {
       'rmwatch_self_test_ok{operation="unlink"} 0',
       'rmwatch_self_test_ok{operation="rmdir"} 0',
       'rmwatch_self_test_ok{operation="replace"} 0',
+      'rmwatch_self_test_ok{operation="move"} 0',
       'rmwatch_mounts_followed 1',
       'rmwatch_config_last_reload_successful 1',
       'rmwatch_config_last_reload_success_timestamp_seconds 1700000000',
@@ -198,7 +202,7 @@ describe('metrics text', () => {
   });
 
   it('follows the self-test and the reload state', async () => {
-    selfTest = { unlink: true, rmdir: false, replace: true };
+    selfTest = { unlink: true, rmdir: false, replace: true, move: true };
     reloadSuccessful = false;
     const lines = await ownLines();
     expect(lines).toContain('rmwatch_self_test_ok{operation="unlink"} 1');

@@ -223,15 +223,15 @@ describe('Pipeline', () => {
     expect(countsOf(bench.counters)).toEqual([
       {
         name: 'all',
-        deletions: { unlink: 3, rmdir: 1, replace: 1 },
-        failures: { unlink: 1, rmdir: 0, replace: 0 },
+        deletions: { unlink: 3, rmdir: 1, replace: 1, move: 0 },
+        failures: { unlink: 1, rmdir: 0, replace: 0, move: 0 },
         reportsFailures: true,
         freedBytes: 4608,
       },
       {
         name: 'quiet',
-        deletions: { unlink: 3, rmdir: 0, replace: 0 },
-        failures: { unlink: 0, rmdir: 0, replace: 0 },
+        deletions: { unlink: 3, rmdir: 0, replace: 0, move: 0 },
+        failures: { unlink: 0, rmdir: 0, replace: 0, move: 0 },
         reportsFailures: false,
         freedBytes: 4096,
       },

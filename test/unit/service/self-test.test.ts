@@ -25,7 +25,15 @@ function workplace(): string {
 
 function seen(path: string, operation: Operation, changes: Partial<OwnDeletion> = {}): OwnDeletion {
   const latin1 = Buffer.from(path).toString('latin1');
-  return { operation: OPERATIONS.indexOf(operation), result: 0, path: latin1, hasVictim: true, ...changes };
+  const own = { operation: OPERATIONS.indexOf(operation), result: 0, path: latin1, hasVictim: true };
+  return { ...own, movedTo: undefined, ...changes };
+}
+
+/** What the operation is seen to do in the test's own directory. */
+function seenIn(place: string, operation: Operation, changes: Partial<OwnDeletion> = {}): OwnDeletion {
+  if (operation !== 'move') return seen(join(place, operation), operation, changes);
+  const movedTo = Buffer.from(join(place, 'moved')).toString('latin1');
+  return seen(join(place, 'move/file'), 'move', { movedTo, ...changes });
 }
 
 /** As where every record is handled at once. */
@@ -41,12 +49,12 @@ async function runWith(
   const test = newTest({ mode });
   const running = test.run();
   const place = workplace();
-  const operations = mode === 'tracepoint' ? (['unlink', 'rmdir'] as const) : OPERATIONS;
+  const operations = mode === 'tracepoint' ? (['unlink', 'rmdir', 'move'] as const) : OPERATIONS;
   for (const operation of operations) {
     await new Promise((resolve) => setImmediate(resolve));
     const changes = change(operation, test);
     if (changes === undefined) await vi.advanceTimersByTimeAsync(2_000);
-    else test.observe(seen(join(place, operation), operation, changes));
+    else test.observe(seenIn(place, operation, changes));
   }
   return running;
 }
@@ -54,7 +62,11 @@ async function runWith(
 describe('SelfTest', () => {
   it('passes when each deletion comes back right, and leaves nothing behind', async () => {
     const result = await runWith();
-    expect(result).toEqual({ ok: true, passed: { unlink: true, rmdir: true, replace: true }, problems: [] });
+    expect(result).toEqual({
+      ok: true,
+      passed: { unlink: true, rmdir: true, replace: true, move: true },
+      problems: [],
+    });
     expect(readdirSync(directory)).toEqual([]);
   });
 
@@ -65,7 +77,13 @@ describe('SelfTest', () => {
     ['no file', { hasVictim: false }, 'replace: reported without its file'],
   ])('fails for one operation when it comes back with %s', async (_what, change, problem) => {
     const result = await runWith((operation) => (operation === 'replace' ? change : {}));
-    expect(result).toEqual({ ok: false, passed: { unlink: true, rmdir: true, replace: false }, problems: [problem] });
+    const passed = { unlink: true, rmdir: true, replace: false, move: true };
+    expect(result).toEqual({ ok: false, passed, problems: [problem] });
+  });
+
+  it('fails when a move comes back with another target', async () => {
+    const result = await runWith((operation) => (operation === 'move' ? { movedTo: '/elsewhere' } : {}));
+    expect(result.problems).toEqual(['move: reported with another target']);
   });
 
   it.each(OPERATIONS)('fails when %s does not come back in time, and goes on', async (missing) => {
@@ -92,12 +110,18 @@ describe('SelfTest', () => {
     behind = false;
     await vi.advanceTimersByTimeAsync(100);
     await vi.advanceTimersByTimeAsync(2_000);
-    expect(result?.problems).toEqual(['rmdir: no event within 2000 ms', 'replace: no event within 2000 ms']);
+    await vi.advanceTimersByTimeAsync(2_000);
+    const late = ['rmdir', 'replace', 'move'].map((operation) => `${operation}: no event within 2000 ms`);
+    expect(result?.problems).toEqual(late);
   });
 
   it('expects of system calls neither replaced files nor details', async () => {
     const result = await runWith(() => ({ hasVictim: false }), 'tracepoint');
-    expect(result).toEqual({ ok: true, passed: { unlink: true, rmdir: true, replace: false }, problems: [] });
+    expect(result).toEqual({
+      ok: true,
+      passed: { unlink: true, rmdir: true, replace: false, move: true },
+      problems: [],
+    });
   });
 
   it('does not take other deletions of the daemon for its own', async () => {
@@ -117,7 +141,7 @@ describe('SelfTest', () => {
     const place = workplace();
     for (const operation of OPERATIONS) {
       await new Promise((resolve) => setImmediate(resolve));
-      test.observe(seen(join(place, operation), operation));
+      test.observe(seenIn(place, operation));
     }
     await first;
     const third = test.run();
@@ -126,7 +150,7 @@ describe('SelfTest', () => {
     const again = workplace();
     for (const operation of OPERATIONS) {
       await new Promise((resolve) => setImmediate(resolve));
-      test.observe(seen(join(again, operation), operation));
+      test.observe(seenIn(again, operation));
     }
     expect((await third).ok).toBe(true);
   });
@@ -140,14 +164,14 @@ describe('SelfTest', () => {
     const place = join(real, readdirSync(real)[0]!);
     for (const operation of OPERATIONS) {
       await new Promise((resolve) => setImmediate(resolve));
-      test.observe(seen(join(place, operation), operation));
+      test.observe(seenIn(place, operation));
     }
     expect((await running).ok).toBe(true);
   });
 
   it('fails, and does not throw, where it cannot make files', async () => {
     const { ok, passed, problems } = await newTest({ directory: join(directory, 'missing') }).run();
-    expect([ok, passed]).toEqual([false, { unlink: false, rmdir: false, replace: false }]);
+    expect([ok, passed]).toEqual([false, { unlink: false, rmdir: false, replace: false, move: false }]);
     expect(problems).toHaveLength(1);
     expect(problems[0]).toMatch(/^could not delete files of its own: ENOENT/);
   });

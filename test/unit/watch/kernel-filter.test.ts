@@ -5,7 +5,7 @@ import { type KernelFilterEntry, kernelEntryFor, kernelFilter } from '../../../s
 import { WatchSet } from '../../../src/watch/watch-set.js';
 import { plainMatch, randomFrom, randomPath, randomPattern } from './plain-glob.js';
 
-const BITS = { unlink: 1, rmdir: 2, replace: 4 };
+const BITS = { unlink: 1, rmdir: 2, replace: 4, move: 8 };
 
 function watch(include: string[], operations: Operation[], failures = false, exclude: string[] = []): WatchConfig {
   const ignore = { processes: [], users: [], effectiveUsers: [] };
@@ -89,7 +89,88 @@ describe('kernelFilter', () => {
           entries.filter((other) => other.prefix.length < entry.prefix.length),
           entry.prefix,
         );
-        expect([entry.successMask, entry.failureMask]).not.toEqual([next?.successMask, next?.failureMask]);
+        const { successMask, failureMask, whole } = entry;
+        expect([successMask, failureMask, whole]).not.toEqual([next?.successMask, next?.failureMask, next?.whole]);
+      }
+    }
+  });
+});
+
+describe('what the kernel knows of moves', () => {
+  const wholes = (...watches: WatchConfig[]) =>
+    Object.fromEntries(kernelFilter(watches).map(({ prefix, whole }) => [prefix, whole]));
+
+  it('names every directory that leads to what a watch wants, by its end', () => {
+    expect(table(watch(['/srv/app/*.db'], ['unlink', 'move']))).toEqual([
+      ['/srv\0', 8, 0],
+      ['/srv/app\0', 8, 0],
+      ['/srv/app/', 9, 0],
+    ]);
+    expect(table(watch(['/srv/app/x.db'], ['move'], true)).map(([prefix]) => prefix)).toEqual([
+      '/srv\0',
+      '/srv/app\0',
+      '/srv/app/x.db',
+    ]);
+  });
+
+  it('names no directory for a watch that does not want moves', () => {
+    expect(table(watch(['/srv/app/**'], ['unlink', 'rmdir', 'replace']))).toEqual([['/srv/app/', 7, 0]]);
+  });
+
+  it('numbers directories of which all watches want all', () => {
+    expect(wholes(watch(['/**'], ['move']))).toEqual({ '/': 1 });
+    expect(wholes(watch(['/a/**'], ['move']), watch(['/b/**'], ['move']))).toMatchObject({ '/a/': 1, '/b/': 2 });
+    // Moving a directory that leads to one takes what it holds along.
+    expect(wholes(watch(['/a/b/**'], ['move']))).toMatchObject({ '/a\0': 0, '/a/b\0': 0, '/a/b/': 1 });
+    // What moves from one directory to the other leaves the inner watch.
+    expect(wholes(watch(['/**'], ['move']), watch(['/a/**'], ['move']))).toMatchObject({ '/': 1, '/a/': 2 });
+  });
+
+  it('numbers none where a watch wants a part only', () => {
+    expect(wholes(watch(['/a/**'], ['move'], false, ['*.tmp']))).toMatchObject({ '/a/': 0 });
+    expect(wholes(watch(['/a/*'], ['move']))).toMatchObject({ '/a/': 0 });
+    expect(wholes(watch(['/a/**'], ['move']), watch(['/a/*.db'], ['move']))).toMatchObject({ '/a/': 0 });
+    expect(Object.values(wholes(watch(['/a/*'], ['move']), watch(['/a/b/**'], ['move'])))).toEqual([0, 0]);
+    // One that does not want moves says nothing.
+    expect(wholes(watch(['/a/**'], ['move']), watch(['/a/b/*'], ['unlink']))).toEqual({
+      '/a\0': 0,
+      '/a/': 1,
+      '/a/b/': 1,
+    });
+  });
+
+  it('lets no move pass unseen that a watch could want, on random watches and paths', () => {
+    const random = randomFrom(3);
+    for (let round = 0; round < 150; round++) {
+      const watches = Array.from({ length: 1 + random(4) }, () =>
+        watch(
+          Array.from({ length: 1 + random(2) }, () =>
+            random(3) === 0 ? `${randomPath(random)}/**` : randomPattern(random),
+          ),
+          random(4) === 0 ? ['unlink'] : ['move'],
+        ),
+      );
+      const entries = kernelFilter(watches);
+      const set = WatchSet.of(watches);
+      const matches = (path: string) => set.explain(path).map(({ matched }) => matched);
+      for (let index = 0; index < 50; index++) {
+        const [from, to] = [randomPath(random), randomPath(random)];
+        const below = `${from}/${'abc'[random(3)]}`;
+        const entry = longest(entries, `${from}\0`);
+        const target = longest(entries, to);
+        const passes = ((entry?.successMask ?? 0) & 8) !== 0 && (entry!.whole === 0 || entry!.whole !== target?.whole);
+        if (passes) continue;
+        const context = `${from} ${to} ${JSON.stringify({ watches, entries })}`;
+        for (const [path, target] of [
+          [from, to],
+          [below, below.replace(from, () => to)],
+        ]) {
+          const now = matches(target!);
+          matches(path!).forEach((wanted, at) => {
+            const lost = wanted && !now[at] && watches[at]!.operations.includes('move');
+            expect(lost, `${path} ${context}`).toBe(false);
+          });
+        }
       }
     }
   });

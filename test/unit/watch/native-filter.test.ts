@@ -76,7 +76,7 @@ describe('what the kernel is told to look for', () => {
 
   it('keeps large device numbers', () => {
     const mounts = new MountTable([{ id: 1, device: 2 ** 32 - 1, root: '', mountPoint: '' }]);
-    expect(nativeFilterOf([watch(['/**'])], mounts).devices).toEqual([[2 ** 32 - 1, 7]]);
+    expect(nativeFilterOf([watch(['/**'])], mounts).devices).toEqual([[2 ** 32 - 1, 15]]);
   });
 });
 
@@ -84,8 +84,8 @@ describe('what is wanted where a filesystem ignores case', () => {
   const mounts = mountsAt('', '/mnt/Share');
 
   it('goes by device, whatever the case of the pattern', () => {
-    expect(devices([watch(['/MNT/share/A/**'])], mounts)).toEqual([7, 7]);
-    expect(devices([watch(['/srv/**'])], mounts)).toEqual([7, 0]);
+    expect(devices([watch(['/MNT/share/A/**'])], mounts)).toEqual([15, 15]);
+    expect(devices([watch(['/srv/**'])], mounts)).toEqual([15, 0]);
   });
 
   it('is told apart for watches on the paths of processes', () => {
@@ -98,7 +98,7 @@ describe('what is wanted where a filesystem ignores case', () => {
 
   it('is wanted up to the first letter of a watch that ignores case everywhere', () => {
     const { prefixes } = nativeFilterOf([watch(['/1/2/Share/**'], { caseInsensitive: true })], undefined);
-    expect(prefixes.map(([prefix]) => prefix.toString())).toEqual(['/1/2/']);
+    expect(prefixes.map(([prefix]) => prefix.toString())).toEqual(['/1\0', '/1/2\0', '/1/2/']);
   });
 });
 
@@ -112,16 +112,16 @@ describe('what is wanted of a mount at other places', () => {
   ]);
 
   it.each([
-    ['/srv/data/**', [0, 7, 7, 0, 0]],
-    ['/srv/**', [0, 7, 7, 0, 0]],
-    ['/srv/data/x/y', [0, 7, 7, 0, 0]],
-    ['/srv/data/y/*', [0, 7, 0, 0, 0]],
+    ['/srv/data/**', [0, 15, 15, 0, 0]],
+    ['/srv/**', [0, 15, 15, 0, 0]],
+    ['/srv/data/x/y', [0, 15, 15, 0, 0]],
+    ['/srv/data/y/*', [0, 15, 0, 0, 0]],
     ['/srv/database/**', [0, 0, 0, 0, 0]],
-    ['/mnt/**', [7, 0, 7, 0, 0]],
-    ['/mnt/y', [7, 0, 0, 0, 0]],
-    ['/x/**', [7, 7, 0, 0, 0]],
+    ['/mnt/**', [15, 0, 15, 0, 0]],
+    ['/mnt/y', [15, 0, 0, 0, 0]],
+    ['/x/**', [15, 15, 0, 0, 0]],
     ['/other/**', [0, 0, 0, 0, 0]],
-    ['/**/*.db', [7, 7, 7, 0, 0]],
+    ['/**/*.db', [15, 15, 15, 0, 0]],
   ])('by %s is %j', (pattern, wanted) => {
     const { mounts } = nativeFilterOf([watch([pattern])], bound);
     expect(mounts).toEqual(wanted.map((mask, index) => [10 + index, mask]));
@@ -147,15 +147,15 @@ describe('what is wanted of a mount at other places', () => {
 
 describe('what is wanted on a device', () => {
   it.each([
-    ['everything, by a pattern on everything', '/**', [7, 7, 7]],
-    ['what lies below the mount point', '/mnt/data/x/**', [7, 7, 0]],
-    ['what lies right below it', '/mnt/data/*', [7, 7, 0]],
-    ['what a pattern above reaches', '/mnt/**', [7, 7, 0]],
-    ['the mount point by its own name', '/mnt/data', [7, 7, 0]],
-    ['what a pattern can reach by half a name', '/mnt/da*/x', [7, 7, 0]],
-    ['nothing, by a pattern beside it', '/mnt/database/**', [7, 0, 0]],
-    ['nothing, by a shorter name beside it', '/mnt/dat/**', [7, 0, 0]],
-    ['what begins with a star', '/*/x', [7, 7, 7]],
+    ['everything, by a pattern on everything', '/**', [15, 15, 15]],
+    ['what lies below the mount point', '/mnt/data/x/**', [15, 15, 0]],
+    ['what lies right below it', '/mnt/data/*', [15, 15, 0]],
+    ['what a pattern above reaches', '/mnt/**', [15, 15, 0]],
+    ['the mount point by its own name', '/mnt/data', [15, 15, 0]],
+    ['what a pattern can reach by half a name', '/mnt/da*/x', [15, 15, 0]],
+    ['nothing, by a pattern beside it', '/mnt/database/**', [15, 0, 0]],
+    ['nothing, by a shorter name beside it', '/mnt/dat/**', [15, 0, 0]],
+    ['what begins with a star', '/*/x', [15, 15, 15]],
   ])('is %s', (_what, pattern, wanted) => {
     expect(devices([watch([pattern])], mountsAt('', '/mnt/data', '/srv'))).toEqual(wanted);
   });
@@ -180,6 +180,6 @@ describe('what is wanted on a device', () => {
 
   it('reaches mount points deeper than the kernel compares', () => {
     const deep = `/srv/${'d'.repeat(250)}/${'e'.repeat(250)}`;
-    expect(devices([watch([`${deep}/**`]), watch(['/other'])], mountsAt(deep, '/srv', '/mnt'))).toEqual([7, 7, 0]);
+    expect(devices([watch([`${deep}/**`]), watch(['/other'])], mountsAt(deep, '/srv', '/mnt'))).toEqual([15, 15, 0]);
   });
 });

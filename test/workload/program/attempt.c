@@ -182,42 +182,102 @@ static void write_path(struct json *json, const struct attempt *attempt, const s
 		json_null(json, "host_path");
 }
 
+/* One line of an attempt. */
+struct told {
+	/* The attempt as if it removed what the line is about. */
+	struct attempt attempt;
+	const char *operation;
+	struct victim victim;
+	/* Of a move: the place that it leads to. */
+	bool moves;
+	struct victim target;
+	struct json json;
+};
+
+static void begin_line(struct told *told)
+{
+	const struct attempt *attempt = &told->attempt;
+	struct json *json = &told->json;
+
+	look(attempt, &told->victim);
+	json_open(json);
+	json_text(json, "case", case_name);
+	json_text(json, "call", call_names[attempt->call]);
+	json_text(json, "operation", told->operation);
+	json_text(json, "via", call_is_uring(attempt->call) ? "io_uring" : "syscall");
+	json_text(json, "expect", attempt->expect == EXPECT_EVENT ? "event" : "nothing");
+	facts_write_process(json, attempt);
+	write_path(json, attempt, &told->victim);
+	json_path(json, "moved_to", told->moves ? told->target.path : NULL);
+	json_path(json, "moved_to_base", told->moves ? told->target.base : NULL);
+	json_path(json, "moved_to_typed", told->moves ? attempt->from : NULL);
+	json_path(json, "moved_to_host_path", told->moves ? attempt->moved_to_host_path : NULL);
+	json_bool(json, "took_watched", told->moves && attempt->took != TOOK_NOTHING);
+	json_bool(json, "moves_nothing", told->moves && attempt->moves_nothing);
+	json_bool(json, "untold_by_calls",
+		  told->moves && (attempt->untold_by_calls || attempt->took == TOOK_BY_WILDCARD || attempt->want));
+}
+
+static void end_line(struct told *told, long result, long long began, long long ended)
+{
+	const struct attempt *attempt = &told->attempt;
+	struct json *json = &told->json;
+	bool found = told->victim.exists && (result == 0 || attempt->finds_victim);
+
+	json_number(json, "began_us", began);
+	json_number(json, "ended_us", ended);
+	if (result == 0)
+		json_number(json, "result", 0);
+	else
+		json_text(json, "result", errno_name((int)-result));
+	json_bool(json, "resolved", found);
+	if (found) {
+		write_file(json, attempt, &told->victim);
+		if (result == 0 && !told->moves)
+			write_release(json, attempt, &told->victim);
+	}
+	json_text(json, "unjudged", attempt->unjudged ? attempt->unjudged : "");
+	json_write(json);
+	if (attempt->finds_victim && !told->victim.exists)
+		problem("%s: there is no victim", call_names[attempt->call]);
+}
+
+/* The move of what `from` names, or, of an exchange, of what `typed` names. */
+static struct told move_of(const struct attempt *attempt, enum moves moves)
+{
+	struct told told = { .attempt = *attempt, .operation = "move", .moves = true };
+
+	if (moves == MOVES_FROM) {
+		told.attempt.dfd = attempt->old_dfd;
+		told.attempt.typed = attempt->from;
+		told.attempt.from = attempt->typed;
+		told.attempt.old_dfd = attempt->dfd;
+	}
+	told.attempt.finds_victim = true;
+	look(&(struct attempt){ .dfd = told.attempt.old_dfd, .typed = told.attempt.from }, &told.target);
+	return told;
+}
+
 int attempt_run(const struct attempt *attempt)
 {
-	struct victim victim;
-	struct json json;
-	long long began;
+	struct told lines[3];
+	size_t count = 0;
+	long long began, ended;
 	long result;
-	bool found;
 
-	look(attempt, &victim);
-	json_open(&json);
-	json_text(&json, "case", case_name);
-	json_text(&json, "call", call_names[attempt->call]);
-	json_text(&json, "operation", call_operation(attempt->call));
-	json_text(&json, "via", call_is_uring(attempt->call) ? "io_uring" : "syscall");
-	json_text(&json, "expect", attempt->expect == EXPECT_EVENT ? "event" : "nothing");
-	facts_write_process(&json, attempt);
-	write_path(&json, attempt, &victim);
-
+	if (!attempt->replaces_nothing)
+		lines[count++] = (struct told){ .attempt = *attempt, .operation = call_operation(attempt->call) };
+	if (attempt->moves & MOVES_FROM)
+		lines[count++] = move_of(attempt, MOVES_FROM);
+	if (attempt->moves & MOVES_TYPED)
+		lines[count++] = move_of(attempt, MOVES_TYPED);
+	for (size_t i = 0; i < count; i++)
+		begin_line(&lines[i]);
 	began = now_us();
 	result = call_make(attempt);
-	json_number(&json, "began_us", began);
-	json_number(&json, "ended_us", now_us());
-
-	if (result == 0)
-		json_number(&json, "result", 0);
-	else
-		json_text(&json, "result", errno_name((int)-result));
-	found = victim.exists && (result == 0 || attempt->finds_victim);
-	json_bool(&json, "resolved", found);
-	if (found) {
-		write_file(&json, attempt, &victim);
-		if (result == 0)
-			write_release(&json, attempt, &victim);
-	}
-	json_text(&json, "unjudged", attempt->unjudged ? attempt->unjudged : "");
-	json_write(&json);
+	ended = now_us();
+	for (size_t i = 0; i < count; i++)
+		end_line(&lines[i], result, began, ended);
 
 	/* POSIX leaves the choice to the filesystem. */
 	if (attempt->want == ENOTEMPTY && result == -EEXIST)
@@ -225,7 +285,5 @@ int attempt_run(const struct attempt *attempt)
 	if (-result != attempt->want)
 		problem("%s of %.200s gave %s, not %s", call_names[attempt->call], attempt->typed ? attempt->typed : "?",
 			result ? errno_name((int)-result) : "0", attempt->want ? errno_name(attempt->want) : "0");
-	if (attempt->finds_victim && !victim.exists)
-		problem("%s: there is no victim", call_names[attempt->call]);
 	return (int)-result;
 }

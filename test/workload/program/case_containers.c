@@ -174,7 +174,6 @@ static void remove_on_reused_device(void *device)
 
 	MUST(unshare(CLONE_NEWNS) == 0);
 	MUST(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
-	environment.executable_optional = true;
 	MUST(mount("workload", "own", "tmpfs", 0, "mode=755") == 0);
 	MUST(stat("own", &status) == 0);
 	if (status.st_dev != *(dev_t *)device)

@@ -163,7 +163,6 @@ static void in_private_namespace(void *unused)
 	(void)unused;
 	MUST(unshare(CLONE_NEWNS) == 0);
 	MUST(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
-	environment.executable_optional = true;
 	make_file("shared");
 	ATTEMPT(.call = UNLINK, .typed = "shared");
 	make_directory("own");

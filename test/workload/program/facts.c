@@ -234,7 +234,6 @@ void facts_write_process(struct json *json, const struct attempt *attempt)
 	json_number(json, "started_ms", started_ms(stat_field(stat, 22)));
 	json_path(json, "exe",
 		  environment.executable ? environment.executable : in_namespace(facts_link("thread-self/exe")));
-	json_bool(json, "exe_optional", environment.executable_optional);
 	/* A removed directory has no path. */
 	deleted = working_directory ? strstr(working_directory, " (deleted)") : NULL;
 	json_path(json, "cwd", deleted && !deleted[10] ? NULL : working_directory);

@@ -44,6 +44,23 @@ enum expectation { EXPECT_EVENT, EXPECT_NOTHING };
 /* Whether anybody keeps the removed file open. */
 enum open_state { OPEN_NO, OPEN_YES, OPEN_UNJUDGED };
 
+/* What a rename is told as, beside the file that it replaces: bits. */
+enum moves {
+	/* What `from` names leaves its watch. */
+	MOVES_FROM = 1 << 0,
+	/* With RENAME_EXCHANGE: what `typed` names does. */
+	MOVES_TYPED = 1 << 1,
+};
+
+/* Of a directory that moves: a watch wants what lies below, and not the directory itself. */
+enum took {
+	TOOK_NOTHING,
+	/* Its pattern leads through the directory by its name. */
+	TOOK_BY_NAME,
+	/* By a wildcard: a system call does not tell that a directory moves. */
+	TOOK_BY_WILDCARD,
+};
+
 /* Whether an observer can know the whole path. */
 enum path_state { PATH_COMPLETE, PATH_EITHER, PATH_INCOMPLETE, PATH_UNKNOWN };
 
@@ -59,6 +76,16 @@ struct attempt {
 	int old_dfd;
 	const char *from;
 	unsigned int flags;
+	unsigned int moves;
+	enum took took;
+	/* Only moves are told: nothing is replaced. */
+	bool replaces_nothing;
+	/* The system call alone does not tell that what moves leaves a watch. */
+	bool untold_by_calls;
+	/* Nothing moves, although the call succeeds: it alone does not tell. */
+	bool moves_nothing;
+	/* Where the starting mount namespace sees the place that a move leads to. */
+	const char *moved_to_host_path;
 
 	/* The errno that the call must give. */
 	int want;
@@ -95,8 +122,6 @@ struct environment {
 	const char *chroot_path;
 	/* The executable where /proc cannot tell it, such as one outside of a changed root. */
 	const char *executable;
-	/* The executable belongs to a mount of another namespace: right, or absent. */
-	bool executable_optional;
 	/* Where the starting mount namespace sees the root of this one; NULL: nowhere, or the paths are the same. */
 	const char *host_root;
 	/* Of a container: where the starting mount namespace sees its volume. */
@@ -204,8 +229,8 @@ struct step {
 	void (*run)(void);
 };
 /* Ends with an entry without a name. */
-extern const struct step call_cases[], result_cases[], path_cases[], mount_cases[], file_cases[], process_cases[],
-	container_cases[];
-extern const struct step process_steps[], file_steps[], container_steps[];
+extern const struct step call_cases[], move_cases[], result_cases[], path_cases[], mount_cases[], file_cases[],
+	process_cases[], container_cases[];
+extern const struct step move_steps[], process_steps[], file_steps[], container_steps[];
 
 #endif

@@ -1,0 +1,61 @@
+import type { MovedDirectory } from '../watch/move-matcher.js';
+import type { WatchIndex } from '../watch/watch-index.js';
+import { matchPlaces, type PlaceMatch, placesSeenBy } from './match-places.js';
+import type { Place, ResolvedPath } from './resolved-path.js';
+
+/** Which watches lose what a rename has moved, and how. */
+export interface MoveMatch extends PlaceMatch {
+  /** The part of `watches` that does not match the old path itself, but what may lie below it. */
+  readonly losingBelow: readonly number[];
+}
+
+/** What has moved, as far as it is known. */
+export type Moved = 'directory' | 'other' | 'unknown';
+
+/** A rename, by what it has taken away. */
+export interface Move {
+  readonly from: ResolvedPath;
+  /** undefined when it is not known. */
+  readonly to: ResolvedPath | undefined;
+  readonly moved: Moved;
+  /** Both names are known to lie in one directory. */
+  readonly isBeside: boolean;
+}
+
+/**
+ * A move is told for a watch that matches the old path and not the new one. Of a directory also for one that matches
+ * neither, but could match something below the old path that it could not below the new one. Where the kernel does not
+ * tell what has moved, only for one whose patterns lead through the old path by fixed names: nothing but a directory can
+ * be there. Where the first names of the new path are missing, a watch counts as not matching it unless it surely does;
+ * within one directory they are those of the old path.
+ */
+export function matchMove(index: WatchIndex, { from, to, moved, isBeside }: Move, hasProcessView: boolean): MoveMatch {
+  const { watches: before, hostPlace } = matchPlaces(index, from, hasProcessView);
+  const views = hasProcessView ? (['host', 'process'] as const) : (['host'] as const);
+  const now = new Set<number>();
+  const below = new Set<number>();
+  for (const view of views) {
+    const [old, next] = [placesSeenBy(view, from), to === undefined ? [] : placesSeenBy(view, to)];
+    for (const place of next) {
+      const ignoresCase = to!.ignoresCase;
+      const matched = isBeside ? index.match(place, view, ignoresCase) : index.matchSurely(place, view, ignoresCase);
+      for (const watch of matched) now.add(watch);
+    }
+    if (moved === 'other') continue;
+    const move = { from: old.map(directoryOf), to: next.map(directoryOf), isBeside };
+    const { ignoresCase } = from;
+    const lost =
+      moved === 'directory' ? index.lostBelow(move, view, ignoresCase) : index.namedBelow(move, view, ignoresCase);
+    for (const watch of lost) below.add(watch);
+  }
+  // Verdicts are remembered by the array.
+  const left = now.size === 0 ? before : before.filter((watch) => !now.has(watch));
+  const matched = new Set(before);
+  const losingBelow = [...below].filter((watch) => !now.has(watch) && !matched.has(watch)).sort((a, b) => a - b);
+  const watches = losingBelow.length === 0 ? left : [...left, ...losingBelow].sort((a, b) => a - b);
+  return { watches, hostPlace, losingBelow };
+}
+
+function directoryOf({ directory, name, cut }: Place): MovedDirectory {
+  return { path: `${directory}/${name}`, cut };
+}

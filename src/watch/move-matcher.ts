@@ -1,0 +1,89 @@
+import type { Part } from './directory-matcher.js';
+import { namesOf } from './glob.js';
+import type { Node, PatternTrie, Rest } from './pattern-trie.js';
+
+/** A directory in latin1 view, '' for the root; `cut`: the names that lead to its first one are missing. */
+export interface MovedDirectory {
+  readonly path: string;
+  readonly cut: boolean;
+}
+
+/** A directory by every path that leads to it, where it was and where it is now. */
+export interface MovedPaths {
+  readonly from: readonly MovedDirectory[];
+  readonly to: readonly MovedDirectory[];
+  /** Both lie in one directory, so that names which are missing are the same. */
+  readonly isBeside: boolean;
+}
+
+interface Names {
+  readonly names: readonly string[];
+  readonly cut: boolean;
+}
+
+/** Asks of a directory that moves which watches lose what may lie below it. */
+export class MoveMatcher {
+  /** By node, the parts that have excludes; most have none. */
+  private readonly excluding = new WeakMap<Node<readonly Part[]>, readonly Part[]>();
+
+  constructor(private readonly trie: PatternTrie<readonly Part[]>) {}
+
+  /**
+   * Indexes of the watches, rising, that could want something below one of the old places and not at any of the new: a
+   * pattern that goes on below the old one does not below the new, or the excludes hold for all of the new. A wildcard
+   * goes on at both places alike; a pattern that names the directory does not.
+   */
+  lostBelow({ from, to, isBeside }: MovedPaths): readonly number[] {
+    const places = to.map(withNames);
+    const kept = new Set(places.flatMap((place) => [...this.restFor(place, isBeside ? 'perhaps' : 'surely')]));
+    const lost = new Set<number>();
+    for (const place of from.map(withNames)) {
+      for (const node of this.restFor(place, 'perhaps')) {
+        const parts = kept.has(node)
+          ? this.partsWithExcludes(node).filter((part) => isShutOut(part, places))
+          : node.values.flat();
+        for (const part of parts) {
+          if (part.excludes?.vetoesAllBelow(place.names, place.cut) === true) continue;
+          for (const watch of part.watches) lost.add(watch);
+        }
+      }
+    }
+    return [...lost].sort((a, b) => a - b);
+  }
+
+  /** Indexes of the watches, rising, whose patterns lead through one of the directories by names without wildcards. */
+  namedBelow({ from }: MovedPaths): readonly number[] {
+    const named = new Set<number>();
+    for (const { names, cut } of from.map(withNames)) {
+      const parts = cut ? [] : (this.trie.restByName(names)?.values.flat() ?? []);
+      for (const part of parts) {
+        if (part.excludes?.vetoesAllBelow(names, cut) === true) continue;
+        for (const watch of part.watches) named.add(watch);
+      }
+    }
+    return [...named].sort((a, b) => a - b);
+  }
+
+  private restFor({ names, cut }: Names, how: 'surely' | 'perhaps'): Rest<readonly Part[]> {
+    if (!cut) return this.trie.rest(names);
+    return how === 'surely' ? this.trie.restEverywhere(names) : this.trie.restAnywhere(names);
+  }
+
+  private partsWithExcludes(node: Node<readonly Part[]>): readonly Part[] {
+    let parts = this.excluding.get(node);
+    if (parts === undefined) {
+      parts = node.values.flat().filter(({ excludes }) => excludes !== undefined);
+      this.excluding.set(node, parts);
+    }
+    return parts;
+  }
+}
+
+function withNames({ path, cut }: MovedDirectory): Names {
+  return { names: namesOf(path), cut };
+}
+
+/** Whether the excludes of the part hold at all of the places. */
+function isShutOut({ excludes }: Part, places: readonly Names[]): boolean {
+  return places.every(({ names, cut }) => excludes!.vetoesAllBelow(names, cut));
+}
