@@ -78,7 +78,7 @@ enum deletion_flag {
 	DELETION_MOVED_COMPLETE = 1u << 15,
 	DELETION_MOVED_CUT = 1u << 16,
 	DELETION_MOVED_CASE_INSENSITIVE = 1u << 17,
-	/* A move within one directory. */
+	/* A move within one directory; with DELETION_PATH_IS_BASE: both typed names start from one. */
 	DELETION_MOVED_BESIDE = 1u << 18,
 };
 

@@ -133,6 +133,8 @@ GLOBAL_FUNCTION int rename_call__moved(__u64 from, int from_dfd, __u64 to, int t
 	whole = wanted >> WANT_WHOLE_SHIFT;
 	if (!self && whole && (__u32)slot__filter_joined(index + 1, generation) >> WANT_WHOLE_SHIFT == whole)
 		goto unwanted;
+	if (from_dfd == to_dfd)
+		slot->record.flags |= DELETION_MOVED_BESIDE;
 	slot__add_typed_target(index, index + 1);
 	removal_call__deliver(index, slot, 0, self);
 	return 0;

@@ -15,6 +15,7 @@ import {
   DELETION_HAS_VICTIM,
   DELETION_HOST_NAMESPACE,
   DELETION_MOVED_BESIDE,
+  DELETION_PATH_IS_BASE,
   DELETION_RESULT_KNOWN,
   DELETION_SELF,
   FILTER_GENERATIONS,
@@ -304,10 +305,23 @@ function actorOf(record: RecordView, process: ProcessInfo | undefined): Actor {
 }
 
 /** What the record says of what has moved. */
-function movedBy({ flags, mode }: RecordView): Pick<Move, 'moved' | 'isBeside'> {
-  const isBeside = (flags & DELETION_MOVED_BESIDE) !== 0;
+function movedBy(record: RecordView): Pick<Move, 'moved' | 'isBeside'> {
+  const { flags, mode } = record;
+  const isBeside = (flags & DELETION_MOVED_BESIDE) !== 0 && typedBeside(record);
   if ((flags & DELETION_HAS_VICTIM) === 0) return { moved: 'unknown', isBeside };
   return { moved: (mode & S_IFMT) === S_IFDIR ? 'directory' : 'other', isBeside };
+}
+
+/** Whether names that were typed from one directory lie in one; others do as the kernel says. */
+function typedBeside(record: RecordView): boolean {
+  if ((record.flags & DELETION_PATH_IS_BASE) === 0) return true;
+  const old = record.latin1(record.typedStart, record.typedLength);
+  const next = record.latin1(record.movedTypedStart, record.movedTypedLength);
+  return directoryOf(old) === directoryOf(next);
+}
+
+function directoryOf(typed: string): string {
+  return typed.slice(0, typed.lastIndexOf('/') + 1);
 }
 
 /** `losingBelow`: as MoveMatch has it; `wanting`: the watches that want the move. */

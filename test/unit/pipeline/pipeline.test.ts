@@ -10,9 +10,13 @@ import { OPERATIONS, type WatchConfig } from '../../../src/model/config.js';
 import { Pipeline } from '../../../src/pipeline/pipeline.js';
 import {
   DELETION_ALLOCATION_KNOWN,
+  DELETION_BASE_SHARED,
   DELETION_FS_ROOT,
   DELETION_HAS_VICTIM,
   DELETION_HOST_NAMESPACE,
+  DELETION_MOVED_BESIDE,
+  DELETION_MOVED_COMPLETE,
+  DELETION_MOVED_CUT,
   DELETION_OPEN_KNOWN,
   DELETION_PATH_COMPLETE,
   DELETION_PATH_CUT,
@@ -238,6 +242,47 @@ describe('Pipeline', () => {
     ]);
     expect(bench.ledger()).toEqual([0, 7, 0]);
     expect(bench.lines.map(({ event }) => event.outcome)).toEqual([...Array(5).fill('success'), 'failure', undefined]);
+  });
+
+  it('judges moves by where they lead to, for each watch', () => {
+    const bench = new Bench();
+    bench.use(1, [watch('app', { include: ['/a/b/**'] }), watch('all')]);
+    const move = (path: string, movedTo: string, members = {}) =>
+      deletionRecord(
+        {
+          ...FILE,
+          operation: OPERATIONS.indexOf('move'),
+          flags: FOUND | DELETION_MOVED_COMPLETE,
+          generation: 1,
+          ...members,
+        },
+        { path, movedTo },
+      );
+    bench.handle(move('/a/b/x', '/c/x'), move('/a/b/x', '/a/b/y'), move('/a', '/c', { mode: 0o040755 }));
+    expect(
+      bench.lines.map(({ file, rule, rmwatch }) => [file.path, rmwatch.moved_to, rule.name, rmwatch.took_watched]),
+    ).toEqual([
+      ['/a/b/x', '/c/x', ['app'], undefined],
+      ['/a', '/c', ['app'], true],
+    ]);
+    expect(bench.ledger()).toEqual([1, 2, 0]);
+  });
+
+  it('knows a rename within one directory where its typed names are all that is sure', () => {
+    const bench = new Bench();
+    bench.use(1, [watch('app', { include: ['/srv/**'] })]);
+    const flags = DELETION_RESULT_KNOWN | DELETION_PATH_IS_BASE | DELETION_BASE_SHARED | DELETION_MOVED_CUT;
+    const rename = (typed: string, movedTyped: string, more = 0) =>
+      deletionRecord(
+        { ...FILE, operation: OPERATIONS.indexOf('move'), flags: flags | more, generation: 1 },
+        { path: '/srv', typed, movedTyped },
+      );
+    bench.handle(
+      rename('a.new', 'a', DELETION_MOVED_BESIDE),
+      rename('in/a', 'out/a', DELETION_MOVED_BESIDE),
+      rename('a.new', 'a'),
+    );
+    expect(bench.lines.map(({ rmwatch }) => rmwatch.requested_path)).toEqual(['in/a', 'a.new']);
   });
 
   it('delivers without a line what is only to be counted', () => {
