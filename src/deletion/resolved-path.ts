@@ -132,12 +132,12 @@ export class PathResolver {
       const hasParents = name > typedStart + (isAbsolute ? 1 : 0);
       const complete = reachesRoot && isName && !hasParents;
       const found = this.resolved({ bytes, start, name, end }, { complete, cut, ignoresCase, ...NOT_ON_HOST });
-      return withoutSharedBase(record, found);
+      return withSharedBase(record, found);
     }
     const joined = joinTyped(record.latin1(pathStart, record.pathLength), record.latin1(typedStart, typedLength));
     const complete = reachesRoot && isName && !joined.hasParents;
     const found = this.resolved(textOf(joined.path), { complete, cut, ignoresCase, ...NOT_ON_HOST });
-    return withoutSharedBase(record, found);
+    return withSharedBase(record, found);
   }
 
   /** As resolve(), of the place that a move leads to; undefined when that is not known. */
@@ -198,14 +198,9 @@ export class PathResolver {
   }
 }
 
-/**
- * Where others may have changed the directory that the typed name started from, watches are asked for the typed name alone;
- * the path that is told begins with the directory as it was after the call.
- */
-function withoutSharedBase(record: RecordView, found: ResolvedPath): ResolvedPath {
-  if ((record.flags & DELETION_BASE_SHARED) === 0) return found;
-  const { path } = joinTyped('', record.latin1(record.typedStart, record.typedLength));
-  return { ...found, place: placeOf(path, true), complete: false };
+/** Where others may have changed the directory that the typed name started from: the path is as it was after the call. */
+function withSharedBase(record: RecordView, found: ResolvedPath): ResolvedPath {
+  return (record.flags & DELETION_BASE_SHARED) === 0 ? found : { ...found, complete: false };
 }
 
 function startsWith(bytes: Buffer, start: number, expected: Buffer): boolean {

@@ -178,7 +178,7 @@ function expectationOf(
   }
   if (mode === 'tracepoint' && (attempt.operation === 'replace' || attempt.via === 'io_uring')) return 'nothing';
   // And no reason to leave it out.
-  if (watched === '/' || (mode === 'tracepoint' && attempt.base_shared)) return 'event';
+  if (watched === '/') return 'event';
   const hosted = attempt.exact && attempt.host_path !== null;
   const seen = hosted ? attempt.host_path : attempt.target.path;
   // Whether a watch matches a path that is not known is nobody's promise.

@@ -127,16 +127,19 @@ describe('a name that was only typed', () => {
   });
 
   it.each([
-    ['file', '/base/file', { directory: '', name: 'file' }],
-    ['a/file', '/base/a/file', { directory: '/a', name: 'file' }],
+    ['file', '/base/file', { directory: '/base', name: 'file' }],
+    ['a/file', '/base/a/file', { directory: '/base/a', name: 'file' }],
     ['a/../../file', '/file', { directory: '', name: 'file' }],
-  ])('is asked for as %j alone, and told with its base, where others may have changed that', (typed, path, place) => {
-    const flags = DELETION_PATH_IS_BASE | DELETION_BASE_SHARED;
-    const record = viewOf(deletionRecord({ flags }, { path: '/base', typed }));
-    const resolved = new PathResolver().resolve(record, undefined);
-    expect([pathOf(resolved), resolved.complete]).toEqual([path, false]);
-    expect(resolved.place).toMatchObject({ ...place, cut: true });
-  });
+  ])(
+    'is told as %j below its base after the call, incomplete, where others may have changed that',
+    (typed, path, place) => {
+      const flags = DELETION_PATH_IS_BASE | DELETION_BASE_SHARED | DELETION_PATH_COMPLETE;
+      const record = viewOf(deletionRecord({ flags }, { path: '/base', typed }));
+      const resolved = new PathResolver().resolve(record, undefined);
+      expect([pathOf(resolved), resolved.complete]).toEqual([path, false]);
+      expect(resolved.place).toMatchObject({ ...place, cut: false });
+    },
+  );
 
   it('is incomplete when it is longer than the kernel takes', () => {
     const typed = 'n'.repeat(4095);
