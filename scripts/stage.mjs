@@ -17,13 +17,15 @@ const THREADS = ['config/load-thread.js', 'http/password-worker.js'];
 /** Files and directories that go as they are. */
 const COPIES = [
   { from: ADDON, to: `${HOME}/${ADDON}` },
-  { from: 'config/rmwatch.example.yaml', to: 'etc/rmwatch/rmwatch.yaml' },
+  { from: 'config/rmwatch.default.yaml', to: 'etc/rmwatch/rmwatch.yaml' },
+  { from: 'config/rmwatch.example.yaml', to: 'usr/share/rmwatch/rmwatch.example.yaml' },
   { from: 'config/rmwatch.schema.json', to: 'usr/share/rmwatch/rmwatch.schema.json' },
   { from: 'config/event.schema.json', to: 'usr/share/rmwatch/event.schema.json' },
   { from: 'systemd/rmwatch.service', to: 'usr/lib/systemd/system/rmwatch.service' },
   { from: 'systemd/rmwatch.sysusers', to: 'usr/lib/sysusers.d/rmwatch.conf' },
   { from: 'systemd/rmwatch.logrotate', to: 'etc/logrotate.d/rmwatch' },
   { from: 'systemd/kprobe.conf', to: `${HOME}/systemd/kprobe.conf` },
+  { from: 'systemd/journal.conf', to: `${HOME}/systemd/journal.conf` },
   { from: 'systemd/root.conf', to: `${HOME}/systemd/root.conf` },
   { from: 'config/prometheus', to: 'usr/share/rmwatch/prometheus' },
   { from: 'config/grafana', to: 'usr/share/rmwatch/grafana' },

@@ -10,4 +10,6 @@ fi
 # shellcheck source=scripts/node-command.sh
 . "$here/node-command.sh"
 "$here/setup.sh"
+# Without options everything is shown here, also where an installed configuration has a file for the events.
+[ $# -gt 0 ] || set -- --log stdout
 exec_node node "$here/../dist/main.js" run "$@"

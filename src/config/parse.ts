@@ -99,6 +99,8 @@ function configOf(file: ConfigFile): Config {
     probe: { attach: file.probe.attach, ringBufferBytes: file.probe.ring_buffer },
     log: {
       output: file.log.output,
+      maxBytes: file.log.max_size,
+      keep: file.log.keep,
       format: file.log.format,
       level: file.log.level,
       processArgsBytes: file.log.process_args,

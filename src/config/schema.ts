@@ -18,6 +18,11 @@ import { formatSize, type Parsed, parseDuration, parseSize, SIZE_PATTERN } from 
 export const RING_BUFFER_MIN = 64 * 2 ** 10;
 export const RING_BUFFER_MAX = 2 ** 30;
 const SELF_TEST_MIN_MS = 1000;
+/** Smaller files would be as many as lines. */
+const LOG_SIZE_MIN = 2 ** 20;
+const KEEP_DEFAULT = 14;
+/** A search opens a thousand files. */
+const KEEP_MAX = 999;
 /** Node.js timers hold 31 bits of milliseconds; a longer wait would fire at once. */
 const SELF_TEST_MAX_HOURS = 596;
 const UID_MAX = 2 ** 32 - 2;
@@ -119,6 +124,13 @@ function selfTestInterval(text: string): Parsed<number | null> {
   return duration;
 }
 
+function maxLogSize(text: string): Parsed<number> {
+  if (text === 'off') return { value: Number.POSITIVE_INFINITY };
+  const size = parseSize(text);
+  if ('error' in size) return { error: size.error.replace('expected', 'expected off or') };
+  return size.value >= LOG_SIZE_MIN ? size : { error: `must be off or at least 1MiB, got ${text}` };
+}
+
 function logOutput(text: string): Parsed<string> {
   const isFile = text.startsWith('/') && !text.endsWith('/') && !text.includes('\0');
   if (text !== 'stdout' && !isFile) return { error: `expected stdout or an absolute file path, got "${text}"` };
@@ -210,6 +222,18 @@ const probe = z.strictObject({
 
 const log = z.strictObject({
   output: z.string().prefault('stdout').transform(reading(logOutput)).describe('stdout or an absolute file path.'),
+  max_size: offOr('a size such as 1GiB')
+    .prefault('off')
+    .transform(reading(maxLogSize))
+    .describe(
+      'Size at which the daemon renames the file of log.output and begins another one, at least 1MiB; off: never.',
+    ),
+  keep: z
+    .int()
+    .min(1)
+    .max(KEEP_MAX)
+    .default(KEEP_DEFAULT)
+    .describe('Renamed files that are kept with log.max_size, whoever renamed them; older ones are removed.'),
   format: z
     .enum(['auto', 'json', 'pretty'])
     .default('auto')

@@ -18,6 +18,7 @@ const watch = z
     ignore: z.strictObject({
       processes: z.array(text).describe('Executables whose deletions it leaves out.'),
       users: z.array(text).describe('Users whose deletions it leaves out.'),
+      effective_users: z.array(text).describe('Effective users whose deletions it leaves out.'),
     }),
     log: z.boolean().describe('false: it only counts.'),
   })

@@ -55,7 +55,13 @@ function daemonEvent(action: DaemonAction, parts: DaemonLineParts): DaemonEvent 
 /** The line about one watch. Lists that do not fit into a line are shortened, and named in `rmwatch.cut`. */
 export function watchLine(watch: WatchConfig, parts: Omit<DaemonLineParts, 'message' | 'rule'>): string {
   const { name, ignore } = watch;
-  const lists = { include: watch.include, exclude: watch.exclude, processes: ignore.processes, users: ignore.users };
+  const lists = {
+    include: watch.include,
+    exclude: watch.exclude,
+    processes: ignore.processes,
+    users: ignore.users,
+    effectiveUsers: ignore.effectiveUsers,
+  };
   const lineOf = (share: typeof lists, cut: Details['cut']) =>
     daemonLine('watch', {
       ...parts,
@@ -73,11 +79,12 @@ export function watchLine(watch: WatchConfig, parts: Omit<DaemonLineParts, 'mess
       exclude: part(lists.exclude),
       processes: part(lists.processes),
       users: part(lists.users),
+      effectiveUsers: part(lists.effectiveUsers),
     };
     const cut: Details['cut'] = [
       ...(shortened.include.length < lists.include.length ? (['watch.include'] as const) : []),
       ...(shortened.exclude.length < lists.exclude.length ? (['watch.exclude'] as const) : []),
-      ...(shortened.processes.length < lists.processes.length || shortened.users.length < lists.users.length
+      ...((['processes', 'users', 'effectiveUsers'] as const).some((key) => shortened[key].length < lists[key].length)
         ? (['watch.ignore'] as const)
         : []),
     ];
@@ -93,9 +100,18 @@ function watchOf(
     exclude,
     processes,
     users,
-  }: Readonly<Record<'include' | 'exclude' | 'processes' | 'users', readonly string[]>>,
+    effectiveUsers,
+  }: Readonly<Record<'include' | 'exclude' | 'processes' | 'users' | 'effectiveUsers', readonly string[]>>,
 ): NonNullable<Details['watch']> {
-  return { include, exclude, view, operations, failures, ignore: { processes, users }, log };
+  return {
+    include,
+    exclude,
+    view,
+    operations,
+    failures,
+    ignore: { processes, users, effective_users: effectiveUsers },
+    log,
+  };
 }
 
 function messageOf({ include, exclude }: WatchConfig): string {

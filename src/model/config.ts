@@ -47,6 +47,10 @@ export interface Config {
   readonly log: {
     /** 'stdout' or an absolute file path. */
     readonly output: string;
+    /** At this size the file is followed by another one; Infinity: never. */
+    readonly maxBytes: number;
+    /** Files that are kept beside it. */
+    readonly keep: number;
     readonly format: 'auto' | 'json' | 'pretty';
     readonly level: LogLevel;
     /** Bytes of arguments in each line, as JSON; 0: none, Infinity: all. */

@@ -18,6 +18,8 @@ export interface EventWriterOptions extends OutputHealthCallbacks {
   readonly queueBytes?: number;
   /** After this long without progress the reader is taken for stuck, and waiting for it for pointless. */
   readonly stallMs?: number;
+  /** Called with the number of bytes after each write that the output took. */
+  onWritten?(bytes: number): void;
   /** Pause between two attempts after an error. */
   readonly retryMs?: number;
 }
@@ -65,6 +67,7 @@ export class EventWriter {
   /** Ends what waits for the time to leave the state: a timer or a turn of the event loop. */
   private cancelWait = () => {};
   private flushWaiters: (() => void)[] = [];
+  private readonly onWritten: ((bytes: number) => void) | undefined;
   private firstLine: () => string | undefined = () => undefined;
 
   /** Throws when the target cannot be opened. */
@@ -72,6 +75,7 @@ export class EventWriter {
     this.target = options.target;
     this.queue = new LineQueue(options.queueBytes ?? DEFAULT_QUEUE_BYTES);
     this.health = new OutputHealth(options);
+    this.onWritten = options.onWritten?.bind(options);
     this.stallMs = options.stallMs ?? DEFAULT_STALL_MS;
     this.retryMs = options.retryMs ?? DEFAULT_RETRY_MS;
     this.sink = this.target.open();
@@ -360,6 +364,7 @@ export class EventWriter {
       this.queue.take(bytes);
       this.lastProgressMs = performance.now();
       this.lastWriteAtMs = Date.now();
+      this.onWritten?.(bytes);
       this.waitingSinceMs = this.queue.bytes > 0 ? this.lastProgressMs : undefined;
     }
     this.enter({ name: 'taken', bytes });

@@ -1,12 +1,10 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { rotatedNames } from '../output/rotated-files.js';
 import { type LogFile, openLogFile, SourceError } from './log-file.js';
 
 /** More files than any rotation keeps; each is held open while the search runs. */
 const FILES_MAX = 1000;
-
-/** `.1`, `.2.gz`: the higher the older. `-20261124`, `-20261124-1732406400.zst`: the later the newer. */
-const ROTATED = /^(?:\.(\d{1,6})|[-.](\d{8}(?:[-_T]?\d{2,10}[^./]*)?))(?:\.(?:gz|zst))?$/;
 
 export interface FoundFiles {
   /** Oldest first. */
@@ -29,11 +27,10 @@ export async function findLogFiles(output: string): Promise<FoundFiles> {
     const reason = code === 'ENOENT' ? 'does not exist' : code === 'EACCES' ? 'may not be read by this user' : code;
     return { files: [], errors: [new SourceError(directory, String(reason), code)] };
   }
-  const rotated = names.filter((other) => other.startsWith(name) && ROTATED.test(other.slice(name.length)));
   const found = new Map<string, LogFile>();
   const errors: SourceError[] = [];
   // The newest last: a file that moves on while they are opened moves towards the names that come next, or is met twice.
-  const wanted = [...(names.includes(name) ? [name] : []), ...rotated.sort(byAge).reverse()];
+  const wanted = [...(names.includes(name) ? [name] : []), ...rotatedNames(names, name).reverse()];
   if (wanted.length > FILES_MAX) {
     errors.push(new SourceError(output, `has ${wanted.length} rotated files; only the newest ${FILES_MAX} are read`));
   }
@@ -49,12 +46,4 @@ export async function findLogFiles(output: string): Promise<FoundFiles> {
   const files = [...found.values()].reverse();
   if (files.length === 0 && errors.length === 0) errors.push(new SourceError(output, 'does not exist', 'ENOENT'));
   return { files, errors };
-
-  function byAge(a: string, b: string): number {
-    const [, numberA, dateA = ''] = ROTATED.exec(a.slice(name.length))!;
-    const [, numberB, dateB = ''] = ROTATED.exec(b.slice(name.length))!;
-    if (numberA !== undefined && numberB !== undefined) return Number(numberB) - Number(numberA);
-    if (numberA !== undefined || numberB !== undefined) return numberA === undefined ? -1 : 1;
-    return dateA < dateB ? -1 : dateA > dateB ? 1 : 0;
-  }
 }

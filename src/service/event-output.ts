@@ -6,6 +6,7 @@ import { LineBuffer } from '../event/line-buffer.js';
 import { prettyLine } from '../event/pretty-line.js';
 import type { Config } from '../model/config.js';
 import { EventWriter } from '../output/event-writer.js';
+import { LogRotation } from '../output/log-rotation.js';
 import { DescriptorTarget, PathTarget } from '../output/output-target.js';
 import { REMOVED } from '../output/sink.js';
 import { colorWanted } from '../text/terminal-style.js';
@@ -20,13 +21,17 @@ export interface EventOutput {
   notice(line: string): boolean;
   /** Lines are JSON, and not the form for people, who read the daemon's own messages on the same terminal. */
   readonly isJson: boolean;
+  /** Bounds the size of a log file; undefined: nothing does. */
+  readonly rotation: LogRotation | undefined;
 }
 
 /** `onReaderGone`: called when standard output is a pipe without a reader. Throws when the output cannot be opened. */
 export function openEventOutput(log: Config['log'], diagnostics: Diagnostics, onReaderGone?: () => void): EventOutput {
   const toStdout = log.output === 'stdout';
   const toPipe = toStdout && fstatSync(STDOUT).isFIFO();
-  const writer = new EventWriter({
+  const rotation = rotationOf(log, diagnostics, () => writer.reopen());
+  const writer: EventWriter = new EventWriter({
+    onWritten: (bytes) => rotation?.written(bytes),
     target: toStdout ? new DescriptorTarget('stdout', STDOUT) : new PathTarget(log.output),
     onTrouble: (trouble) => {
       if (trouble.code === 'EPIPE' && toPipe && onReaderGone !== undefined) onReaderGone();
@@ -39,5 +44,18 @@ export function openEventOutput(log: Config['log'], diagnostics: Diagnostics, on
   const color = toStdout && colorWanted(STDOUT, process.env);
   const form = pretty ? (line: string) => prettyLine(JSON.parse(line) as EventLine, { color }) : undefined;
   const lines = new LineBuffer((chunk, length, count) => writer.writeChunk(chunk, length, count), form);
-  return { writer, lines, notice: (line) => writer.writeNotice(form ? form(line) : line), isJson: !pretty };
+  return { writer, lines, notice: (line) => writer.writeNotice(form ? form(line) : line), isJson: !pretty, rotation };
+}
+
+function rotationOf(log: Config['log'], diagnostics: Diagnostics, reopen: () => void): LogRotation | undefined {
+  if (log.output === 'stdout' || log.maxBytes === Number.POSITIVE_INFINITY) return undefined;
+  return new LogRotation({
+    file: log.output,
+    maxBytes: log.maxBytes,
+    keep: log.keep,
+    reopen,
+    onRemoved: (removed) =>
+      diagnostics.warn({ ...removed, keep: log.keep }, 'the oldest log file was removed (log.keep)'),
+    onProblem: (message) => diagnostics.warn(message),
+  });
 }

@@ -25,6 +25,8 @@ import { planSteps, type WatchPlan } from './watch-plan.js';
 import { WatchState } from './watch-state.js';
 
 const HOUSEKEEPING_MS = 1_000;
+/** Others may rotate the log as well, which leaves more files than are to be kept. */
+const LOG_LOOK_MS = 60_000;
 /** How often it is looked up what the watches mean on this host; what changes is noticed within a minute. */
 const LOOK_UP_MS = 30_000;
 
@@ -62,7 +64,11 @@ export async function openRuntime(
     signal.throwIfAborted();
     const { diagnostics } = parts;
     const output = parts.openOutput(config.log);
-    stack.defer('close the log', () => output.writer.close());
+    stack.defer('close the log', () => {
+      output.rotation?.close();
+      output.writer.close();
+    });
+    void output.rotation?.look();
     await unlessAborted(parts.lookups.look(config.watches), signal);
     const watches = new WatchState(await inSlices(planFor(config, undefined, parts), signal), {
       readMounts: () => parts.readMounts(),
@@ -94,6 +100,7 @@ export class Runtime {
   private reloadState: ReloadState = { successful: true, lastSuccessSeconds: Date.now() / 1000 };
   private closing = false;
   private isStuck = false;
+  private nextLogLookMs = 0;
   private toldStatus: string | undefined;
   private http: HttpServer | undefined;
   private planning = Promise.resolve();
@@ -284,9 +291,17 @@ export class Runtime {
     this.opened.probe.prepared.houseKeep();
     this.opened.parts.users.refresh();
     this.watchOutput();
+    this.boundLog();
     const text = this.statusText;
     if (text !== this.toldStatus) this.opened.surroundings.status.changed(text);
     this.toldStatus = text;
+  }
+
+  private boundLog(): void {
+    const now = performance.now();
+    if (now < this.nextLogLookMs) return;
+    this.nextLogLookMs = now + LOG_LOOK_MS;
+    void this.opened.output.rotation?.look();
   }
 
   /** Tells when the log begins to take nothing, and when it goes on. */

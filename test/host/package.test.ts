@@ -53,6 +53,7 @@ describe.each(FLAVOURS)('the package $name', ({ flavour, name }) => {
   test('has the files of a package, and the sums of all but those that administrators edit', () => {
     const files = [
       'usr/bin/rmwatch',
+      'usr/lib/rmwatch/systemd/journal.conf',
       'usr/lib/rmwatch/systemd/kprobe.conf',
       'usr/lib/rmwatch/systemd/root.conf',
       'usr/lib/systemd/system/rmwatch.service',
@@ -62,6 +63,7 @@ describe.each(FLAVOURS)('the package $name', ({ flavour, name }) => {
       `usr/share/doc/${name}/copyright`,
       'usr/share/man/man5/rmwatch.yaml.5.gz',
       'usr/share/man/man8/rmwatch.8.gz',
+      'usr/share/rmwatch/rmwatch.example.yaml',
       'usr/share/zsh/vendor-completions/_rmwatch',
     ];
     expect(files.filter((each) => !fs.existsSync(path.join(tree, each)))).toEqual([]);

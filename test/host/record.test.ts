@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
 import { expectCheckedLines } from '../lib/checked-lines.js';
@@ -120,3 +120,30 @@ test('without a directory for its state, the log has no gap', async () => {
   await daemon.start();
   expect(actions()).toEqual(['started', 'watch']);
 });
+
+test('a log that has its size is followed by another, no line is lost, and the oldest is removed', async () => {
+  daemon.configure({
+    watches: [{ name: 'work', include: [`${daemon.work}/**`] }],
+    log: { max_size: '1MiB', keep: 2 },
+  });
+  await daemon.start({ environment });
+  const rotated = () =>
+    readdirSync(daemon.directory)
+      .filter((name) => name.startsWith('events.json-'))
+      .sort();
+  let deleted = 0;
+  await waitUntil('three rotations', () => {
+    for (let i = 0; i < 200; i++) remove(`f${deleted++}`);
+    return daemon.diagnostics().includes('the oldest log file was removed');
+  });
+  await daemon.settle();
+  expect(rotated()).toHaveLength(2);
+  const lines = [...rotated(), 'events.json'].flatMap((name) =>
+    readFileSync(join(daemon.directory, name), 'utf8').trimEnd().split('\n'),
+  );
+  const sequence = lines.map((line) => JSON.parse(line).event.sequence).filter((number) => number !== undefined);
+  expect(sequence.at(-1)).toBe(deleted);
+  expect(sequence).toEqual(Array.from(sequence, (_, index) => deleted - sequence.length + 1 + index));
+  for (const name of rotated()) expect(statSync(join(daemon.directory, name)).size).toBeLessThan(2 ** 20 * 1.5);
+  expect(daemon.record()[0].event.action).toBe('continued');
+}, 60_000);

@@ -47,6 +47,9 @@ function installed(expect: Expect): undefined {
   expect('active', unit().ActiveState, 'inactive');
   expect('user', run('getent', 'passwd', 'rmwatch').stdout, /^rmwatch:x:\d+:\d+:[^:]*:\/:\/usr\/sbin\/nologin$/m);
   expect('configuration', run('rmwatch', 'validate').stdout, `${CONFIG} is valid: 1 watch\n`);
+  // The log is there to be looked at before the first start.
+  const { mode } = fs.statSync('/var/log/rmwatch');
+  expect('directory of the log', (mode & 0o777).toString(8), '750');
   expect('node of the host', run('sh', '-c', 'command -v node').status, 127);
 }
 
@@ -217,11 +220,14 @@ async function logrotate(expect: Expect): Promise<undefined> {
   expect('owner', String(uid), run('id', '-u', 'rmwatch').stdout.trim());
   rotate();
   await poll('another new log', () => fs.existsSync(LOG));
-  runOk('gzip', '-d', '--keep', `${LOG}.2.gz`);
-  const files = [`${LOG}.2`, `${LOG}.1`, LOG];
+  const rotated = fs.readdirSync('/var/log/rmwatch').filter((name) => name.startsWith('events.json-'));
+  expect('rotated', rotated.sort().join(), /^events\.json-\d{8}-\d{6}\.gz,events\.json-\d{8}-\d{6}$/);
+  const [oldest, older] = rotated.map((name) => `/var/log/rmwatch/${name}`) as [string, string];
+  runOk('gzip', '-d', '--keep', oldest);
+  const files = [oldest.replace(/\.gz$/, ''), older, LOG];
   const sequence = files.flatMap((file) => deletions(rmwatchLines(file)).map(({ event }) => event.sequence));
   expect('event.sequence', sequence.join(), '1,2');
-  fs.rmSync(`${LOG}.2`);
+  fs.rmSync(files[0]!);
 }
 
 async function rootDropIn(expect: Expect): Promise<undefined> {

@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { parse, parseDocument } from 'yaml';
 import { configJsonSchema, configJsonSchemaText } from '../../../src/config/json-schema.js';
 import { parseConfig } from '../../../src/config/load.js';
+import type { Config } from '../../../src/model/config.js';
+import { WatchSet } from '../../../src/watch/watch-set.js';
 
 const example = readFileSync(new URL('../../../config/rmwatch.example.yaml', import.meta.url), 'utf8');
 
@@ -33,8 +35,55 @@ describe('config/rmwatch.schema.json', () => {
     const paths = keyPaths(configJsonSchema() as Schema).map((path) => path.join('.'));
     expect(paths).toContain('watches.0.ignore.users');
     expect(paths).toContain('self_test.interval');
-    expect(paths).toHaveLength(5 + 9 + 3 + 2 + 6 + 2 + 1);
+    expect(paths).toHaveLength(5 + 9 + 3 + 2 + 8 + 2 + 1);
     expect(configJsonSchema()).toHaveProperty('additionalProperties', false);
+  });
+});
+
+describe('config/rmwatch.default.yaml', () => {
+  const text = readFileSync(new URL('../../../config/rmwatch.default.yaml', import.meta.url), 'utf8');
+
+  it('is valid, and writes to a file of bounded size', () => {
+    expect(parseConfig(text, 'default')).toMatchObject({
+      config: {
+        watches: [{ name: 'host', include: ['/**'] }],
+        log: { output: '/var/log/rmwatch/events.json', maxBytes: 2 ** 30, keep: 14 },
+      },
+    });
+  });
+
+  it('has a reason for each place that it leaves out', () => {
+    const lines = text.split('\n');
+    const patterns = lines.flatMap((line, index) => (/^ +- "/.test(line) ? [index] : []));
+    expect(patterns.length).toBeGreaterThan(8);
+    for (const index of patterns) {
+      const before = lines.slice(0, index).findLast((line) => !/^ +- "/.test(line));
+      expect(before, lines[index]).toMatch(/^ +# \S/);
+    }
+  });
+
+  it('leaves out scratch files and caches, and nothing beside them', () => {
+    const { config } = parseConfig(text, 'default') as { config: Config };
+    const watchSet = WatchSet.of(config.watches);
+    const isWatched = (path: string) => watchSet.explain(path)[0]!.matched;
+    const left = [
+      '/proc/1/x',
+      '/run/a.pid',
+      '/tmp/a',
+      '/var/tmp/a/b',
+      '/var/cache/apt/archives/x.deb',
+      '/etc/a.dpkg-new',
+    ];
+    left.push('/var/lib/docker/overlay2/0/merged/a', '/var/lib/containerd/x', '/var/lib/containers/storage/overlay/a');
+    expect(left.filter(isWatched)).toEqual([]);
+    const watched = [
+      '/home/a/tmp/b',
+      '/etc/passwd',
+      '/var/lib/docker/volumes/db/_data/t',
+      '/var/cache/app/a',
+      '/running',
+    ];
+    expect(watched.filter((path) => !isWatched(path))).toEqual([]);
   });
 });
 

@@ -34,6 +34,8 @@ const DEFAULTS: Config = {
   probe: { attach: 'auto', ringBufferBytes: 16 * 2 ** 20 },
   log: {
     output: 'stdout',
+    maxBytes: Number.POSITIVE_INFINITY,
+    keep: 14,
     format: 'auto',
     level: 'info',
     processArgsBytes: 512,
@@ -63,7 +65,7 @@ watches:
     ignore: { processes: [logrotate], users: [www-data, 33, "0034"], effective_users: [backup, 7] }
     log: false
 probe:  { attach: fentry, ring_buffer: 64KiB }
-log:    { output: /var/log/rmwatch.json, format: json, level: debug, process_args: false, command_line: true, redact: [pin-code] }
+log:    { output: /var/log/rmwatch.json, max_size: 2GiB, keep: 3, format: json, level: debug, process_args: false, command_line: true, redact: [pin-code] }
 http:   { listen: off }
 self_test: { interval: off }
 `;
@@ -84,6 +86,8 @@ self_test: { interval: off }
       probe: { attach: 'fentry', ringBufferBytes: 65536 },
       log: {
         output: '/var/log/rmwatch.json',
+        maxBytes: 2 ** 31,
+        keep: 3,
         format: 'json',
         level: 'debug',
         processArgsBytes: 0,
@@ -197,7 +201,7 @@ self_test: { interval: 10ms }
   it('include duplicate keys, next to other problems', () => {
     expect(problems('http: {}\nhttp: {}\nlog: {a: 1}')).toEqual([
       'f.yaml:2:1: http: this key is already given above',
-      'f.yaml:3:7: log.a: unknown key, known are output, format, level, process_args, command_line, redact',
+      'f.yaml:3:7: log.a: unknown key, known are output, max_size, keep, format, level, process_args, command_line, redact',
     ]);
   });
 

@@ -23,7 +23,10 @@ function configOf(name: string): Config {
   return {
     watches: [{ ...watch, ignore: { processes: [], users: [], effectiveUsers: [] }, log: true }],
     probe: { attach: 'auto', ringBufferBytes: 1 << 16 },
-    log: { output: '/log', format: 'json', level: 'info', processArgsBytes: 512, commandLine: false, redact: [] },
+    log: {
+      ...{ output: '/log', maxBytes: Number.POSITIVE_INFINITY, keep: 14, format: 'json', level: 'info' },
+      ...{ processArgsBytes: 512, commandLine: false, redact: [] },
+    },
     http: { listen: { kind: 'off' }, webConfigFile: undefined },
     selfTest: { intervalMs: 60_000 },
   };
@@ -128,7 +131,13 @@ class Host {
       openOutput: () => {
         this.fails('output');
         this.opened('output');
-        return { writer: this.writer(), lines: new LineBuffer(() => {}), notice: () => true, isJson: true };
+        return {
+          writer: this.writer(),
+          lines: new LineBuffer(() => {}),
+          notice: () => true,
+          isJson: true,
+          rotation: undefined,
+        };
       },
       openProbe: (_config, prepare) => {
         const probe = this.probe();
