@@ -1,6 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { DEFAULT_CONFIG_FILE, type LoadResult, loadConfig } from '../config/load.js';
 import { formatPath, formatProblem, type KeyPath, type Problem } from '../config/problem.js';
+import type { WatchOrigin } from '../config/watch-files.js';
 import { escapeControl } from '../text/escape.js';
 import { expandBraces } from '../watch/braces.js';
 import type { GlobRole } from '../watch/glob.js';
@@ -41,26 +42,28 @@ export async function validate({ file: named, pid, json }: ValidateOptions, io: 
   } else {
     const { length } = loaded.config.watches;
     for (const note of notes) io.stderr.write(`${formatProblem({ ...note, message: `note: ${note.message}` })}\n`);
-    io.stdout.write(`${loaded.file} is valid: ${length} ${length === 1 ? 'watch' : 'watches'}\n`);
+    const others = new Set(loaded.origins.map((origin) => origin.file));
+    others.delete(loaded.file);
+    const more = others.size === 0 ? '' : ` with ${others.size} ${others.size === 1 ? 'file' : 'files'} of conf.d`;
+    io.stdout.write(`${loaded.file}${more} is valid: ${length} ${length === 1 ? 'watch' : 'watches'}\n`);
   }
   return valid ? EXIT.ok : EXIT.configuration;
 }
 
 /** What is doubtful about executables to ignore. */
-function processNotes({ config, source, file }: Loaded): Problem[] {
+function processNotes({ config, origins }: Loaded): Problem[] {
   return config.watches.flatMap(({ ignore }, index) =>
     ignore.processes.flatMap((name, position) => {
       const message = doubtAbout(name);
-      if (message === undefined) return [];
-      const path: KeyPath = ['watches', index, 'ignore', 'processes', position];
-      return {
-        file: file ?? DEFAULT_CONFIG_FILE,
-        ...source.position(source.offsetOf(path)),
-        path: formatPath(path),
-        message,
-      };
+      return message === undefined ? [] : [noteAt(origins[index]!, ['ignore', 'processes', position], message)];
     }),
   );
+}
+
+/** `path`: within the watch. */
+function noteAt({ file, source, index }: WatchOrigin, path: KeyPath, message: string): Problem {
+  const whole = ['watches', index, ...path];
+  return { file, ...source.position(source.offsetOf(whole)), path: formatPath(whole), message };
 }
 
 function doubtAbout(executable: string): string | undefined {
@@ -76,23 +79,19 @@ function doubtAbout(executable: string): string | undefined {
 }
 
 /** What symbolic links of this host make of the patterns. */
-async function linkNotes({ config, source, file }: Loaded): Promise<Problem[]> {
+async function linkNotes({ config, origins }: Loaded): Promise<Problem[]> {
   const { linked } = withResolvedPatterns(config.watches, await followLinks(config.watches));
   return linked.map(({ watch, role, pattern, directory, target, resolved }) => {
-    const index = config.watches.findIndex(({ name }) => name === watch);
-    const path: KeyPath = ['watches', index, role, writtenAt(source.value, index, role, pattern)];
+    const origin = origins[config.watches.findIndex(({ name }) => name === watch)]!;
+    const path = [role, writtenAt(origin, role, pattern)];
     const meaning = resolved === undefined ? 'no pattern can be written for that' : `${resolved} counts, too`;
-    return {
-      file: file ?? DEFAULT_CONFIG_FILE,
-      ...source.position(source.offsetOf(path)),
-      path: formatPath(path),
-      message: `${directory} is reached through a symbolic link and is ${target}: ${meaning}`,
-    };
+    const message = `${directory} is reached through a symbolic link and is ${target}: ${meaning}`;
+    return noteAt(origin, path, message);
   });
 }
 
 /** Position in its list of what stands in the file for a pattern, which braces may have made several of. */
-function writtenAt(file: unknown, watch: number, role: GlobRole, pattern: string): number {
-  const { watches } = file as { watches: Record<GlobRole, readonly string[]>[] };
-  return watches[watch]![role].findIndex((written) => expandBraces(written).includes(pattern));
+function writtenAt({ source, index }: WatchOrigin, role: GlobRole, pattern: string): number {
+  const { watches } = source.value as { watches: Record<GlobRole, readonly string[]>[] };
+  return watches[index]![role].findIndex((written) => expandBraces(written).includes(pattern));
 }

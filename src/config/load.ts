@@ -1,43 +1,63 @@
-import { isUtf8 } from 'node:buffer';
-import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
-import { isatty } from 'node:tty';
-import { getSystemErrorMap } from 'node:util';
 import type { Config } from '../model/config.js';
 import type { WebConfig } from '../model/web-config.js';
 import { parseConfig } from './parse.js';
 import type { Problem } from './problem.js';
+import { fileProblem, readText } from './read-text.js';
+import { loadWatchFiles, namesGivenTwice, type PlacedWatch, type WatchOrigin } from './watch-files.js';
 import { parseWebConfig } from './web-config.js';
 import type { YamlSource } from './yaml-source.js';
 
 export { type ParseResult, parseConfig } from './parse.js';
+export { CONFIG_BYTES_MAX } from './read-text.js';
 
 export const DEFAULT_CONFIG_FILE = '/etc/rmwatch/rmwatch.yaml';
-
-/** Ten thousand watches fit several times over; a log file or a disk image given by mistake does not. */
-export const CONFIG_BYTES_MAX = 16 * 2 ** 20;
 
 export type LoadResult =
   | {
       readonly config: Config;
-      readonly source: YamlSource;
-      /** undefined: no file was given and there is none, these are the defaults. */
+      /** Where each watch was written; empty for the default one, which is written nowhere. */
+      readonly origins: readonly WatchOrigin[];
+      /** undefined: no file was given and there is none, nor any of conf.d: these are the defaults. */
       readonly file: string | undefined;
     }
   | { readonly problems: readonly Problem[] };
 
-/** Reads the given file, which must then exist, or the default one, which need not. */
+/**
+ * Reads the given file, which must then exist, or the default one, which need not, and the watches of conf.d beside it. The
+ * watches add up; without any in the files the default one stands. Problems come of all files at once.
+ */
 export async function loadConfig(file: string | undefined, defaultFile = DEFAULT_CONFIG_FILE): Promise<LoadResult> {
   const path = file ?? defaultFile;
-  const read = await readText(path);
-  if (read === undefined && file === undefined) return { ...defaults(), file: undefined };
-  if (read === undefined) return fileProblem(path, 'cannot be read: no such file or directory (ENOENT)');
-  if (typeof read !== 'string') return read;
-  const parsed = parseConfig(read, path);
-  if ('problems' in parsed) return parsed;
+  const [text, more] = await Promise.all([readText(path), loadWatchFiles(path)]);
+  if (text === undefined && file !== undefined) {
+    return fileProblem(path, 'cannot be read: no such file or directory (ENOENT)');
+  }
+  const parsed = text === undefined || typeof text === 'string' ? parseConfig(text ?? '', path) : text;
+  if ('problems' in parsed || 'problems' in more) {
+    return { problems: [parsed, more].flatMap((read) => ('problems' in read ? read.problems : [])) };
+  }
   const { config, source } = parsed;
+  const placed = [...placedWatches(config, source, path), ...more.placed];
+  const problems = namesGivenTwice(placed);
+  if (problems.length > 0) return { problems };
   const web = await loadWebConfig(config.http, path, source);
-  return 'problems' in web ? web : { config: { ...config, http: { ...config.http, ...web } }, source, file: path };
+  if ('problems' in web) return web;
+  return {
+    config: {
+      ...config,
+      watches: placed.length === 0 ? config.watches : placed.map(({ watch }) => watch),
+      http: { ...config.http, ...web },
+    },
+    origins: placed.map(({ origin }) => origin),
+    file: text === undefined && placed.length === 0 ? undefined : path,
+  };
+}
+
+/** The watches that the file names; none when the default one stands for them. */
+function placedWatches({ watches }: Config, source: YamlSource, file: string): PlacedWatch[] {
+  const written = (source.value as { watches?: unknown } | null)?.watches;
+  if (written === undefined) return [];
+  return watches.map((watch, index) => ({ watch, origin: { file, source, index } }));
 }
 
 /** Reads what `http.web_config` names; `file` and `source` are where that stands. */
@@ -61,72 +81,9 @@ async function loadWebConfig(
   return parsed;
 }
 
-/** undefined when there is no such file. */
-async function readText(path: string): Promise<string | { readonly problems: readonly Problem[] } | undefined> {
-  let bytes: Buffer | undefined;
-  try {
-    bytes = await readBounded(path);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return undefined;
-    return fileProblem(path, `cannot be read: ${reasonOf(error as NodeJS.ErrnoException)}`);
-  }
-  if (bytes === undefined) return fileProblem(path, `is larger than 16 MiB (${CONFIG_BYTES_MAX} bytes), refused`);
-  if (!isUtf8(bytes)) return { problems: [notUtf8(path, bytes)] };
-  return bytes.toString('utf8');
-}
-
 /** What applies without a file. */
 export function defaultConfig(): Config {
-  return defaults().config;
-}
-
-function defaults(): { readonly config: Config; readonly source: YamlSource } {
   const parsed = parseConfig('', '');
   if ('problems' in parsed) throw new Error('the default configuration is not valid');
-  return parsed;
-}
-
-/**
- * undefined when there is more than CONFIG_BYTES_MAX; counted while reading, since a file may grow and a device has no size.
- * What could be waited for, a FIFO or a terminal, is refused: a reload would find it empty.
- */
-async function readBounded(path: string): Promise<Buffer | undefined> {
-  let handle: FileHandle | undefined;
-  try {
-    handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
-    const stats = await handle.stat();
-    if (stats.isFIFO() || stats.isSocket() || isatty(handle.fd)) throw new Error('it is not a regular file');
-    const chunks: Buffer[] = [];
-    let total = 0;
-    for (;;) {
-      const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(2 ** 18), 0, 2 ** 18, null);
-      if (bytesRead === 0) return Buffer.concat(chunks);
-      total += bytesRead;
-      if (total > CONFIG_BYTES_MAX) return undefined;
-      chunks.push(buffer.subarray(0, bytesRead));
-    }
-  } finally {
-    await handle?.close();
-  }
-}
-
-function fileProblem(file: string, message: string): { problems: Problem[] } {
-  return { problems: [{ file, line: 1, column: 1, path: '', message }] };
-}
-
-function reasonOf(error: NodeJS.ErrnoException): string {
-  const known = error.errno === undefined ? undefined : getSystemErrorMap().get(error.errno);
-  return known ? `${known[1]} (${known[0]})` : error.message;
-}
-
-function notUtf8(file: string, bytes: Buffer): Problem {
-  let line = 1;
-  for (let start = 0; start < bytes.length; line++) {
-    const end = bytes.indexOf(0x0a, start);
-    const next = end < 0 ? bytes.length : end + 1;
-    if (!isUtf8(bytes.subarray(start, next))) break;
-    start = next;
-  }
-  return { file, line, column: 1, path: '', message: 'is not valid UTF-8' };
+  return parsed.config;
 }

@@ -1,8 +1,8 @@
 import type * as z from 'zod';
-import type { Config } from '../model/config.js';
+import type { Config, WatchConfig } from '../model/config.js';
 import { issueText, type KnownKeys, unknownKeyText } from './issue-text.js';
 import { formatPath, type KeyPath, type Problem } from './problem.js';
-import { type ConfigFile, configFileSchema, KNOWN_KEYS } from './schema.js';
+import { type ConfigFile, configFileSchema, KNOWN_KEYS, WATCHES_FILE_KEYS, watchesFileSchema } from './schema.js';
 import { type Finding, YamlSource } from './yaml-source.js';
 
 /** No reader goes further, and a file that is no configuration at all can have millions. */
@@ -18,10 +18,28 @@ export function parseConfig(text: string, file: string): ParseResult {
   return 'problems' in read ? read : { config: configOf(read.value), source: read.source };
 }
 
+/** Reads a file of conf.d, which may hold watches only; `file` is only named in the problems. */
+export function parseWatches(
+  text: string,
+  file: string,
+):
+  | { readonly watches: readonly WatchConfig[]; readonly source: YamlSource }
+  | { readonly problems: readonly Problem[] } {
+  const read = readFile(text, file, {
+    schema: watchesFileSchema,
+    keys: WATCHES_FILE_KEYS,
+    unknownAtTop: 'a file of conf.d holds watches only',
+    check: duplicateNames,
+  });
+  return 'problems' in read ? read : { watches: watchesOf(read.value.watches), source: read.source };
+}
+
 /** What a file may say. */
 export interface FileRules<T> {
   readonly schema: z.ZodType<T>;
   readonly keys: KnownKeys;
+  /** What is wrong with an unknown key at the top, where more can be said than that it is unknown. */
+  readonly unknownAtTop?: string;
   /** Finds what the schema does not. */
   check?(source: YamlSource): Finding[];
 }
@@ -30,7 +48,7 @@ export interface FileRules<T> {
 export function readFile<T>(
   text: string,
   file: string,
-  { schema, keys, check }: FileRules<T>,
+  { schema, keys, unknownAtTop, check }: FileRules<T>,
 ): { readonly value: T; readonly source: YamlSource } | { readonly problems: readonly Problem[] } {
   const source = new YamlSource(text);
   const findings: Finding[] = [...source.findings];
@@ -45,7 +63,7 @@ export function readFile<T>(
           findings.push({
             offset: source.offsetOfKey(path, key),
             path: [...path, key],
-            message: unknownKeyText(path, key, keys),
+            message: (path.length === 0 ? unknownAtTop : undefined) ?? unknownKeyText(path, key, keys),
           });
         }
       } else {
@@ -95,7 +113,7 @@ function problemsOf(findings: Finding[], source: YamlSource, file: string): Prob
 
 function configOf(file: ConfigFile): Config {
   return {
-    watches: file.watches.map(({ case_insensitive: caseInsensitive, ...watch }) => ({ ...watch, caseInsensitive })),
+    watches: watchesOf(file.watches),
     probe: { attach: file.probe.attach, ringBufferBytes: file.probe.ring_buffer },
     log: {
       output: file.log.output,
@@ -110,4 +128,8 @@ function configOf(file: ConfigFile): Config {
     http: { listen: file.http.listen, webConfigFile: file.http.web_config },
     selfTest: { intervalMs: file.self_test.interval },
   };
+}
+
+function watchesOf(watches: ConfigFile['watches']): WatchConfig[] {
+  return watches.map(({ case_insensitive: caseInsensitive, ...watch }) => ({ ...watch, caseInsensitive }));
 }

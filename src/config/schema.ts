@@ -311,10 +311,19 @@ const file = z.strictObject({
 export const configFileSchema = file;
 export type ConfigFile = z.output<typeof file>;
 
-export const KNOWN_KEYS: KnownKeys = {
-  '': Object.keys(file.shape),
+/** A file of conf.d: watches, and nothing else. */
+export const watchesFileSchema = z.strictObject({ watches: optionalList(watch) });
+
+const WATCH_KEYS: KnownKeys = {
   watches: Object.keys(watch.shape),
   'watches.ignore': Object.keys(ignore.shape),
+};
+
+export const WATCHES_FILE_KEYS: KnownKeys = { '': Object.keys(watchesFileSchema.shape), ...WATCH_KEYS };
+
+export const KNOWN_KEYS: KnownKeys = {
+  '': Object.keys(file.shape),
+  ...WATCH_KEYS,
   probe: Object.keys(probe.shape),
   log: Object.keys(log.shape),
   http: Object.keys(http.shape),

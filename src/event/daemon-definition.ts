@@ -13,6 +13,7 @@ const watch = z
     include: z.array(text).describe('Its patterns, braces expanded.'),
     exclude: z.array(text).describe('Patterns that veto, braces expanded.'),
     view: z.enum(['host', 'process']).describe('Whose paths the patterns speak of.'),
+    case_insensitive: z.boolean().describe('true: letters match whatever their case.'),
     operations: z.array(z.enum(OPERATIONS)).describe('The operations that it reports.'),
     failures: z.boolean().describe('true: it reports failed attempts as well.'),
     ignore: z.strictObject({

@@ -94,7 +94,7 @@ export function watchLine(watch: WatchConfig, parts: Omit<DaemonLineParts, 'mess
 }
 
 function watchOf(
-  { view, operations, failures, log }: WatchConfig,
+  { view, caseInsensitive, operations, failures, log }: WatchConfig,
   {
     include,
     exclude,
@@ -107,6 +107,7 @@ function watchOf(
     include,
     exclude,
     view,
+    case_insensitive: caseInsensitive,
     operations,
     failures,
     ignore: { processes, users, effective_users: effectiveUsers },
