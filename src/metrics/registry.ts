@@ -2,6 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'pr
 import { OPERATIONS, type Operation } from '../model/config.js';
 import { LOSS_REASONS, type PipelineCounts, type ProbeInfo, type WatchCounts } from '../model/pipeline-counts.js';
 import type { DelayHistogram } from './delay-histogram.js';
+import { watchMetricsText } from './watch-text.js';
 
 /** Where a scrape reads the numbers from: the parts that count keep plain cells and know nothing of metrics. */
 export interface MetricsSources {
@@ -67,7 +68,6 @@ const EVENT_LOOP_SAMPLING_MS = 2 ** 31 - 1;
 
 export function createMetrics(sources: MetricsSources): Metrics {
   const registry = new Registry();
-  registerWatchMetrics(registry, sources);
   registerPipelineMetrics(registry, sources);
   registerOutputMetrics(registry, sources);
   registerStateMetrics(registry, sources);
@@ -76,7 +76,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
   for (const { name } of registry.getMetricsAsArray()) {
     if (name.startsWith(EVENT_LOOP_LAG)) registry.removeSingleMetric(name);
   }
-  return { contentType: registry.contentType, text: () => registry.metrics() };
+  return { contentType: registry.contentType, text: async () => `${watchText(sources)}${await registry.metrics()}` };
 }
 
 /** System calls do not tell what a rename replaces, nor what a file is: what cannot be observed has no series. */
@@ -88,46 +88,8 @@ function observed(sources: MetricsSources): readonly Operation[] {
   return seesFiles(sources) ? OPERATIONS : OPERATIONS.filter((operation) => operation !== 'replace');
 }
 
-function registerWatchMetrics(registry: Registry, sources: MetricsSources): void {
-  // Each collect starts from nothing, so the series of a watch that a reload removed vanish with it.
-  new Counter({
-    name: 'rmwatch_deletions_total',
-    help: 'Successful deletions, and moves out of the watch, that a watch matched, by operation.',
-    labelNames: ['watch', 'operation'],
-    registers: [registry],
-    collect() {
-      this.reset();
-      for (const watch of sources.watches()) {
-        for (const operation of observed(sources))
-          this.inc({ watch: watch.name, operation }, watch.deletions[operation]);
-      }
-    },
-  });
-  new Counter({
-    name: 'rmwatch_deletion_failures_total',
-    help: 'Failed attempts to delete or move that a watch with "failures: true" matched, by operation.',
-    labelNames: ['watch', 'operation'],
-    registers: [registry],
-    collect() {
-      this.reset();
-      for (const watch of sources.watches()) {
-        if (!watch.reportsFailures) continue;
-        for (const operation of observed(sources))
-          this.inc({ watch: watch.name, operation }, watch.failures[operation]);
-      }
-    },
-  });
-  new Counter({
-    name: 'rmwatch_freed_bytes_total',
-    help: 'Bytes of storage released by the deletions that a watch matched; absent in tracepoint mode.',
-    labelNames: ['watch'],
-    registers: [registry],
-    collect() {
-      this.reset();
-      if (!seesFiles(sources)) return;
-      for (const watch of sources.watches()) this.inc({ watch: watch.name }, watch.freedBytes);
-    },
-  });
+function watchText(sources: MetricsSources): string {
+  return watchMetricsText(sources.watches(), { operations: observed(sources), seesFiles: seesFiles(sources) });
 }
 
 function registerPipelineMetrics(registry: Registry, sources: MetricsSources): void {

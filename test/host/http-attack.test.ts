@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
 import { expectCheckedLines } from '../lib/checked-lines.js';
 import { HostDaemon } from '../lib/host-daemon.js';
 import { ledgerGap } from '../lib/metrics.js';
+import { PIPELINE_WITHOUT_READING } from '../lib/pipelined-scrapes.js';
 
 let daemon: HostDaemon;
 
@@ -19,25 +20,6 @@ afterAll(expectCheckedLines);
 const FILES = 50_000;
 /** Kilobytes that the attack may cost. */
 const MEMORY_KB = 50 * 1024;
-
-/** Any local user's: 32 connections that pipeline requests, never read an answer, and come again when they are closed. */
-const PIPELINE_WITHOUT_READING = `
-  const net = require('node:net');
-  const [host, port] = process.argv[1].split(':');
-  const requests = Buffer.from('GET /metrics HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n'.repeat(2_000));
-  let opened = 0;
-  const open = () => {
-    const connection = net.connect(Number(port), host, () => {
-      connection.pause();
-      const send = () => { while (connection.write(requests)); };
-      connection.on('drain', send);
-      send();
-      if (++opened === 32) console.log('all open');
-    });
-    connection.on('error', () => {});
-    connection.on('close', () => setImmediate(open));
-  };
-  for (let i = 0; i < 32; i++) open();`;
 
 /** On a connection of its own: one that is kept may be closed in favour of newer ones while it waits. */
 function scrapeStatus(): Promise<number> {

@@ -159,8 +159,8 @@ export function every(periodMs: number, act: () => unknown): () => Promise<void>
 
 /** A daemon on a work directory that is a tmpfs of its own. */
 export class FloodDaemon extends HostDaemon {
-  constructor() {
-    super();
+  constructor(options: ConstructorParameters<typeof HostDaemon>[0] = {}) {
+    super(options);
     mountTmpfs(this.work);
   }
 
