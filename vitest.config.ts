@@ -21,6 +21,7 @@ export default defineConfig({
       },
       { test: { name: 'host', include: ['test/host/*.test.ts'], ...slow } },
       { test: { name: 'flood', include: ['test/host/flood/*.test.ts'], ...slow } },
+      { test: { name: 'sanitize', include: ['test/sanitize/*.test.ts'], ...slow, testTimeout: 300_000 } },
       { test: { name: 'service', include: ['test/service/**/*.test.ts'], ...slow } },
     ],
   },

@@ -26,7 +26,7 @@ else
   set -- --dry-run --Werror
 fi
 if [ -n "$clang_format" ]; then
-  "$clang_format" "$@" native/*.cc native/*.h bpf/*.c bpf/*.h || failed=1
+  "$clang_format" "$@" native/*.cc native/*.h test/sanitize/*.cc bpf/*.c bpf/*.h || failed=1
 else
   # Other versions format otherwise.
   echo 'rmwatch: there is no clang-format 19 here, the format of native/ and bpf/ is not checked' >&2

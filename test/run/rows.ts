@@ -301,6 +301,16 @@ const NAMED_SUITES: readonly SuiteRow[] = [
   },
   {
     kind: 'suite',
+    name: 'sanitizers',
+    project: 'sanitize',
+    files: ['test/sanitize/sanitize.test.ts'],
+    alone: true,
+    budgetSeconds: 200,
+    reason: 'the addon under ASan and UBSan with its tests, the threads of the ring under TSan',
+    quick: false,
+  },
+  {
+    kind: 'suite',
     name: 'log faults',
     project: 'host',
     files: ['test/host/log-faults.test.ts'],
