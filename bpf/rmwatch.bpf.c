@@ -20,6 +20,8 @@ const struct record_types *record_types;
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
+#define ENOSYS 38
+
 /* `target` is the victim, or has no inode. */
 static __always_inline void rename__capture(__u64 old_directory, struct dentry *old, __u64 directory,
 					    struct dentry *target, unsigned int flags, enum program_kind kind)
@@ -285,8 +287,11 @@ int fentry__thread_exit(__u64 *ctx)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(syscall_exit, struct pt_regs___kernel *regs, long result)
 {
-	long nr = regs->orig_ax;
+	long nr = system_call__number(regs->orig_ax);
 
+	/* A kernel without x32 calls knows no such number. */
+	if (nr != (long)regs->orig_ax && result == -ENOSYS)
+		return 0;
 	/* Every system call of the machine passes here: leave early. */
 	if (nr > NR_renameat2 && nr != NR_ia32_renameat2)
 		return 0;

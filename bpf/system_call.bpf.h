@@ -30,6 +30,10 @@ enum {
 	NR_ia32_renameat2 = 353,
 };
 
+/* Set in the numbers of x32 programs, whose calls are otherwise those of 64-bit ones as far as they are decoded here.
+ */
+#define X32_SYSCALL_BIT 0x40000000
+
 #define AT_REMOVEDIR 0x200
 #define TS_COMPAT 0x0002
 
@@ -50,6 +54,12 @@ struct rename_call {
 	__s32 to_dfd;
 	__u32 flags;
 };
+
+/* The number of a system call without the mark of x32; a negative one is none. */
+static __always_inline long system_call__number(long nr)
+{
+	return nr < 0 ? nr : nr & ~(long)X32_SYSCALL_BIT;
+}
 
 static __always_inline void removal_call__decode(struct removal_call *call, struct pt_regs___kernel *regs, long nr,
 						 bool compat)
@@ -130,7 +140,7 @@ static __always_inline long task__system_call(struct task_struct *task)
 	struct pt_regs___kernel *regs =
 		KERNEL_READ(task, stack) + 4 * 4096 - bpf_core_type_size(struct pt_regs___kernel);
 #endif
-	return BPF_CORE_READ(regs, orig_ax);
+	return system_call__number(BPF_CORE_READ(regs, orig_ax));
 }
 
 #endif

@@ -20,6 +20,7 @@ export interface Variant {
 
 export const PLAIN: Variant = { name: 'plain' };
 const JIT_HARDEN: Variant = { name: 'bpf_jit_harden', prepare: 'echo 2 >/proc/sys/net/core/bpf_jit_harden' };
+const X32: Variant = { name: 'x32', append: 'syscall.x32=y' };
 const LOCKDOWN: Variant = { name: 'lockdown', append: 'lockdown=integrity' };
 
 export const SCENARIOS = ['workload', 'deletions', 'hiding', 'contention', 'faults', 'differential'] as const;
@@ -81,6 +82,7 @@ interface Block {
   readonly reason: string;
   readonly variant?: Variant;
   readonly burst?: number;
+  readonly only?: readonly string[];
   readonly quick?: boolean;
 }
 
@@ -180,6 +182,16 @@ const BLOCKS: readonly Block[] = [
     reason: 'PREEMPT_RT preempts nearly everything; kprobe and fentry are right there, and stay so',
   },
   {
+    kernels: ['6.12-rt'],
+    modes: MODES,
+    filesystems: ['tmpfs'],
+    scenario: 'workload',
+    variant: X32,
+    only: ['x32'],
+    budgetSeconds: 60,
+    reason: 'calls of x32 programs, which the cloud kernels do not have and others only with syscall.x32=y',
+  },
+  {
     kernels: ['6.12'],
     modes: ['kprobe', 'fentry'],
     filesystems: ['tmpfs'],
@@ -224,7 +236,7 @@ const BLOCKS: readonly Block[] = [
 ];
 
 function rowsOf(block: Block): GuestRow[] {
-  const { kernels, modes, filesystems, variant = PLAIN, burst = 0, quick = false, ...rest } = block;
+  const { kernels, modes, filesystems, variant = PLAIN, burst = 0, only = [], quick = false, ...rest } = block;
   return kernels.flatMap((kernel) =>
     modes.flatMap((mode) =>
       filesystems.map((filesystem) => ({
@@ -234,7 +246,7 @@ function rowsOf(block: Block): GuestRow[] {
         mode,
         filesystem,
         burst,
-        only: [],
+        only,
         quick,
         ...rest,
       })),
@@ -305,7 +317,7 @@ const NAMED_SUITES: readonly SuiteRow[] = [
     project: 'sanitize',
     files: ['test/sanitize/sanitize.test.ts'],
     alone: true,
-    budgetSeconds: 200,
+    budgetSeconds: 300,
     reason: 'the addon under ASan and UBSan with its tests, the threads of the ring under TSan',
     quick: false,
   },

@@ -25,6 +25,13 @@ const char *const call_names[CALL_COUNT] = {
 	[IA32_RENAME] = "ia32 rename",
 	[IA32_RENAMEAT] = "ia32 renameat",
 	[IA32_RENAMEAT2] = "ia32 renameat2",
+	[X32_UNLINK] = "x32 unlink",
+	[X32_UNLINKAT] = "x32 unlinkat",
+	[X32_UNLINKAT_REMOVEDIR] = "x32 unlinkat(AT_REMOVEDIR)",
+	[X32_RMDIR] = "x32 rmdir",
+	[X32_RENAME] = "x32 rename",
+	[X32_RENAMEAT] = "x32 renameat",
+	[X32_RENAMEAT2] = "x32 renameat2",
 	[URING_UNLINKAT] = "io_uring unlinkat",
 	[URING_UNLINKAT_REMOVEDIR] = "io_uring unlinkat(AT_REMOVEDIR)",
 	[URING_RENAMEAT] = "io_uring renameat",
@@ -41,6 +48,9 @@ enum {
 	NR_ia32_renameat2 = 353,
 };
 
+/* arch/x86/entry/syscalls/syscall_64.tbl: these calls have no numbers of their own for x32. */
+#define X32(number) (0x40000000 | (number))
+
 const char *call_operation(enum call call)
 {
 	switch (call) {
@@ -48,12 +58,16 @@ const char *call_operation(enum call call)
 	case UNLINKAT:
 	case IA32_UNLINK:
 	case IA32_UNLINKAT:
+	case X32_UNLINK:
+	case X32_UNLINKAT:
 	case URING_UNLINKAT:
 		return "unlink";
 	case UNLINKAT_REMOVEDIR:
 	case RMDIR:
 	case IA32_UNLINKAT_REMOVEDIR:
 	case IA32_RMDIR:
+	case X32_UNLINKAT_REMOVEDIR:
+	case X32_RMDIR:
 	case URING_UNLINKAT_REMOVEDIR:
 		return "rmdir";
 	default:
@@ -106,6 +120,11 @@ const char *ia32_unusable(void)
 	}
 	MUST(waitpid(child, &status, 0) == child);
 	return status == 0 ? NULL : "this kernel does not take 32-bit system calls";
+}
+
+const char *x32_unusable(void)
+{
+	return syscall(X32(SYS_getpid)) == getpid() ? NULL : "this kernel does not take x32 system calls";
 }
 
 struct uring {
@@ -239,6 +258,20 @@ long call_make(const struct attempt *attempt)
 	case IA32_RENAMEAT2:
 		return ia32_call(NR_ia32_renameat2, (uint32_t)old_dfd, low_copy(from), (uint32_t)dfd, low_copy(typed),
 				 attempt->flags);
+	case X32_UNLINK:
+		return result_of(syscall(X32(SYS_unlink), typed));
+	case X32_UNLINKAT:
+		return result_of(syscall(X32(SYS_unlinkat), dfd, typed, 0));
+	case X32_UNLINKAT_REMOVEDIR:
+		return result_of(syscall(X32(SYS_unlinkat), dfd, typed, AT_REMOVEDIR));
+	case X32_RMDIR:
+		return result_of(syscall(X32(SYS_rmdir), typed));
+	case X32_RENAME:
+		return result_of(syscall(X32(SYS_rename), from, typed));
+	case X32_RENAMEAT:
+		return result_of(syscall(X32(SYS_renameat), old_dfd, from, dfd, typed));
+	case X32_RENAMEAT2:
+		return result_of(syscall(X32(SYS_renameat2), old_dfd, from, dfd, typed, attempt->flags));
 	case URING_UNLINKAT:
 	case URING_UNLINKAT_REMOVEDIR:
 	case URING_RENAMEAT:

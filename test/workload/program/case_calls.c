@@ -137,37 +137,55 @@ static void run_rename_fails(void)
 	ATTEMPT(.call = RENAME, .from = "hidden", .typed = "mounted", .want = EBUSY, .finds_victim = true, .victim = &hidden);
 }
 
-static void run_ia32(void)
+/* By every call of a kind, of which `first` is the first in enum call. */
+static void make_all(enum call first)
 {
-	const char *reason = ia32_unusable();
+	enum call call_unlink = first, call_unlinkat = first + 1, call_removedir = first + 2, call_rmdir = first + 3;
+	enum call call_rename = first + 4, call_renameat = first + 5, call_renameat2 = first + 6;
 	int directory;
 
-	if (reason)
-		skip("%s", reason);
 	make_directory("directory");
 	directory = open_directory("directory");
 	make_file("file");
-	ATTEMPT(.call = IA32_UNLINK, .typed = "file");
+	ATTEMPT(.call = call_unlink, .typed = "file");
 	make_file("directory/file");
-	ATTEMPT(.call = IA32_UNLINKAT, .dfd = directory, .typed = "file");
+	ATTEMPT(.call = call_unlinkat, .dfd = directory, .typed = "file");
 	make_file("file");
-	ATTEMPT(.call = IA32_UNLINKAT, .typed = "file");
+	ATTEMPT(.call = call_unlinkat, .typed = "file");
 	make_directory("directory/inner");
-	ATTEMPT(.call = IA32_UNLINKAT_REMOVEDIR, .dfd = directory, .typed = "inner");
+	ATTEMPT(.call = call_removedir, .dfd = directory, .typed = "inner");
 	make_directory("inner");
-	ATTEMPT(.call = IA32_RMDIR, .typed = "inner");
+	ATTEMPT(.call = call_rmdir, .typed = "inner");
 	make_file("from");
 	make_file("to");
-	ATTEMPT(.call = IA32_RENAME, .from = "from", .typed = "to");
+	ATTEMPT(.call = call_rename, .from = "from", .typed = "to");
 	make_file("from");
 	make_file("directory/to");
-	ATTEMPT(.call = IA32_RENAMEAT, .from = "from", .dfd = directory, .typed = "to");
+	ATTEMPT(.call = call_renameat, .from = "from", .dfd = directory, .typed = "to");
 	make_file("directory/from");
-	ATTEMPT(.call = IA32_RENAMEAT2, .old_dfd = directory, .from = "from", .typed = "to");
-	ATTEMPT(.call = IA32_RENAMEAT2, .from = "to", .typed = "moved", .flags = RENAME_NOREPLACE, .expect = EXPECT_NOTHING);
-	ATTEMPT(.call = IA32_UNLINK, .typed = "missing", .want = ENOENT);
-	ATTEMPT(.call = IA32_RMDIR, .typed = "moved", .want = ENOTDIR, .finds_victim = true);
-	ATTEMPT(.call = IA32_UNLINK, .typed = join(case_path, "moved"));
+	ATTEMPT(.call = call_renameat2, .old_dfd = directory, .from = "from", .typed = "to");
+	ATTEMPT(.call = call_renameat2, .from = "to", .typed = "moved", .flags = RENAME_NOREPLACE, .expect = EXPECT_NOTHING);
+	ATTEMPT(.call = call_unlink, .typed = "missing", .want = ENOENT);
+	ATTEMPT(.call = call_rmdir, .typed = "moved", .want = ENOTDIR, .finds_victim = true);
+	ATTEMPT(.call = call_unlink, .typed = join(case_path, "moved"));
+}
+
+static void run_ia32(void)
+{
+	const char *reason = ia32_unusable();
+
+	if (reason)
+		skip("%s", reason);
+	make_all(IA32_UNLINK);
+}
+
+static void run_x32(void)
+{
+	const char *reason = x32_unusable();
+
+	if (reason)
+		skip("%s", reason);
+	make_all(X32_UNLINK);
 }
 
 static void run_io_uring(void)
@@ -310,6 +328,7 @@ const struct step call_cases[] = {
 	{ "rename-across", run_rename_across },
 	{ "rename-fails", run_rename_fails },
 	{ "ia32", run_ia32 },
+	{ "x32", run_x32 },
 	{ "io-uring", run_io_uring },
 	{ "thread", run_thread },
 	{ "thread-own-directory", run_thread_own_directory },

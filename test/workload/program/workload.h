@@ -33,6 +33,13 @@ enum call {
 	IA32_RENAME,
 	IA32_RENAMEAT,
 	IA32_RENAMEAT2,
+	X32_UNLINK,
+	X32_UNLINKAT,
+	X32_UNLINKAT_REMOVEDIR,
+	X32_RMDIR,
+	X32_RENAME,
+	X32_RENAMEAT,
+	X32_RENAMEAT2,
 	URING_UNLINKAT,
 	URING_UNLINKAT_REMOVEDIR,
 	URING_RENAMEAT,
@@ -131,6 +138,9 @@ struct environment {
 };
 extern struct environment environment;
 
+/* Those of main(). */
+extern char **program_arguments;
+extern size_t program_argument_count;
 extern const char *case_name;
 extern const char *base_path;
 /* The directory of the current case; also its working directory at the start. */
@@ -147,6 +157,7 @@ bool call_is_uring(enum call call);
 long call_make(const struct attempt *attempt);
 /* NULL when usable, otherwise why not. */
 const char *ia32_unusable(void);
+const char *x32_unusable(void);
 const char *uring_unusable(void);
 
 /* output.c */
