@@ -106,6 +106,7 @@ struct fs_struct {
 
 struct file {
 	struct path f_path;
+	struct inode *f_inode;
 };
 
 struct fdtable {
@@ -119,6 +120,7 @@ struct files_struct {
 };
 
 struct mm_struct {
+	__u64 start_stack;
 	__u64 arg_start;
 	__u64 arg_end;
 	struct file *exe_file;

@@ -19,7 +19,7 @@
 
 /* Sends text[start .. TEXT_PATH_END). Returns 0, or what the ring said. */
 static __always_inline long process_text__submit(struct slot *slot, __u64 start, __u64 process_id, __u16 which,
-						 bool complete)
+						 __u16 flags)
 {
 	struct process_text_record *record;
 	__u64 at;
@@ -35,7 +35,7 @@ static __always_inline long process_text__submit(struct slot *slot, __u64 start,
 	record->length = TEXT_PATH_END - at;
 	record->process_id = process_id;
 	record->which = which;
-	record->flags = complete ? PROCESS_TEXT_COMPLETE : 0;
+	record->flags = flags;
 	record->text_offset = start - at;
 	record->text_length = TEXT_PATH_END - start;
 	return ring__output(slot->text, at, TEXT_PATH_END);
@@ -55,11 +55,66 @@ static __always_inline long process__submit_path(__u32 index, struct slot *slot,
 	slot->entry = (__u64)dentry;
 	slot->on = (__u64)mount;
 	end = slot__walk(index);
-	/* A process that has made a mount namespace of its own still runs what it was started from in the one before.
-	 */
 	return process_text__submit(slot, slot->start, process_id, which,
-				    end == WALKED_TO_ROOT ||
-					    (end == WALKED_TO_OTHER_ROOT && which == PROCESS_TEXT_EXECUTABLE));
+				    end == WALKED_TO_ROOT ? PROCESS_TEXT_COMPLETE : 0);
+}
+
+/*
+ * A file that never had a name, as memfd_create() makes them: the kernel gives it one that is no path, and no
+ * directory. An entry without a directory that is not the root of its filesystem may also come from a file handle; it
+ * has links.
+ */
+static __always_inline bool dentry__nameless(struct dentry *dentry)
+{
+	return KERNEL_READ(dentry, d_parent) == dentry && KERNEL_READ(dentry, d_sb, s_root) != dentry &&
+	       !KERNEL_READ(dentry, d_inode, i_nlink);
+}
+
+/*
+ * Prepares the slot for the path of the executable: where a walk sets out, or, for a file that has none, the name
+ * itself and no mount. Returns flags of the text.
+ */
+GLOBAL_FUNCTION int process__find_executable(__u32 index)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct file *file = KERNEL_READ(task, mm, exe_file);
+	struct dentry *dentry = KERNEL_READ(file, f_path.dentry);
+	struct slot *slot = slot__at(index);
+	struct dentry_link link = {};
+	__u64 start;
+
+	if (!slot)
+		return 0;
+	slot->start = TEXT_PATH_END;
+	slot->on = 0;
+	if (!dentry)
+		return 0;
+	if (!dentry__nameless(dentry)) {
+		slot->entry = (__u64)dentry;
+		slot->on = (__u64)KERNEL_READ(file, f_path.mnt);
+		return dentry__removed(dentry) ? PROCESS_TEXT_DELETED : 0;
+	}
+	dentry__link(dentry, &link);
+	start = text__prepend(slot->text, TEXT_PATH_END, link.name, link.length);
+	if (!start)
+		return PROCESS_TEXT_DELETED;
+	slot->start = start;
+	return PROCESS_TEXT_COMPLETE | PROCESS_TEXT_DELETED;
+}
+
+/* Sends the path of the executable. Inlined: the verifier allows eight frames, and the walk is the last of them. */
+static __always_inline long process__submit_executable(__u32 index, struct slot *slot, __u64 process_id)
+{
+	__u16 flags = process__find_executable(index);
+
+	if (slot->on) {
+		int end = slot__walk(index);
+
+		/* A process that has made a mount namespace of its own still runs what it was started from before. */
+		if (end == WALKED_TO_ROOT || end == WALKED_TO_OTHER_ROOT)
+			flags |= PROCESS_TEXT_COMPLETE;
+	}
+	return process_text__submit(slot, slot->start, process_id, PROCESS_TEXT_EXECUTABLE, flags);
 }
 
 /* The cgroup of the unified hierarchy, or on a version 1 host the first one that is not a root. */
@@ -118,7 +173,39 @@ GLOBAL_FUNCTION int process__submit_cgroup(__u32 index, __u64 process_id)
 		start = next;
 		node = parent;
 	}
-	return process_text__submit(slot, start, process_id, PROCESS_TEXT_CGROUP, complete);
+	return process_text__submit(slot, start, process_id, PROCESS_TEXT_CGROUP, complete ? PROCESS_TEXT_COMPLETE : 0);
+}
+
+/*
+ * Reads to text[TEXT_PATH_END] what /proc/PID/cmdline would show: the arguments, or, where the last of their bytes is
+ * no NUL, the title that the process wrote over them and, if it was longer, over what follows (fs/proc/base.c,
+ * get_mm_proctitle()). Sets flags. Returns the number of bytes.
+ */
+static __always_inline __u64 slot__read_arguments(struct slot *slot, struct mm_struct *mm, __u32 *flags)
+{
+	__u64 args = KERNEL_READ(mm, arg_start);
+	__u64 end = KERNEL_READ(mm, arg_end);
+	__u64 length = end - args;
+	char last = 0;
+
+	if (!args || end <= args || bpf_probe_read_user(&last, 1, (void *)(end - 1)))
+		return 0;
+	if (last) {
+		long title = bpf_probe_read_user_str(slot->text + TEXT_PATH_END, TYPED_BYTES, (void *)args);
+
+		if (title <= 1 || title > TYPED_BYTES)
+			return 0;
+		*flags |= title == TYPED_BYTES ? PROCESS_HAS_ARGS | PROCESS_ARGS_CUT : PROCESS_HAS_ARGS;
+		return title - 1;
+	}
+	if (length > TYPED_BYTES) {
+		length = TYPED_BYTES;
+		*flags |= PROCESS_ARGS_CUT;
+	}
+	if (!BOUNDED(length, 1, TYPED_BYTES) || bpf_probe_read_user(slot->text + TEXT_PATH_END, length, (void *)args))
+		return 0;
+	*flags |= PROCESS_HAS_ARGS;
+	return length;
 }
 
 GLOBAL_FUNCTION int process__submit_record(__u32 index, __u64 process_id)
@@ -128,22 +215,21 @@ GLOBAL_FUNCTION int process__submit_record(__u32 index, __u64 process_id)
 	struct process_record *record;
 	struct task_struct *parent;
 	struct mm_struct *mm = KERNEL_READ(task, mm);
-	__u64 args = mm ? KERNEL_READ(mm, arg_start) : 0;
-	__u64 length = mm ? KERNEL_READ(mm, arg_end) - args : 0;
+	struct file *executable = mm ? KERNEL_READ(mm, exe_file) : NULL;
+	__u64 arguments = 0, length = 0;
 	__u32 flags = 0;
 
 	if (!slot)
 		return 0;
 	record = (void *)(slot->text + TEXT_PATH_END - sizeof(*record));
 	parent = (void *)slot->process.key.parent;
-	if (length > TYPED_BYTES) {
-		length = TYPED_BYTES;
-		flags |= PROCESS_ARGS_CUT;
+	if (mm) {
+		length = slot__read_arguments(slot, mm, &flags);
+		/* The stack of a new program begins with their number. */
+		bpf_probe_read_user(&arguments, sizeof(arguments), (void *)KERNEL_READ(mm, start_stack));
 	}
-	if (!BOUNDED(length, 1, TYPED_BYTES) || bpf_probe_read_user(slot->text + TEXT_PATH_END, length, (void *)args))
+	if (!BOUNDED(length, 0, TYPED_BYTES))
 		length = 0;
-	else
-		flags |= PROCESS_HAS_ARGS;
 	__builtin_memset(record, 0, sizeof(*record));
 	record->kind = RECORD_PROCESS;
 	record->length = sizeof(*record) + length;
@@ -155,15 +241,47 @@ GLOBAL_FUNCTION int process__submit_record(__u32 index, __u64 process_id)
 		record->login_uid = slot->process.key.login_uid;
 		flags |= PROCESS_HAS_LOGIN_UID;
 	}
-	record->flags = flags;
 	record->args_offset = sizeof(*record);
 	record->args_length = length;
+	record->args_count = arguments;
+	if (executable) {
+		record->executable_uid = KERNEL_READ(executable, f_inode, i_uid.val);
+		flags |= PROCESS_HAS_EXECUTABLE;
+	}
+	record->flags = flags;
 	__builtin_memcpy(record->parent_comm, slot->process.key.parent_comm, sizeof(record->parent_comm));
 	return ring__output(slot->text, TEXT_PATH_END - sizeof(*record), TEXT_PATH_END + length);
 }
 
+/* Sets the hash of the title; 0 when that cannot be read at the moment. */
+static __always_inline void slot__hash_title(struct slot *slot, struct task_struct *task)
+{
+	struct mm_struct *mm = KERNEL_READ(task, mm);
+	__u64 args, length, hash;
+	const __u64 *words;
+
+	slot->process.key.title_hash = 0;
+	if (!mm)
+		return;
+	args = KERNEL_READ(mm, arg_start);
+	length = KERNEL_READ(mm, arg_end) - args;
+	words = (const void *)(slot->text + TITLE_AT);
+	hash = args ^ length << 32;
+	/* Most often more follows: the environment, over which titles are written, too. */
+	if (bpf_probe_read_user(slot->text + TITLE_AT, TITLE_BYTES, (void *)args)) {
+		__builtin_memset(slot->text + TITLE_AT, 0, TITLE_BYTES);
+		if (!BOUNDED(length, 1, TITLE_BYTES) ||
+		    bpf_probe_read_user(slot->text + TITLE_AT, length, (void *)args))
+			return;
+	}
+	for (int i = 0; i < TITLE_BYTES / 8; i++)
+		hash = (hash ^ words[i]) * 0x9e3779b97f4a7c15ull ^ hash >> 29;
+	slot->process.key.title_hash = hash | 1;
+}
+
 static __always_inline void process_key__fill(struct process_key *key, struct task_struct *task)
 {
+	struct dentry *executable = KERNEL_READ(task, mm, exe_file, f_path.dentry);
 	struct dentry *directory = KERNEL_READ(task, fs, pwd.dentry);
 	struct vfsmount *vfsmount = KERNEL_READ(task, fs, pwd.mnt);
 	struct mount *mount = mount__of(vfsmount);
@@ -187,6 +305,20 @@ static __always_inline void process_key__fill(struct process_key *key, struct ta
 	key->cwd_mountpoint = (__u64)KERNEL_READ(mount, mnt_mountpoint);
 	key->directory_moves = directory_moves;
 	key->epoch = settings.process_epoch;
+	key->executable_removed = executable && !KERNEL_READ(executable, d_hash.pprev);
+}
+
+/* A function of its own for its stack: those of one chain of calls share 512 bytes. */
+GLOBAL_FUNCTION int slot__fill_process_key(__u32 index)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct slot *slot = slot__at(index);
+
+	if (!slot)
+		return 0;
+	process_key__fill(&slot->process.key, task);
+	slot__hash_title(slot, task);
+	return 0;
 }
 
 static __always_inline bool process_key__same(const struct process_key *a, const struct process_key *b)
@@ -205,15 +337,12 @@ GLOBAL_FUNCTION int process__describe(__u32 index, __u64 process_id)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct mm_struct *mm = KERNEL_READ(task, mm);
-	struct file *executable = mm ? KERNEL_READ(mm, exe_file) : NULL;
 	struct fs_struct *fs = KERNEL_READ(task, fs);
 	struct slot *slot = slot__at(index);
 
 	if (!slot)
 		return 0;
-	if (executable &&
-	    process__submit_path(index, slot, (void *)executable + bpf_core_field_offset(struct file, f_path),
-				 process_id, PROCESS_TEXT_EXECUTABLE))
+	if (mm && process__submit_executable(index, slot, process_id))
 		return 0;
 	if (fs && process__submit_path(index, slot, (void *)fs + bpf_core_field_offset(struct fs_struct, pwd),
 				       process_id, PROCESS_TEXT_DIRECTORY))
@@ -252,15 +381,17 @@ static __always_inline __u64 process__introduce(__u32 spare, __u32 tgid, const s
 /* Sets the id under which the daemon knows the current process; describes the process first when it must be. */
 GLOBAL_FUNCTION int slot__set_process(__u32 index, __u32 spare)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct slot *slot = slot__at(index);
 	struct process_state *known;
 
 	if (!slot)
 		return 0;
-	process_key__fill(&slot->process.key, task);
+	slot__fill_process_key(index);
 	known = bpf_map_lookup_elem(&processes, &tgid);
+	/* Its page may have been taken away meanwhile. */
+	if (known && !slot->process.key.title_hash)
+		slot->process.key.title_hash = known->key.title_hash;
 	if (known && process_key__same(&known->key, &slot->process.key))
 		slot->record.process_id = known->process_id;
 	else

@@ -150,6 +150,8 @@ enum process_flag {
 	PROCESS_HAS_ARGS = 1u << 0,
 	PROCESS_ARGS_CUT = 1u << 1,
 	PROCESS_HAS_LOGIN_UID = 1u << 2,
+	/* `executable_uid` is filled. */
+	PROCESS_HAS_EXECUTABLE = 1u << 3,
 };
 
 /* What does not change from one deletion of a process to its next; sent again when it did change. */
@@ -163,9 +165,13 @@ struct process_record {
 	__u32 parent_tgid;
 	__u32 login_uid;
 	__u32 flags;
-	/* Arguments, each ended by a NUL. */
+	/* What /proc/PID/cmdline shows: arguments, each ended by a NUL, or a title that the process gave itself. */
 	__u16 args_offset;
 	__u16 args_length;
+	/* How many arguments the program was started with; 0: not known. */
+	__u32 args_count;
+	/* The owner of the executable. */
+	__u32 executable_uid;
 	__u32 padding;
 	char parent_comm[16];
 };
@@ -179,6 +185,8 @@ enum process_text_kind {
 /* process_text_record.flags */
 enum process_text_flag {
 	PROCESS_TEXT_COMPLETE = 1u << 0,
+	/* No name leads to the file any more, or none ever did (memfd_create). */
+	PROCESS_TEXT_DELETED = 1u << 1,
 };
 
 /* A path that belongs to the process_record of the same process_id, and precedes it. */
@@ -334,7 +342,7 @@ struct record_types {
 RMWATCH_STATIC_ASSERT(sizeof(struct deletion_record) == 168, "deletion_record: unexpected padding");
 RMWATCH_STATIC_ASSERT(__builtin_offsetof(struct deletion_record, path_offset) == 128, "deletion_record: layout");
 RMWATCH_STATIC_ASSERT(__builtin_offsetof(struct deletion_record, comm) % 4 == 0, "deletion_record: words");
-RMWATCH_STATIC_ASSERT(sizeof(struct process_record) == 64, "process_record: unexpected padding");
+RMWATCH_STATIC_ASSERT(sizeof(struct process_record) == 72, "process_record: unexpected padding");
 RMWATCH_STATIC_ASSERT(sizeof(struct process_text_record) == 24, "process_text_record: unexpected padding");
 RMWATCH_STATIC_ASSERT(sizeof(struct kernel_counters) == 112, "kernel_counters: unexpected padding");
 RMWATCH_STATIC_ASSERT(sizeof(struct in_flight_attempt) == 80, "in_flight_attempt: unexpected padding");

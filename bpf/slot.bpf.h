@@ -26,6 +26,13 @@
 /* A typed name (PATH_MAX) or a process's arguments. */
 #define TYPED_BYTES 4096
 #define FS_ROOT_BYTES 2048
+/*
+ * So many bytes of a process's arguments are looked at with each deletion, to see whether it has given itself another
+ * title. They are read to the beginning of a slot's text, before everything else that can be there.
+ */
+#define TITLE_BYTES 256
+#define TITLE_AT 8
+_Static_assert(TITLE_AT + TITLE_BYTES <= TEXT_PATH_START - sizeof(struct deletion_record) - 8, "the title has no room");
 /* Where a move leads to: any path that the walk can write. */
 #define MOVED_BYTES (TEXT_PATH_END - TEXT_PATH_START)
 #define TEXT_FORWARD_BYTES (1 + TYPED_BYTES + FS_ROOT_BYTES + MOVED_BYTES + 7)
@@ -49,11 +56,13 @@ struct process_key {
 	__u64 cwd_parent;
 	__u64 cwd_name_hash;
 	__u64 cwd_mountpoint;
+	/* Of the beginning of the title; 0: it could not be read. */
+	__u64 title_hash;
 	char parent_comm[16];
 	__u32 directory_moves;
 	__u32 epoch;
 	__u32 login_uid;
-	__u32 padding;
+	__u32 executable_removed;
 };
 
 struct process_state {

@@ -55,7 +55,7 @@ const COMMAND_LINE: WatchConfig = {
   operations: OPERATIONS,
   caseInsensitive: false,
   failures: false,
-  ignore: { processes: [], users: [], effectiveUsers: [] },
+  ignore: { processes: [], ownedByRoot: false, users: [], effectiveUsers: [] },
   log: true,
 };
 

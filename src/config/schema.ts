@@ -161,6 +161,10 @@ const ignore = z.strictObject({
   processes: optionalList(z.string().transform(reading(processName))).describe(
     'Absolute paths, or base names, of executables whose deletions this watch leaves out.',
   ),
+  owned_by_root: z
+    .boolean()
+    .default(false)
+    .describe('true: processes means only executables whose file belongs to root.'),
   users: users().describe(
     'Users, by name or id, whose deletions this watch leaves out. Compared with the real user of the process, user.id.',
   ),
@@ -202,7 +206,9 @@ const watch = z.strictObject({
     .describe('What counts as a deletion. move: a rename took the name out of the watch.'),
   failures: z.boolean().default(false).describe('Also report attempts that failed.'),
   ignore: section(ignore)
-    .transform(({ processes, users, effective_users: effectiveUsers }) => ({ processes, users, effectiveUsers }))
+    .transform(({ processes, owned_by_root: ownedByRoot, users, effective_users: effectiveUsers }) => {
+      return { processes, ownedByRoot, users, effectiveUsers };
+    })
     .describe('Deletions to leave out, by who makes them.'),
   log: z.boolean().default(true).describe('false: count in metrics only.'),
 });

@@ -3,9 +3,11 @@ import type { BootTime } from '../model/clocks.js';
 import {
   PROCESS_ARGS_CUT,
   PROCESS_HAS_ARGS,
+  PROCESS_HAS_EXECUTABLE,
   PROCESS_HAS_LOGIN_UID,
   PROCESS_TEXT_CGROUP,
   PROCESS_TEXT_COMPLETE,
+  PROCESS_TEXT_DELETED,
   PROCESS_TEXT_DIRECTORY,
   PROCESS_TEXT_EXECUTABLE,
 } from '../probe/record-layout.generated.js';
@@ -18,8 +20,10 @@ import { describeArgs, type ProcessArgsJson, type ProcessArgsOptions } from './p
 export interface ProcessInfo {
   /** Base name of the executable, latin1 view; '' when it is not known. */
   readonly executableName: string;
-  /** Its path in the mount namespace of the process, latin1 view; '' when it is not known as a whole. */
+  /** Its path in the mount namespace of the process, or the one it had; latin1 view; '' when it is not known as a whole. */
   readonly executablePath: string;
+  /** The executable belongs to root. */
+  readonly executableOfRoot: boolean;
   /** `,"entity_id":…,"executable":…,"parent":{…}`: what follows the name inside "process". */
   readonly processJson: string;
   /** `,"container":{…}` or ''. */
@@ -55,6 +59,8 @@ interface ProcessText {
   readonly text: string;
   /** It begins at the root. */
   readonly complete: boolean;
+  /** No name leads to it any more. */
+  readonly deleted: boolean;
 }
 
 const DEFAULT_CAPACITY = 16_384;
@@ -112,6 +118,7 @@ export class ProcessTable {
     texts[record.textWhich] = {
       text: record.latin1(record.textStart, record.textLength),
       complete: (record.textFlags & PROCESS_TEXT_COMPLETE) !== 0,
+      deleted: (record.textFlags & PROCESS_TEXT_DELETED) !== 0,
     };
   }
 
@@ -158,7 +165,10 @@ export class ProcessTable {
     const parentName = record.comm(record.parentCommStart);
     const args = this.argsOf(record, flags);
     const entity = entityIdJson(this.options.bootId, record.processTgid, start);
-    const image = executable === undefined ? '' : `,"executable":${jsonOf(executable || '/')}`;
+    const executableDeleted = executable !== undefined && texts[PROCESS_TEXT_EXECUTABLE]?.deleted === true;
+    // As /proc/PID/exe has it.
+    const shownExecutable = `${executable || '/'}${executableDeleted ? ' (deleted)' : ''}`;
+    const image = executable === undefined ? '' : `,"executable":${jsonOf(shownExecutable)}`;
     const startSeconds = Number(start / 1_000_000_000n);
     const startText = this.timestamps.sinceBoot(startSeconds, Number(start % 1_000_000_000n), boot);
     const container = cgroup === undefined ? undefined : containerIdOf(cgroup);
@@ -167,6 +177,7 @@ export class ProcessTable {
     return {
       executableName: executableTail.slice(executableTail.lastIndexOf('/') + 1),
       executablePath: executable ?? '',
+      executableOfRoot: (flags & PROCESS_HAS_EXECUTABLE) !== 0 && record.executableUid === 0,
       processJson: [
         entity,
         image,
@@ -177,6 +188,7 @@ export class ProcessTable {
       ].join(''),
       containerJson: container === undefined ? '' : `,"container":{"id":${jsonOf(container)}}`,
       rmwatchJson:
+        (executableDeleted ? ',"executable_deleted":true' : '') +
         (args?.rmwatch ?? '') +
         (login ? `,"login_uid":"${record.loginUid}"` : '') +
         (cgroup === undefined ? '' : `,"cgroup":${jsonOf(cgroup || '/')}`) +
@@ -220,5 +232,8 @@ function sentArgs(record: RecordView): string[] {
   const args = record.latin1(record.argsStart, record.argsLength).split('\0');
   // Each ends with a NUL, so the last piece is empty unless the text was cut or overwritten by the process.
   if (args.at(-1) === '') args.pop();
+  // A title that the process wrote over its arguments, and filled up with NULs: as many as it was started with is no title.
+  if (record.argsCount > 0 && args.length !== record.argsCount)
+    while (args.length > 1 && args.at(-1) === '') args.pop();
   return args;
 }

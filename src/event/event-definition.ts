@@ -116,7 +116,7 @@ const processFields = {
     })
     .exactOptional(),
   executable: absolutePath
-    .describe('The path of the executable. Absent when it is not known as a whole.')
+    .describe('The path of the executable, as /proc/PID/exe has it. Absent when it is not known as a whole.')
     .exactOptional(),
   args_count: count
     .describe('The number of all arguments. Absent when the kernel side could not take all of them.')
@@ -135,7 +135,10 @@ const process = z
       .describe('Absent when it is the real group, group.id.')
       .exactOptional(),
     args: args
-      .describe('The first arguments, as many as log.process_args allows. Absent when it is off or they are not known.')
+      .describe(
+        'The first arguments, or the title that the process has given itself, as /proc/PID/cmdline showed them; as many as ' +
+          'log.process_args allows. Absent when it is off or they are not known.',
+      )
       .exactOptional(),
     command_line: z.string().describe('The arguments in one text. Absent without log.command_line.').exactOptional(),
     working_directory: absolutePath.describe('Absent when it is not known as a whole.').exactOptional(),
@@ -167,6 +170,13 @@ const argsDetails = {
 
 const details = z
   .strictObject({
+    executable_deleted: z
+      .literal(true)
+      .describe(
+        'No name leads to process.executable any more, or none ever did (memfd_create): it then ends with " (deleted)". ' +
+          'Absent for other executables.',
+      )
+      .exactOptional(),
     requested_path: z
       .string()
       .describe('The path as the process passed it to the kernel. Absent when it could not be read.')
@@ -348,7 +358,7 @@ export const processArgsSchema = z
   .meta({
     id: 'processArgs',
     description:
-      'All arguments of a process whose other lines have only the first of them. Written once, before those lines.',
+      'All arguments of a process whose other lines have only the first of them. Written before those lines, once for each title.',
   });
 
 const LOST = {

@@ -25,6 +25,8 @@ export interface WatchConfig {
   readonly ignore: {
     /** Base names or absolute paths of executables. */
     readonly processes: readonly string[];
+    /** `processes` are executables of root only. */
+    readonly ownedByRoot: boolean;
     /** Real users of the process: names, or ids in decimal. */
     readonly users: readonly string[];
     /** Effective users, likewise. */

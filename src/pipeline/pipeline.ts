@@ -296,12 +296,13 @@ function requireSound(record: RecordView): void {
 
 function actorOf(record: RecordView, process: ProcessInfo | undefined): Actor {
   const { uid, effectiveUid } = record;
-  if (process === undefined) return { executableName: '', executablePath: '', uid, effectiveUid };
-  const { executableName, executablePath, containerJson } = process;
+  if (process === undefined)
+    return { executableName: '', executablePath: '', executableOfRoot: false, uid, effectiveUid };
+  const { executableName, executablePath, executableOfRoot, containerJson } = process;
   // Any user can make a mount namespace of their own, where /usr/sbin/logrotate is what they like. Services of the system
   // have such namespaces, too, but run as root, which no user namespace gives.
   const isHosts = (record.flags & DELETION_HOST_NAMESPACE) !== 0 || (uid === 0 && containerJson === '');
-  return { executableName, executablePath: isHosts ? executablePath : '', uid, effectiveUid };
+  return { executableName, executablePath: isHosts ? executablePath : '', executableOfRoot, uid, effectiveUid };
 }
 
 /** What the record says of what has moved. */

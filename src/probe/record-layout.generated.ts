@@ -37,10 +37,12 @@ export const DELETION_MOVED_BESIDE = 262144;
 export const PROCESS_HAS_ARGS = 1;
 export const PROCESS_ARGS_CUT = 2;
 export const PROCESS_HAS_LOGIN_UID = 4;
+export const PROCESS_HAS_EXECUTABLE = 8;
 export const PROCESS_TEXT_EXECUTABLE = 0;
 export const PROCESS_TEXT_DIRECTORY = 1;
 export const PROCESS_TEXT_CGROUP = 2;
 export const PROCESS_TEXT_COMPLETE = 1;
+export const PROCESS_TEXT_DELETED = 2;
 export const KIND_KPROBE = 0;
 export const KIND_FENTRY = 1;
 export const KIND_COUNT = 2;
@@ -107,7 +109,7 @@ export const RECORD_LAYOUT = {
     },
   },
   process: {
-    size: 64,
+    size: 72,
     fields: {
       kind: [0, 4],
       length: [4, 4],
@@ -119,8 +121,10 @@ export const RECORD_LAYOUT = {
       flags: [36, 4],
       args_offset: [40, 2],
       args_length: [42, 2],
-      padding: [44, 4],
-      parent_comm: [48, 16],
+      args_count: [44, 4],
+      executable_uid: [48, 4],
+      padding: [52, 4],
+      parent_comm: [56, 16],
     },
   },
   process_text: {
@@ -193,10 +197,12 @@ export const EMBEDDED_LAYOUT = {
     PROCESS_HAS_ARGS,
     PROCESS_ARGS_CUT,
     PROCESS_HAS_LOGIN_UID,
+    PROCESS_HAS_EXECUTABLE,
     PROCESS_TEXT_EXECUTABLE,
     PROCESS_TEXT_DIRECTORY,
     PROCESS_TEXT_CGROUP,
     PROCESS_TEXT_COMPLETE,
+    PROCESS_TEXT_DELETED,
     KIND_KPROBE,
     KIND_FENTRY,
     KIND_COUNT,

@@ -224,6 +224,13 @@ export class RecordView {
   get argsLength(): number {
     return this.half(PROCESS.args_length[0]);
   }
+  /** How many there were when the program started; 0: not known. */
+  get argsCount(): number {
+    return this.word(PROCESS.args_count[0]);
+  }
+  get executableUid(): number {
+    return this.word(PROCESS.executable_uid[0]);
+  }
   get parentCommStart(): number {
     return this.base + PROCESS.parent_comm[0];
   }

@@ -12,6 +12,8 @@ export interface Actor {
   readonly executableName: string;
   /** Its path, latin1 view; '' when it is unknown, or may have been chosen by the one who deletes. */
   readonly executablePath: string;
+  /** The executable's file belongs to root. */
+  readonly executableOfRoot: boolean;
   /** The real user. */
   readonly uid: number;
   readonly effectiveUid: number;
@@ -142,9 +144,13 @@ function uidsOf(users: readonly string[], uidOf: UidOf): ReadonlySet<number> {
   return new Set(uids.filter((uid) => uid !== undefined));
 }
 
-function wantsFrom(rule: Rule, { executableName, executablePath, uid, effectiveUid }: Actor): boolean {
+function wantsFrom(
+  rule: Rule,
+  { executableName, executablePath, executableOfRoot, uid, effectiveUid }: Actor,
+): boolean {
   const { ignoredProcesses, onlyProcesses, onlyUids } = rule;
-  if (ignoredProcesses.has(executableName) || ignoredProcesses.has(executablePath)) return false;
+  const isTrusted = executableOfRoot || !rule.config.ignore.ownedByRoot;
+  if (isTrusted && (ignoredProcesses.has(executableName) || ignoredProcesses.has(executablePath))) return false;
   if (rule.ignoredUids.has(uid) || rule.ignoredEffectiveUids.has(effectiveUid)) return false;
   const isUser = onlyUids.size === 0 || onlyUids.has(uid) || onlyUids.has(effectiveUid);
   return isUser && (onlyProcesses.size === 0 || onlyProcesses.has(executableName));

@@ -49,7 +49,7 @@ test('the kernel never drops what a watch wants', () => {
       operations: pick([OPERATIONS, ['unlink'], ['rmdir']] as const),
       caseInsensitive: false,
       failures: below(3) === 0,
-      ignore: { processes: [], users: [], effectiveUsers: [] },
+      ignore: { processes: [], ownedByRoot: false, users: [], effectiveUsers: [] },
       log: true,
     }));
 

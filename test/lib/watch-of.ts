@@ -9,7 +9,7 @@ export function watchOf(changes: Partial<WatchConfig> & Pick<WatchConfig, 'inclu
     operations: OPERATIONS,
     caseInsensitive: false,
     failures: false,
-    ignore: { processes: [], users: [], effectiveUsers: [] },
+    ignore: { processes: [], ownedByRoot: false, users: [], effectiveUsers: [] },
     log: true,
     ...changes,
   };

@@ -317,7 +317,9 @@ function processMembers(attempt: Attempt, context: Context): Members {
     // Where the path may be cut, so may that of the directory.
     members['process.working_directory'] = attempt.path_state === 'either' ? optional(directory) : directory;
   }
-  members['process.executable'] = textOf(attempt.exe!);
+  const executable = textOf(attempt.exe!);
+  members['process.executable'] = executable;
+  members['rmwatch.executable_deleted'] = executable.endsWith(' (deleted)') ? true : undefined;
   const rules = attempt.operation === 'move' ? context.moveRules?.(attempt.path!) : context.rules;
   if (rules) members['rule.name'] = rules;
   if (context.users) {

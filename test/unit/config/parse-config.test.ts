@@ -27,7 +27,7 @@ const DEFAULTS: Config = {
       operations: ['unlink', 'rmdir', 'replace', 'move'],
       caseInsensitive: false,
       failures: false,
-      ignore: { processes: [], users: [], effectiveUsers: [] },
+      ignore: { processes: [], ownedByRoot: false, users: [], effectiveUsers: [] },
       log: true,
     },
   ],
@@ -62,7 +62,7 @@ watches:
     case_insensitive: true
     operations: [replace, unlink, unlink]
     failures: true
-    ignore: { processes: [logrotate], users: [www-data, 33, "0034"], effective_users: [backup, 7] }
+    ignore: { processes: [logrotate], owned_by_root: true, users: [www-data, 33, "0034"], effective_users: [backup, 7] }
     log: false
 probe:  { attach: fentry, ring_buffer: 64KiB }
 log:    { output: /var/log/rmwatch.json, max_size: 2GiB, keep: 3, format: json, level: debug, process_args: false, command_line: true, redact: [pin-code] }
@@ -79,7 +79,12 @@ self_test: { interval: off }
           operations: ['unlink', 'replace'],
           caseInsensitive: true,
           failures: true,
-          ignore: { processes: ['logrotate'], users: ['www-data', '33', '34'], effectiveUsers: ['backup', '7'] },
+          ignore: {
+            processes: ['logrotate'],
+            ownedByRoot: true,
+            users: ['www-data', '33', '34'],
+            effectiveUsers: ['backup', '7'],
+          },
           log: false,
         },
       ],
@@ -106,7 +111,10 @@ self_test: { interval: off }
 
   it('may leave optional lists empty, with all items commented out', () => {
     const [watch] = config(`${WATCH}    exclude:\n    ignore:\n      users:\n`).watches;
-    expect([watch?.exclude, watch?.ignore]).toEqual([[], { processes: [], users: [], effectiveUsers: [] }]);
+    expect([watch?.exclude, watch?.ignore]).toEqual([
+      [],
+      { processes: [], ownedByRoot: false, users: [], effectiveUsers: [] },
+    ]);
   });
 
   it('may share lists through aliases, also among thousands of watches', () => {

@@ -5,7 +5,7 @@ import type { WatchConfig } from '../../../src/model/config.js';
 import { WatchIndex } from '../../../src/watch/watch-index.js';
 
 function watch(include: string[], changes: Partial<WatchConfig> = {}): WatchConfig {
-  const ignore = { processes: [], users: [], effectiveUsers: [] };
+  const ignore = { processes: [], ownedByRoot: false, users: [], effectiveUsers: [] };
   const base = {
     name: 'w',
     exclude: [],

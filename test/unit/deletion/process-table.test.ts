@@ -3,9 +3,11 @@ import { ProcessTable, type ProcessTableOptions } from '../../../src/deletion/pr
 import {
   PROCESS_ARGS_CUT,
   PROCESS_HAS_ARGS,
+  PROCESS_HAS_EXECUTABLE,
   PROCESS_HAS_LOGIN_UID,
   PROCESS_TEXT_CGROUP,
   PROCESS_TEXT_COMPLETE,
+  PROCESS_TEXT_DELETED,
   PROCESS_TEXT_DIRECTORY,
   PROCESS_TEXT_EXECUTABLE,
 } from '../../../src/probe/record-layout.generated.js';
@@ -106,6 +108,29 @@ describe('ProcessTable', () => {
     expect(table.get(1)!.executableName).toBe('logrotate');
   });
 
+  it('tells an executable that is gone as /proc does, and keeps its path for ignore', () => {
+    const table = newTable();
+    const deleted = PROCESS_TEXT_COMPLETE | PROCESS_TEXT_DELETED;
+    addText(table, 1, PROCESS_TEXT_EXECUTABLE, '/usr/bin/app', deleted);
+    add(table, 1);
+    expect(told(table, 1)).toMatchObject({ executable: '/usr/bin/app (deleted)', executable_deleted: true });
+    expect(table.get(1)).toMatchObject({ executableName: 'app', executablePath: '/usr/bin/app' });
+    addText(table, 2, PROCESS_TEXT_EXECUTABLE, '/memfd:payload', deleted);
+    add(table, 2);
+    expect(told(table, 2)).toMatchObject({ executable: '/memfd:payload (deleted)', executable_deleted: true });
+    addText(table, 3, PROCESS_TEXT_EXECUTABLE, '/cut', PROCESS_TEXT_DELETED);
+    add(table, 3);
+    expect(told(table, 3)).not.toHaveProperty('executable_deleted');
+  });
+
+  it('knows whether the executable belongs to root', () => {
+    const table = newTable();
+    add(table, 1, { flags: PROCESS_HAS_EXECUTABLE, executable_uid: 0 });
+    add(table, 2, { flags: PROCESS_HAS_EXECUTABLE, executable_uid: 1000 });
+    add(table, 3, { executable_uid: 0 });
+    expect([1, 2, 3].map((id) => table.get(id)!.executableOfRoot)).toEqual([true, false, false]);
+  });
+
   it('has the name of the executable as bytes, for the patterns of ignore', () => {
     const table = newTable();
     addText(table, 1, PROCESS_TEXT_EXECUTABLE, '/opt/\xc3\xa9"\n');
@@ -131,6 +156,19 @@ describe('ProcessTable', () => {
 });
 
 describe('arguments', () => {
+  it.each<[string, string, number, string[]]>([
+    ['NULs behind a title', 'worker: idle\0\0\0\0\0', 3, ['worker: idle']],
+    ['a title without an end', 'worker: busy', 3, ['worker: busy']],
+    ['nothing but NULs', '\0\0\0\0', 2, ['']],
+    ['empty arguments that were given', 'rm\0\0\0', 3, ['rm', '', '']],
+    ['empty arguments of a number that is not known', 'rm\0\0\0', 0, ['rm', '', '']],
+    ['empty ones between others', 'a\0\0b\0\0\0', 9, ['a', '', 'b']],
+  ])('of a process that wrote over them: %s', (_what, text, count, args) => {
+    const table = newTable();
+    add(table, 1, { flags: PROCESS_HAS_ARGS, args_count: count }, text);
+    expect(told(table, 1)).toMatchObject({ args, args_count: args.length });
+  });
+
   it.each<[string, string[]]>([
     ['one', ['rm']],
     ['an empty one', ['rm', '', 'a']],

@@ -21,6 +21,7 @@ import {
   PROCESS_HAS_LOGIN_UID,
   PROCESS_TEXT_CGROUP,
   PROCESS_TEXT_COMPLETE,
+  PROCESS_TEXT_DELETED,
   PROCESS_TEXT_DIRECTORY,
   PROCESS_TEXT_EXECUTABLE,
 } from '../../../src/probe/record-layout.generated.js';
@@ -54,7 +55,7 @@ interface Case {
 function linesOf(given: Case): object[] {
   const { name = 'a\xff', cgroup = '/a', argsFlags = 0, failed = false, flags: more = 0, moves = false } = given;
   const processes = new ProcessTable({ args: WHOLE_ARGS, bootId: BOOT_ID, forgetInKernel: () => {} });
-  const texts = { flags: PROCESS_TEXT_COMPLETE, process_id: 1 };
+  const texts = { flags: PROCESS_TEXT_COMPLETE | PROCESS_TEXT_DELETED, process_id: 1 };
   for (const [which, text] of [
     [PROCESS_TEXT_EXECUTABLE, '/usr/bin/rm'],
     [PROCESS_TEXT_DIRECTORY, '/srv'],

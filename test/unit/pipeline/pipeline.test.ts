@@ -65,7 +65,7 @@ const FILE = {
 };
 
 function watch(name: string, changes: Partial<WatchConfig> = {}): WatchConfig {
-  const ignore = { processes: [], users: [], effectiveUsers: [] };
+  const ignore = { processes: [], ownedByRoot: false, users: [], effectiveUsers: [] };
   return {
     name,
     include: ['/**'],
@@ -302,7 +302,11 @@ describe('Pipeline', () => {
 
   it('ignores an executable by its path only where no other user can choose what is there', () => {
     const bench = new Bench();
-    bench.use(1, [watch('all', { ignore: { processes: ['/usr/sbin/logrotate'], users: [], effectiveUsers: [] } })]);
+    bench.use(1, [
+      watch('all', {
+        ignore: { processes: ['/usr/sbin/logrotate'], ownedByRoot: false, users: [], effectiveUsers: [] },
+      }),
+    ]);
     const describe = (id: number, cgroup: string) => [
       processTextRecord({ process_id: id, which: PROCESS_TEXT_EXECUTABLE, flags: COMPLETE }, '/usr/sbin/logrotate'),
       processTextRecord({ process_id: id, which: PROCESS_TEXT_CGROUP, flags: COMPLETE }, cgroup),
@@ -322,7 +326,9 @@ describe('Pipeline', () => {
 
   it('knows the process by what came before', () => {
     const bench = new Bench();
-    bench.use(1, [watch('all', { ignore: { processes: ['logrotate'], users: [], effectiveUsers: [] } })]);
+    bench.use(1, [
+      watch('all', { ignore: { processes: ['logrotate'], ownedByRoot: false, users: [], effectiveUsers: [] } }),
+    ]);
     for (const [id, name] of [
       [7, 'rm'],
       [8, 'logrotate'],

@@ -21,7 +21,7 @@ function configOf(name: string): Config {
     failures: false,
   } as const;
   return {
-    watches: [{ ...watch, ignore: { processes: [], users: [], effectiveUsers: [] }, log: true }],
+    watches: [{ ...watch, ignore: { processes: [], ownedByRoot: false, users: [], effectiveUsers: [] }, log: true }],
     probe: { attach: 'auto', ringBufferBytes: 1 << 16 },
     log: {
       ...{ output: '/log', maxBytes: Number.POSITIVE_INFINITY, keep: 14, format: 'json', level: 'info' },

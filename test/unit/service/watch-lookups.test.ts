@@ -58,7 +58,10 @@ describe('what a configuration means on this host', () => {
   it('warns of users that no service knows, until they are known', async () => {
     const { lookups, said, users } = onHost({}, { alice: 1000 });
     const watches = [
-      watchOf({ include: ['/**'], ignore: { processes: [], users: ['alice', '33'], effectiveUsers: ['svc'] } }),
+      watchOf({
+        include: ['/**'],
+        ignore: { processes: [], ownedByRoot: false, users: ['alice', '33'], effectiveUsers: ['svc'] },
+      }),
     ];
     const look = async () => {
       const changed = await lookups.look(watches);

@@ -19,7 +19,7 @@ function watch(name: string): WatchConfig {
     operations: OPERATIONS,
     caseInsensitive: false,
     failures: false,
-    ignore: { processes: [], users: [], effectiveUsers: [] },
+    ignore: { processes: [], ownedByRoot: false, users: [], effectiveUsers: [] },
     log: true,
   };
 }

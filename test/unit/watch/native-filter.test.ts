@@ -7,7 +7,7 @@ import { nativeFilterOf as filterOf, kernelWants } from '../../../src/watch/nati
 const [UNLINK, RMDIR, REPLACE, FAILURES] = [1, 2, 4, 256];
 
 function watch(include: string[], changes: Partial<WatchConfig> = {}): WatchConfig {
-  const ignore = { processes: [], users: [], effectiveUsers: [] };
+  const ignore = { processes: [], ownedByRoot: false, users: [], effectiveUsers: [] };
   return {
     name: 'w',
     include,

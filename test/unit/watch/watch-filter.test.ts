@@ -3,7 +3,13 @@ import { countersFor } from '../../../src/metrics/watch-counters.js';
 import { OPERATIONS, type WatchConfig } from '../../../src/model/config.js';
 import { type Actor, type Outcome, WatchFilter } from '../../../src/watch/watch-filter.js';
 
-const RM: Actor = { executableName: 'rm', executablePath: '/usr/bin/rm', uid: 0, effectiveUid: 0 };
+const RM: Actor = {
+  executableName: 'rm',
+  executablePath: '/usr/bin/rm',
+  executableOfRoot: true,
+  uid: 0,
+  effectiveUid: 0,
+};
 const [UNLINK, RMDIR, REPLACE] = [0, 1, 2];
 
 function watch(name: string, changes: Partial<WatchConfig> = {}): WatchConfig {
@@ -15,7 +21,7 @@ function watch(name: string, changes: Partial<WatchConfig> = {}): WatchConfig {
     operations: OPERATIONS,
     caseInsensitive: false,
     failures: false,
-    ignore: { processes: [], users: [], effectiveUsers: [] },
+    ignore: { processes: [], ownedByRoot: false, users: [], effectiveUsers: [] },
     log: true,
     ...changes,
   };
@@ -47,7 +53,7 @@ describe('WatchFilter', () => {
       watch('rm', { only: { processes: ['rm'], uids: [] } }),
     ]);
     const of = (executableName: string, uid: number, effectiveUid = uid) => {
-      const actor = { executableName, executablePath: `/bin/${executableName}`, uid, effectiveUid };
+      const actor = { ...RM, executableName, executablePath: `/bin/${executableName}`, uid, effectiveUid };
       return wanting(decide, UNLINK, 'success', actor).counted;
     };
     expect(of('rm', 33)).toEqual(['all', 'few', 'rm']);
@@ -94,7 +100,7 @@ describe('WatchFilter', () => {
 
   it('ignores processes by the base name of their executable', () => {
     const decide = judgeOf([
-      watch('a', { ignore: { processes: ['rm', 'größe'], users: [], effectiveUsers: [] } }),
+      watch('a', { ignore: { processes: ['rm', 'größe'], ownedByRoot: false, users: [], effectiveUsers: [] } }),
       watch('b'),
     ]);
     const by = (executableName: string) => wanting(decide, UNLINK, 'success', { ...RM, executableName }).counted;
@@ -108,14 +114,31 @@ describe('WatchFilter', () => {
   });
 
   it('ignores processes by the absolute path of their executable', () => {
-    const decide = judgeOf([watch('a', { ignore: { processes: ['/usr/bin/rm'], users: [], effectiveUsers: [] } })]);
+    const decide = judgeOf([
+      watch('a', { ignore: { processes: ['/usr/bin/rm'], ownedByRoot: false, users: [], effectiveUsers: [] } }),
+    ]);
     const by = (executablePath: string) => wanting(decide, UNLINK, 'success', { ...RM, executablePath }).counted;
     expect(by('/usr/bin/rm')).toEqual([]);
     expect([by('/tmp/rm'), by('/usr/bin/rm2'), by('')]).toEqual([['a'], ['a'], ['a']]);
   });
 
+  it('ignores executables of root alone where that is wanted', () => {
+    const ignore = { processes: ['rm', '/usr/bin/mv'], ownedByRoot: true, users: [], effectiveUsers: [] };
+    const decide = judgeOf([watch('a', { ignore })]);
+    const by = (changes: Partial<Actor>) => wanting(decide, UNLINK, 'success', { ...RM, ...changes }).counted;
+    expect([by({}), by({ executableName: 'mv', executablePath: '/usr/bin/mv' })]).toEqual([[], []]);
+    expect(by({ executableOfRoot: false })).toEqual(['a']);
+    const mv = { executableName: 'mv', executablePath: '/usr/bin/mv', executableOfRoot: false };
+    expect(by(mv)).toEqual(['a']);
+  });
+
   it('ignores users by name and by number', () => {
-    const ignore = { processes: [], users: ['www-data', '0', '1000', 'nobody-knows-me'], effectiveUsers: [] };
+    const ignore = {
+      processes: [],
+      ownedByRoot: false,
+      users: ['www-data', '0', '1000', 'nobody-knows-me'],
+      effectiveUsers: [],
+    };
     const decide = judgeOf([watch('a', { ignore })], { 'www-data': 33, '1000': 5 });
     const ignored = [0, 33, 1000, 5, 1].map(
       (uid) => wanting(decide, UNLINK, 'success', { ...RM, uid }).counted.length === 0,
@@ -124,7 +147,7 @@ describe('WatchFilter', () => {
   });
 
   it('compares users with the real user, and effective users with the effective one', () => {
-    const none = { processes: [], users: [], effectiveUsers: [] };
+    const none = { processes: [], ownedByRoot: false, users: [], effectiveUsers: [] };
     const decide = judgeOf(
       [
         watch('real', { ignore: { ...none, users: ['33'] } }),
@@ -142,7 +165,9 @@ describe('WatchFilter', () => {
   });
 
   it('does not remember one actor for the next', () => {
-    const decide = judgeOf([watch('a', { ignore: { processes: ['rm'], users: [], effectiveUsers: [] } })]);
+    const decide = judgeOf([
+      watch('a', { ignore: { processes: ['rm'], ownedByRoot: false, users: [], effectiveUsers: [] } }),
+    ]);
     const other = { ...RM, executableName: 'mv' };
     const names = [RM, other, RM, other].map((actor) => wanting(decide, UNLINK, 'success', actor).counted);
     expect(names).toEqual([[], ['a'], [], ['a']]);

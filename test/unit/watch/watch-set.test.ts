@@ -12,7 +12,7 @@ function watch(include: string[], exclude: string[] = [], rest: Partial<WatchCon
     operations: ['unlink', 'rmdir', 'replace'],
     caseInsensitive: false,
     failures: false,
-    ignore: { processes: [], users: [], effectiveUsers: [] },
+    ignore: { processes: [], ownedByRoot: false, users: [], effectiveUsers: [] },
     log: true,
     ...rest,
   };

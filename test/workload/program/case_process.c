@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fsuid.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -212,6 +213,88 @@ static void run_exec_between(void)
 	in_child(exec_between, NULL);
 }
 
+/* Writes a title over the arguments, and over what follows, as setproctitle() does; `room` is filled up with NULs. */
+static void set_title(const char *title, size_t room)
+{
+	char *at = program_arguments[0];
+
+	memset(at, 0, room);
+	memcpy(at, title, strlen(title) + 1);
+}
+
+static void remove_under_titles(void)
+{
+	char *last = program_arguments[program_argument_count - 1];
+	size_t room = (size_t)(last + strlen(last) + 1 - program_arguments[0]);
+
+	remove_one("file");
+	set_title("worker: idle", room);
+	remove_one("file");
+	set_title("worker: busy", room);
+	remove_one("file");
+	remove_one("file");
+	/* Beyond the arguments, which then end without a NUL. */
+	set_title("worker: a title that is longer than all the arguments together were, and tells much more", room);
+	remove_one("file");
+	set_title("worker: a title that is longer than all the arguments together were, and tells even more", room);
+	remove_one("file");
+	ATTEMPT(.call = UNLINK, .typed = "missing", .want = ENOENT);
+	set_title("", room);
+	remove_one("file");
+}
+
+static void run_titles(void)
+{
+	char *const few[] = { "worker", "--quiet", "", NULL };
+	char *const many[] = { "worker", "--with", "a", "list", "of", "arguments", "", "", "", NULL };
+
+	for (int i = 0; i < 2; i++) {
+		pid_t child = fork_child();
+
+		if (!child)
+			exec_step(NULL, "remove-under-titles", i ? many : few);
+		wait_child(child);
+	}
+}
+
+static void exec_memfd(void *unused)
+{
+	char *const arguments[] = { "payload", "argument", NULL };
+	int fd = memfd_create("payload", 0);
+
+	(void)unused;
+	MUST(fd >= 0);
+	copy_self(format("/proc/self/fd/%d", fd));
+	exec_step(format("/proc/self/fd/%d", fd), "remove", arguments);
+}
+
+/* A program that never was a file. */
+static void run_memfd_program(void)
+{
+	in_child(exec_memfd, NULL);
+}
+
+static void remove_own_program(void)
+{
+	remove_one("before");
+	ATTEMPT(.call = UNLINK, .typed = "program", .open = OPEN_YES);
+	remove_one("after");
+}
+
+static void exec_own_program(void *unused)
+{
+	char *const arguments[] = { "program", NULL };
+
+	(void)unused;
+	exec_step("./program", "remove-own-program", arguments);
+}
+
+static void run_deleted_program(void)
+{
+	copy_self("program");
+	in_child(exec_own_program, NULL);
+}
+
 /* Children that remove one file each, so many of them at a time. */
 static void remove_in_children(int at_a_time)
 {
@@ -393,6 +476,9 @@ const struct step process_cases[] = {
 	{ "effective-user", run_effective_user },
 	{ "file-access-user", run_file_access_user },
 	{ "set-id-program", run_set_id_program },
+	{ "titles", run_titles },
+	{ "memfd-program", run_memfd_program },
+	{ "deleted-program", run_deleted_program },
 	{ "children", run_children },
 	{ "exec-between", run_exec_between },
 	{ "short-lived", run_short_lived },
@@ -409,5 +495,7 @@ const struct step process_cases[] = {
 const struct step process_steps[] = {
 	{ "remove", remove_as_step },
 	{ "remove-with-rights", remove_with_rights },
+	{ "remove-under-titles", remove_under_titles },
+	{ "remove-own-program", remove_own_program },
 	{ NULL, NULL },
 };

@@ -141,11 +141,17 @@ static long long started_ms(long long ticks)
 
 static void write_args(struct json *json)
 {
-	size_t length;
+	size_t length, count = 0;
 	char *args = read_text(proc_fd, "thread-self/cmdline", &length);
 	bool first = true;
 
 	MUST(args);
+	for (size_t at = 0; at < length; at++)
+		count += !args[at];
+	/* Written over by a title, and filled up with NULs. */
+	if (count != program_argument_count)
+		while (length > 1 && !args[length - 1] && !args[length - 2])
+			length--;
 	json_key(json, "args");
 	json_raw(json, "[");
 	for (size_t at = 0; at < length; at += strlen(args + at) + 1) {

@@ -203,7 +203,7 @@ size_t count_names(const char *path)
 void copy_self(const char *path)
 {
 	size_t length;
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
 	int from = openat(proc_fd, "self/exe", O_RDONLY | O_CLOEXEC);
 	char buffer[1 << 16];
 	ssize_t got;

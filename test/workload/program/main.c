@@ -54,19 +54,31 @@ static void add_name(const char *names[], const char *name)
 	names[at] = name;
 }
 
+char **program_arguments;
+size_t program_argument_count;
+
+/* A copy: titles are written over the environment, too. */
+static char *inherited(const char *name)
+{
+	char *value = strdup(getenv(name));
+
+	MUST(value);
+	return value;
+}
+
 /* The second half of a case that replaced its program. */
 static int continue_case(const char *name)
 {
-	case_name = getenv("WORKLOAD_CASE");
-	base_path = getenv("WORKLOAD_BASE");
-	case_path = getenv("WORKLOAD_CASE_PATH");
+	case_name = inherited("WORKLOAD_CASE");
+	base_path = inherited("WORKLOAD_BASE");
+	case_path = inherited("WORKLOAD_CASE_PATH");
 	proc_fd = atoi(getenv("WORKLOAD_PROC_FD"));
 	output_fd = atoi(getenv("WORKLOAD_OUTPUT_FD"));
 	observer_fd = atoi(getenv("WORKLOAD_OBSERVER_FD"));
-	environment.host_root = getenv("WORKLOAD_HOST_ROOT");
+	environment.host_root = inherited("WORKLOAD_HOST_ROOT");
 	if (!*environment.host_root)
 		environment.host_root = NULL;
-	environment.host_volume = getenv("WORKLOAD_HOST_VOLUME");
+	environment.host_volume = inherited("WORKLOAD_HOST_VOLUME");
 	xfs_types = atoi(getenv("WORKLOAD_XFS_TYPES"));
 	environment.id_offset = (uint32_t)strtoul(getenv("WORKLOAD_ID_OFFSET"), NULL, 10);
 	for (size_t group = 0; group < COUNT_OF(step_groups); group++) {
@@ -153,8 +165,10 @@ int main(int count, char **arguments)
 	const char *step = getenv("WORKLOAD_STEP");
 	const char *directory = NULL, *output = NULL;
 
+	program_arguments = arguments;
+	program_argument_count = (size_t)count;
 	if (step)
-		return continue_case(step);
+		return continue_case(inherited("WORKLOAD_STEP"));
 	for (int i = 1; i < count; i++) {
 		char *argument = arguments[i];
 
