@@ -243,6 +243,24 @@ static __always_inline __u64 rename__filename(__u32 operation)
 	return operation & SECOND_MOVE ? call->filename : call->from;
 }
 
+/* Begins the attempt of a call whose entry tells nothing of it. A function of its own for its stack. */
+GLOBAL_FUNCTION int attempt__start_unseen(__u64 id, int operation)
+{
+	struct in_flight_attempt *attempt = bpf_map_lookup_elem(&attempts, &id);
+	struct in_flight_attempt unseen = {};
+
+	attempt__prepare(&unseen, operation);
+	if (operation__is_move(operation))
+		unseen.filename = rename__filename(operation);
+	if (attempt) {
+		slot__give_back(attempt->slot);
+		*attempt = unseen;
+	} else {
+		bpf_map_update_elem(&attempts, &id, &unseen, BPF_ANY);
+	}
+	return 0;
+}
+
 /*
  * The victim was found: the struct dentry `victim` in the struct path `directory`, whose lock is held; `target` is, of
  * a move, the struct dentry of the place that it leads to. A second look within the same call (a broken delegation, a
@@ -266,21 +284,10 @@ GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, __u64 target
 	if (!attempt || attempt->phase == ATTEMPT_TOLD || attempt->phase == ATTEMPT_OVER ||
 	    operation__is_move(operation)) {
 		/* A move begins here. Of others the entry was missed, or found no room. */
-		struct in_flight_attempt unseen = {};
-
-		attempt__prepare(&unseen, operation);
-		if (operation__is_move(operation))
-			unseen.filename = rename__filename(operation);
-		if (attempt) {
-			slot__give_back(attempt->slot);
-			*attempt = unseen;
-		} else {
-			if (bpf_map_update_elem(&attempts, &id, &unseen, BPF_ANY))
-				return 0;
-			attempt = bpf_map_lookup_elem(&attempts, &id);
-			if (!attempt)
-				return 0;
-		}
+		attempt__start_unseen(id, operation);
+		attempt = bpf_map_lookup_elem(&attempts, &id);
+		if (!attempt || attempt->phase != ATTEMPT_BEGUN)
+			return 0;
 	}
 	attempt->mount = (__u64)KERNEL_READ(parent, mnt);
 	attempt->dentry = victim;
