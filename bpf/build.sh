@@ -20,5 +20,5 @@ mkdir -p "$(dirname -- "$output")"
   -Wall -Wextra -Werror -Wno-unused-parameter "$@" -c "$here/rmwatch.bpf.c" -o "$output"
 # DWARF is for nobody; BTF stays.
 "llvm-strip${CLANG#clang}" -g "$output"
-# Included where the object is embedded, so that a changed object is embedded anew.
+# Included where the object is embedded, so that a changed object is embedded again.
 printf '// %s\n' "$(sha256sum <"$output")" >"$output.h"
