@@ -10,7 +10,7 @@ import type { Event } from '../scenarios/record-files.js';
 
 /** A deletion, and what its event should say. Where no path leads to it, only the name is compared. */
 export interface Deleted {
-  readonly action: 'unlink' | 'rmdir';
+  readonly action: 'unlink' | 'rmdir' | 'move';
   readonly path?: string;
   readonly name?: string;
   readonly rules: readonly string[];
@@ -66,6 +66,8 @@ export async function directoryReplaced(work: string): Promise<Deleted[]> {
   const old = `${work}.old`;
   const did = [deleteFile(join(work, 'file'))];
   fs.renameSync(work, old);
+  // The watch on everything keeps it.
+  did.push({ ...removed('move', work), rules: ['work'] });
   fs.mkdirSync(work);
   did.push(deleteFile(join(work, 'file')));
   did.push({ ...deleteFile(join(old, 'file')), rules: ['all'] });
