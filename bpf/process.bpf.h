@@ -92,7 +92,7 @@ GLOBAL_FUNCTION int process__find_executable(__u32 index)
 	if (!dentry__nameless(dentry)) {
 		slot->entry = (__u64)dentry;
 		slot->on = (__u64)KERNEL_READ(file, f_path.mnt);
-		return dentry__removed(dentry) ? PROCESS_TEXT_DELETED : 0;
+		return slot->process.key.executable_removed ? PROCESS_TEXT_DELETED : 0;
 	}
 	dentry__link(dentry, &link);
 	start = text__prepend(slot->text, TEXT_PATH_END, link.name, link.length);
@@ -279,7 +279,11 @@ static __always_inline void slot__hash_title(struct slot *slot, struct task_stru
 	slot->process.key.title_hash = hash | 1;
 }
 
-static __always_inline void process_key__fill(struct process_key *key, struct task_struct *task)
+/*
+ * `victim`: what the call at hand removes. It is no deleted executable yet, although overlayfs has taken it out of the
+ * directory by then.
+ */
+static __always_inline void process_key__fill(struct process_key *key, struct task_struct *task, __u64 victim)
 {
 	struct dentry *executable = KERNEL_READ(task, mm, exe_file, f_path.dentry);
 	struct dentry *directory = KERNEL_READ(task, fs, pwd.dentry);
@@ -305,7 +309,7 @@ static __always_inline void process_key__fill(struct process_key *key, struct ta
 	key->cwd_mountpoint = (__u64)KERNEL_READ(mount, mnt_mountpoint);
 	key->directory_moves = directory_moves;
 	key->epoch = settings.process_epoch;
-	key->executable_removed = executable && !KERNEL_READ(executable, d_hash.pprev);
+	key->executable_removed = executable && (__u64)executable != victim && dentry__removed(executable);
 }
 
 /* A function of its own for its stack: those of one chain of calls share 512 bytes. */
@@ -316,7 +320,7 @@ GLOBAL_FUNCTION int slot__fill_process_key(__u32 index)
 
 	if (!slot)
 		return 0;
-	process_key__fill(&slot->process.key, task);
+	process_key__fill(&slot->process.key, task, slot->attempt.dentry);
 	slot__hash_title(slot, task);
 	return 0;
 }

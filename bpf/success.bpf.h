@@ -275,6 +275,13 @@ static __always_inline void success__removed(struct dentry *dentry, enum scratch
 		success__reached((__u64)dentry, 0, place, SUCCESS_REMOVED);
 }
 
+/* Whoever was described during the rename was described with the old path of the directory. */
+static __always_inline void success__note_directory(struct dentry *moved)
+{
+	if ((KERNEL_READ(moved, d_inode, i_mode) & S_IFMT) == S_IFDIR)
+		__sync_fetch_and_add(&directory_moves, 1);
+}
+
 static __always_inline void success__moved(struct dentry *moved, struct dentry *target, enum scratch_place place)
 {
 	if (KERNEL_READ(target, d_inode))
@@ -283,14 +290,17 @@ static __always_inline void success__moved(struct dentry *moved, struct dentry *
 		success__reached((__u64)moved, 0, place, SUCCESS_RENAMED_AWAY);
 	else if (moves__watched())
 		success__reached((__u64)moved, (__u64)target, place, SUCCESS_MOVED);
+	success__note_directory(moved);
 }
 
 static __always_inline void success__exchanged(struct dentry *first, struct dentry *second, enum scratch_place place)
 {
-	if (!moves__watched())
-		return;
-	success__reached((__u64)first, (__u64)second, place, SUCCESS_MOVED);
-	success__reached((__u64)second, (__u64)first, place, SUCCESS_MOVED_SECOND);
+	if (moves__watched()) {
+		success__reached((__u64)first, (__u64)second, place, SUCCESS_MOVED);
+		success__reached((__u64)second, (__u64)first, place, SUCCESS_MOVED_SECOND);
+	}
+	success__note_directory(first);
+	success__note_directory(second);
 }
 
 #endif
