@@ -8,8 +8,11 @@ const SETTLE_MS = 50;
 const RETRY_MS = 5_000;
 /** Where changes are not told, an unknown device is reason enough to read again after so long. */
 const UNTOLD_MS = 1_000;
-/** Of the time of the event loop. A table of 5,000 mounts takes some 25 ms to read. */
-const READING_SHARE = 0.1;
+/**
+ * Of the time of the event loop, for reading and again for what follows a change: a new filter costs more than a table, and must
+ * not keep a record from the mounts of its moment. A table of 5,000 mounts takes some 25 ms to read.
+ */
+const SHARE = 0.1;
 
 export interface MountParts {
   /** Reads the mounts of this host; undefined: they say nothing in this mode. Throws as fs does. */
@@ -24,7 +27,8 @@ export interface MountParts {
  * because of what a record holds: whoever has a mount namespace of their own can make any number of unknown devices.
  */
 export class FollowedMounts {
-  private readonly budget = new TimeBudget(READING_SHARE);
+  private readonly reading = new TimeBudget(SHARE);
+  private readonly following = new TimeBudget(SHARE);
   private known: KnownMounts | undefined;
   private readAt = 0;
   /** Changed since they were read. */
@@ -73,7 +77,7 @@ export class FollowedMounts {
   now(): KnownMounts | undefined {
     this.isStale ||= this.watch?.changed() === true;
     if (!this.isStale) return this.known;
-    if (this.budget.waitMs > 0) return 'unknown';
+    if (this.reading.waitMs > 0) return 'unknown';
     return this.read();
   }
 
@@ -91,7 +95,7 @@ export class FollowedMounts {
   read(): KnownMounts | undefined {
     this.isStale = false;
     try {
-      this.known = this.budget.spend(() => this.parts.readMounts());
+      this.known = this.reading.spend(() => this.parts.readMounts());
     } catch (error) {
       this.known = 'unknown';
       this.parts.onProblem(`cannot read the mounts of this host: ${(error as Error).message}`);
@@ -107,9 +111,9 @@ export class FollowedMounts {
       () => {
         this.timer = undefined;
         this.read();
-        this.budget.spend(this.onChange);
+        this.following.spend(this.onChange);
       },
-      Math.max(delayMs, this.budget.waitMs),
+      Math.max(delayMs, this.reading.waitMs, this.following.waitMs),
     );
   }
 
