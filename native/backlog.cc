@@ -101,7 +101,7 @@ void Backlog::Look() {
 void Backlog::Wait(std::unique_lock<std::mutex>& lock) {
   // A ring that the kernel tells of need not be looked at. It forgets that with the record it tells of: whether the
   // reader was faster or not, one of the two descriptors is readable then.
-  dozing_ = !moving_ && *armed_ != 0;
+  dozing_ = !moving_ && __atomic_load_n(armed_, __ATOMIC_RELAXED) != 0;
   const bool dozing = dozing_;
   const int pause = dozing ? -1 : moving_ ? kMoveMs : kLookMs;
   lock.unlock();

@@ -274,11 +274,11 @@ Napi::Value Probe::Arm(const Napi::CallbackInfo& info) {
     if (taken_ == nullptr && readable_ != nullptr) WatchBacklog(*backlog);
     backlog->ForgetTaken();
   }
-  session.settings().armed = 1;
+  __atomic_store_n(&session.settings().armed, 1, __ATOMIC_RELAXED);
   // Pairs with ring__output() in bpf/output.bpf.h: it publishes the record, then looks at `armed`.
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
   if (session.WaitingBytes() != 0) {
-    session.settings().armed = 0;
+    __atomic_store_n(&session.settings().armed, 0, __ATOMIC_RELAXED);
     return Napi::Boolean::New(env, false);
   }
   if (readable_ != nullptr) readable_->Start();

@@ -60,7 +60,7 @@ class Reader {
     backlog_.ForgetTaken();
     __atomic_store_n(&session_.settings().armed, 1, __ATOMIC_SEQ_CST);
     if (session_.WaitingBytes() != 0) {
-      session_.settings().armed = 0;
+      __atomic_store_n(&session_.settings().armed, 0, __ATOMIC_SEQ_CST);
       return;
     }
     struct pollfd fds[] = {{session_.ring().fd(), POLLIN, 0}, {backlog_.taken_fd(), POLLIN, 0}};
