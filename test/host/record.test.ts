@@ -144,6 +144,7 @@ test('a log that has its size is followed by another, no line is lost, and the o
   const sequence = lines.map((line) => JSON.parse(line).event.sequence).filter((number) => number !== undefined);
   expect(sequence.at(-1)).toBe(deleted);
   expect(sequence).toEqual(Array.from(sequence, (_, index) => deleted - sequence.length + 1 + index));
-  for (const name of rotated()) expect(statSync(join(daemon.directory, name)).size).toBeLessThan(2 ** 20 * 1.5);
+  // The size is looked at behind a write, and a turn of the writer takes a slab of the queue at least: a file can be longer by that.
+  for (const name of rotated()) expect(statSync(join(daemon.directory, name)).size).toBeLessThanOrEqual(3 * 2 ** 20);
   expect(daemon.record()[0].event.action).toBe('continued');
 }, 60_000);
