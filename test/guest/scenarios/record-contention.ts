@@ -85,7 +85,7 @@ class Recorder {
     const { Probe } = createRequire(import.meta.url)(`${STAGE}/usr/lib/rmwatch/build/Release/rmwatch.node`);
     const probe = new Probe({ mode: this.mode, ringBytes: RING_BYTES });
     try {
-      const everywhere = { prefixes: [[Buffer.from('/'), 7]], devices: [], mounts: [] };
+      const everywhere = { prefixes: [[Buffer.from('/'), 7]], devices: [], mounts: [], processView: 0 };
       probe.setFilter({ ...everywhere, successOperations: 7, failureOperations: 0 });
       probe.attach();
       const { count } = crowd(48, FILES, 'one');
