@@ -150,8 +150,8 @@ out:
 }
 
 /*
- * The call was entered; `filename` is its struct filename, `from`, of a rename, that of the name that it takes away,
- * `kind` the kind of this program.
+ * The call was entered. `filename` is its struct filename; a rename has two, and `from` is that of the old name.
+ * `kind` is the kind of this program.
  */
 GLOBAL_FUNCTION int attempt__begin(int dfd, __u64 filename, __u64 from, int operation, int kind)
 {
@@ -189,8 +189,8 @@ GLOBAL_FUNCTION int attempt__begin(int dfd, __u64 filename, __u64 from, int oper
 }
 
 /*
- * Keeps all that a failure is told with; `index` is a slot that holds the attempt, `target`, of a move, the struct
- * dentry of the place that it leads to. Tells whether any watch wants it.
+ * Keeps what the event of a failure needs. `index` is a slot that holds the attempt. `target` is the struct dentry of
+ * the new place of a move, and 0 for other operations. Returns whether any watch wants it.
  */
 GLOBAL_FUNCTION int attempt__keep(__u32 index, __u64 target)
 {
@@ -213,7 +213,7 @@ GLOBAL_FUNCTION int attempt__keep(__u32 index, __u64 target)
 	outcomes = filter__outcome_bits(slot->attempt.operation, false, 0);
 	if (!(slot->wanted & outcomes) && !task__is_daemon())
 		return 0;
-	/* Without a free slot it is told without the place that it leads to. */
+	/* Without a free slot the event lacks the new place. */
 	if (target && slot__take(&spare))
 		tells = slot__write_target(index, spare, target, wanted, elsewhere);
 	if (tells) {

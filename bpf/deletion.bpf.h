@@ -400,6 +400,17 @@ static __always_inline void slot__append_target(struct slot *slot, struct slot *
 	slot->record.moved_length = length;
 }
 
+/* What is known of the path that a move leads to. */
+static __always_inline void slot__note_target(struct slot *slot, const struct slot *other)
+{
+	if (other->record.flags & DELETION_PATH_COMPLETE)
+		slot->record.flags |= DELETION_MOVED_COMPLETE;
+	if (other->record.flags & DELETION_PATH_CUT)
+		slot->record.flags |= DELETION_MOVED_CUT;
+	if (other->record.flags & DELETION_CASE_INSENSITIVE)
+		slot->record.flags |= DELETION_MOVED_CASE_INSENSITIVE;
+}
+
 /* Puts the path in the slot `spare` behind all other text of the slot: where a move leads to. */
 GLOBAL_FUNCTION int slot__add_target(__u32 index, __u32 spare)
 {
@@ -408,12 +419,7 @@ GLOBAL_FUNCTION int slot__add_target(__u32 index, __u32 spare)
 	if (!slot || !other)
 		return 0;
 	slot__append_target(slot, other, TEXT_PATH_END - other->start);
-	if (other->record.flags & DELETION_PATH_COMPLETE)
-		slot->record.flags |= DELETION_MOVED_COMPLETE;
-	if (other->record.flags & DELETION_PATH_CUT)
-		slot->record.flags |= DELETION_MOVED_CUT;
-	if (other->record.flags & DELETION_CASE_INSENSITIVE)
-		slot->record.flags |= DELETION_MOVED_CASE_INSENSITIVE;
+	slot__note_target(slot, other);
 	if (slot->entry == other->entry)
 		slot->record.flags |= DELETION_MOVED_BESIDE;
 	slot->record.moved_below_mount_length = other->record.below_mount_length;

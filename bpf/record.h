@@ -71,8 +71,7 @@ enum deletion_flag {
 	DELETION_PATH_CUT = 1u << 12,
 	/* With DELETION_PATH_IS_BASE: another thread or process can have changed the directory during the call. */
 	DELETION_BASE_SHARED = 1u << 13,
-	/* A directory on the way finds names whatever case they are typed in; `path` may hold them as they were typed.
-	 */
+	/* A directory on the way ignores case; `path` may hold names as they were typed. */
 	DELETION_CASE_INSENSITIVE = 1u << 14,
 	/* The same of the place that a move leads to. */
 	DELETION_MOVED_COMPLETE = 1u << 15,
@@ -279,10 +278,10 @@ enum attempt_flag {
 	ATTEMPT_STACKED = 1u << 2,
 };
 
-/* The second move of a call, beside OPERATION_MOVE: RENAME_EXCHANGE moves two names. */
+/* Added to OPERATION_MOVE for the second name of a RENAME_EXCHANGE, which moves two. */
 #define SECOND_MOVE 4
 
-/* In the key of an attempt, above the numbers of process and thread: 0, 1 for a move, 2 for the second move. */
+/* These bits of an attempt's key, above those of process and thread, are 1 for a move and 2 for the second move. */
 #define ATTEMPT_PART_SHIFT 62
 
 /* One call in flight; the daemon looks at those that threads left behind. */

@@ -25,9 +25,9 @@ enum success_hook {
 	SUCCESS_REPLACED = 1,
 	/* d_move() of the victim, which NFS keeps under another name as long as a client has it open */
 	SUCCESS_RENAMED_AWAY = 2,
-	/* d_move() of what moves, or d_exchange() of the first */
+	/* d_move() of the name that moves, or d_exchange() of the first name */
 	SUCCESS_MOVED = 3,
-	/* d_exchange() of the second */
+	/* d_exchange() of the second name */
 	SUCCESS_MOVED_SECOND = 4,
 };
 

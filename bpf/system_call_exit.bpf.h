@@ -96,12 +96,7 @@ GLOBAL_FUNCTION int slot__add_typed_target(__u32 index, __u32 spare)
 		return 0;
 	slot->record.moved_length = TEXT_PATH_END - other->start;
 	slot->record.moved_typed_length = other->record.typed_length;
-	if (other->record.flags & DELETION_PATH_COMPLETE)
-		slot->record.flags |= DELETION_MOVED_COMPLETE;
-	if (other->record.flags & DELETION_PATH_CUT)
-		slot->record.flags |= DELETION_MOVED_CUT;
-	if (other->record.flags & DELETION_CASE_INSENSITIVE)
-		slot->record.flags |= DELETION_MOVED_CASE_INSENSITIVE;
+	slot__note_target(slot, other);
 	return 0;
 }
 

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import http from 'node:http';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
 import { expectCheckedLines } from '../lib/checked-lines.js';
 import { HostDaemon } from '../lib/host-daemon.js';
 import { ledgerGap } from '../lib/metrics.js';
-import { PIPELINE_WITHOUT_READING } from '../lib/pipelined-scrapes.js';
+import { pipelineWithoutReading } from '../lib/pipelined-scrapes.js';
 
 let daemon: HostDaemon;
 
@@ -40,13 +40,8 @@ test('clients that pipeline and never read delay neither a scrape nor a line nor
   daemon.configure({ watches: [{ name: 'work', include: [`${daemon.work}/**`] }] });
   await daemon.start();
   await daemon.metrics();
-  const attacker = spawn(process.execPath, ['-e', PIPELINE_WITHOUT_READING, daemon.address], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    uid: 65534,
-    gid: 65534,
-  });
+  const attacker = await pipelineWithoutReading(daemon.address);
   try {
-    await new Promise((resolve) => attacker.stdout.once('data', resolve));
     const idle = residentKilobytes(daemon.pid);
     let slowestMs = 0;
     let mostKilobytes = 0;

@@ -1,5 +1,10 @@
-/** Any local user's: 32 connections that pipeline requests, never read an answer, and come again when they are closed. */
-export const PIPELINE_WITHOUT_READING = `
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+const NOBODY = 65534;
+
+/** 32 connections that pipeline requests, never read an answer, and come again when they are closed. */
+const PIPELINE_WITHOUT_READING = `
   const net = require('node:net');
   const [host, port] = process.argv[1].split(':');
   const requests = Buffer.from('GET /metrics HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n'.repeat(2_000));
@@ -16,3 +21,14 @@ export const PIPELINE_WITHOUT_READING = `
     connection.on('close', () => setImmediate(open));
   };
   for (let i = 0; i < 32; i++) open();`;
+
+/** Starts them as a user without rights; resolves when all are open. The caller ends the process. */
+export async function pipelineWithoutReading(address: string): Promise<ChildProcess> {
+  const attacker = spawn(process.execPath, ['-e', PIPELINE_WITHOUT_READING, address], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    uid: NOBODY,
+    gid: NOBODY,
+  });
+  await once(attacker.stdout, 'data');
+  return attacker;
+}

@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process';
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
 import { expectCheckedLines } from '../../lib/checked-lines.js';
 import { ledgerGap, lostEvents } from '../../lib/metrics.js';
-import { PIPELINE_WITHOUT_READING } from '../../lib/pipelined-scrapes.js';
+import { pipelineWithoutReading } from '../../lib/pipelined-scrapes.js';
 import { deleter, FloodDaemon } from './flood-bench.js';
 
 /**
@@ -36,13 +35,8 @@ test(`pipelined scrapes that are never read hold it for less than ${LIMIT_MS} ms
   daemon.configure({ watches: watches(`${daemon.work}/**`, 100) });
   await daemon.start();
   await daemon.measureLoop();
-  const attacker = spawn(process.execPath, ['-e', PIPELINE_WITHOUT_READING, daemon.address], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    uid: 65534,
-    gid: 65534,
-  });
+  const attacker = await pipelineWithoutReading(daemon.address);
   try {
-    await new Promise((resolve) => attacker.stdout.once('data', resolve));
     await deleter('burst', daemon.work, FILES);
     const metrics = await daemon.settle();
     console.log(`longest block under pipelined scrapes: ${daemon.longestBlockMs} ms of CPU`);
