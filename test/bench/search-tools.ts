@@ -65,7 +65,8 @@ export const QUESTIONS: readonly Question[] = [
     ask: (log, program) => [
       rmwatch(program, log.json, log.directory),
       grep('grep', log.json, `"path":"${log.directory}/`),
-      jq(log.json, `.file.path | startswith(${JSON.stringify(`${log.directory}/`)})`),
+      // The daemon's own lines name no file.
+      jq(log.json, `.file.path // "" | startswith(${JSON.stringify(`${log.directory}/`)})`),
       ausearch(log.audit, `${log.directory}/`),
     ],
   },
