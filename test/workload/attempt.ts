@@ -35,6 +35,8 @@ interface Facts {
   readonly path_state: 'complete' | 'either' | 'incomplete' | 'unknown';
   /** Others share what the typed name starts from. */
   readonly base_shared: boolean;
+  /** What goes is the last name of the program that runs. */
+  readonly is_own_program: boolean;
   readonly began_us: number;
   readonly ended_us: number;
   readonly started_ms: number;

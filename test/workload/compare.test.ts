@@ -64,6 +64,7 @@ function lineOf(changes: Line = {}): Line {
     requested: base64('file'),
     path_state: 'complete',
     base_shared: false,
+    is_own_program: false,
     host_path: null,
     began_us: AT_US,
     ended_us: AT_US + 100,
@@ -516,6 +517,18 @@ describe('other fields of an event', () => {
     expect(wrongFields(line, event, { mode: 'tracepoint' })).toEqual(['rmwatch.path_complete']);
     event.rmwatch.path_complete = false;
     expect(wrongFields(line, event, { mode: 'tracepoint' })).toEqual([]);
+  });
+
+  it('wants a program that removed itself to be called deleted where only the end of the call is seen', () => {
+    const line = lineOf({ is_own_program: true });
+    expect(wrongFields(line, eventOf())).toEqual([]);
+    const event = tracepointEvent();
+    const fields = ['process.executable', 'rmwatch.executable_deleted'];
+    expect(wrongFields(line, event, { mode: 'tracepoint' })).toEqual(fields);
+    event.process.executable += ' (deleted)';
+    event.rmwatch.executable_deleted = true;
+    expect(wrongFields(line, event, { mode: 'tracepoint' })).toEqual([]);
+    expect(wrongFields(line, event)).toEqual(expect.arrayContaining(fields));
   });
 
   it('wants the ids that differ from the real ones, and no others', () => {

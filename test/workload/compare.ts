@@ -317,7 +317,9 @@ function processMembers(attempt: Attempt, context: Context): Members {
     // Where the path may be cut, so may that of the directory.
     members['process.working_directory'] = attempt.path_state === 'either' ? optional(directory) : directory;
   }
-  const executable = textOf(attempt.exe!);
+  // At the end of the system call the program has lost its name.
+  const isDeleted = attempt.is_own_program && !attempt.failed && context.mode === 'tracepoint';
+  const executable = textOf(attempt.exe!) + (isDeleted ? ' (deleted)' : '');
   members['process.executable'] = executable;
   members['rmwatch.executable_deleted'] = executable.endsWith(' (deleted)') ? true : undefined;
   const rules = attempt.operation === 'move' ? context.moveRules?.(attempt.path!) : context.rules;

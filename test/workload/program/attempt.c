@@ -174,6 +174,7 @@ static void write_path(struct json *json, const struct attempt *attempt, const s
 	json_path(json, "requested", attempt->bad_pointer ? NULL : attempt->typed);
 	json_text(json, "path_state", states[attempt->path_state]);
 	json_bool(json, "base_shared", attempt->base_shared);
+	json_bool(json, "is_own_program", attempt->is_own_program);
 	if (attempt->host_path)
 		json_path(json, "host_path", attempt->host_path);
 	else if (environment.host_root && victim->path)

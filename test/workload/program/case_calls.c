@@ -223,12 +223,27 @@ static void *remove_in_thread(void *unused)
 	return NULL;
 }
 
+static void wait_for_single_thread(void)
+{
+	struct stat tasks;
+
+	/* The directory's links are itself, its name and one for each thread. */
+	for (;;) {
+		MUST(stat("/proc/self/task", &tasks) == 0);
+		if (tasks.st_nlink <= 3)
+			return;
+		usleep(1000);
+	}
+}
+
 static void run_thread(void)
 {
 	pthread_t thread;
 
 	MUST(pthread_create(&thread, NULL, remove_in_thread, NULL) == 0);
 	MUST(pthread_join(thread, NULL) == 0);
+	/* A thread gives its share of the working directory back after it has been joined. */
+	wait_for_single_thread();
 	make_file("by-leader");
 	ATTEMPT(.call = UNLINK, .typed = "by-leader");
 }

@@ -201,7 +201,7 @@ static void run_attributes(void)
 
 static void remove_executable(void)
 {
-	ATTEMPT(.call = UNLINK, .typed = "program", .open = OPEN_YES);
+	ATTEMPT(.call = UNLINK, .typed = "program", .open = OPEN_YES, .is_own_program = true);
 }
 
 static void run_program(void *unused)

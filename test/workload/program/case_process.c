@@ -277,7 +277,7 @@ static void run_memfd_program(void)
 static void remove_own_program(void)
 {
 	remove_one("before");
-	ATTEMPT(.call = UNLINK, .typed = "program", .open = OPEN_YES);
+	ATTEMPT(.call = UNLINK, .typed = "program", .open = OPEN_YES, .is_own_program = true);
 	remove_one("after");
 }
 

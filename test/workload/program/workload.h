@@ -103,6 +103,8 @@ struct attempt {
 	enum path_state path_state;
 	/* Others share what the typed name starts from. */
 	bool base_shared;
+	/* What goes is the last name of the program that runs. */
+	bool is_own_program;
 	/* Full path of the directory that holds the name, where /proc cannot tell (longer than PATH_MAX). */
 	const char *parent_path;
 	/* Directory that the typed name starts from, likewise. */
