@@ -7,7 +7,6 @@
 #include <cstring>
 
 #include "probe_error.h"
-#include "unique_fd.h"
 
 namespace {
 
@@ -22,24 +21,6 @@ void Update(int map, const void* key, const void* value) {
   if (bpf_map_update_elem(map, key, value, BPF_ANY) != 0) throw ProbeError("fill the filter", errno);
 }
 
-UniqueFd PrefixMap(const std::vector<Filter::Prefix>& prefixes) {
-  LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_NO_PREALLOC);
-  UniqueFd map =
-      Created("prefixes", bpf_map_create(BPF_MAP_TYPE_LPM_TRIE, "prefixes", sizeof(__u32) + FILTER_PREFIX_BYTES,
-                                         sizeof(__u32), EntriesFor(prefixes.size()), &options));
-  for (const Filter::Prefix& prefix : prefixes) {
-    struct {
-      __u32 bits;
-      __u8 bytes[FILTER_PREFIX_BYTES];
-    } key = {};
-    const size_t length = std::min<size_t>(prefix.bytes.size(), FILTER_PREFIX_BYTES);
-    key.bits = static_cast<__u32>(length * 8);
-    memcpy(key.bytes, prefix.bytes.data(), length);
-    Update(map.get(), &key, &prefix.wanted);
-  }
-  return map;
-}
-
 UniqueFd PlaceMap(const std::vector<Filter::Place>& places) {
   UniqueFd map = Created("places", bpf_map_create(BPF_MAP_TYPE_HASH, "places", sizeof(__u64), sizeof(__u32),
                                                   EntriesFor(places.size()), nullptr));
@@ -49,11 +30,29 @@ UniqueFd PlaceMap(const std::vector<Filter::Place>& places) {
 
 }  // namespace
 
+PrefixTable::PrefixTable(size_t count) {
+  LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_NO_PREALLOC);
+  map_ = Created("prefixes", bpf_map_create(BPF_MAP_TYPE_LPM_TRIE, "prefixes", sizeof(__u32) + FILTER_PREFIX_BYTES,
+                                            sizeof(__u32), EntriesFor(count), &options));
+}
+
+void PrefixTable::Add(const Filter::Prefix& prefix) {
+  struct {
+    __u32 bits;
+    __u8 bytes[FILTER_PREFIX_BYTES];
+  } key = {};
+  const size_t length = std::min<size_t>(prefix.bytes.size(), FILTER_PREFIX_BYTES);
+  key.bits = static_cast<__u32>(length * 8);
+  memcpy(key.bytes, prefix.bytes.data(), length);
+  Update(map_.get(), &key, &prefix.wanted);
+}
+
 void FillFilter(const LoadedProbe& probe, const Filter& filter, uint32_t generation) {
   const __u32 at = generation % FILTER_GENERATIONS;
-  const UniqueFd prefixes = PrefixMap(filter.prefixes);
+  PrefixTable own(filter.prefixes.size());
+  for (const Filter::Prefix& prefix : filter.prefixes) own.Add(prefix);
   const UniqueFd places = PlaceMap(filter.places);
-  const int prefixes_fd = prefixes.get(), places_fd = places.get();
+  const int prefixes_fd = filter.table != nullptr ? filter.table->fd() : own.fd(), places_fd = places.get();
   Update(probe.MapFd("prefix_filters"), &at, &prefixes_fd);
   Update(probe.MapFd("place_filters"), &at, &places_fd);
 }

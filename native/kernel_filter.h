@@ -5,6 +5,9 @@
 #include <vector>
 
 #include "loaded_probe.h"
+#include "unique_fd.h"
+
+class PrefixTable;
 
 /// What the kernel's filter should pass: the masks are those of bpf/filter.bpf.h.
 struct Filter {
@@ -18,11 +21,26 @@ struct Filter {
     uint32_t wanted;
   };
   std::vector<Prefix> prefixes;
+  /// A table that holds the prefixes instead of `prefixes`, or null.
+  const PrefixTable* table = nullptr;
   std::vector<Place> places;
   /// `places` holds every mount of this host.
   bool mounts_known = false;
   uint32_t success_operations = 0;
   uint32_t failure_operations = 0;
+};
+
+/// The prefixes of filters to come, in a map of the kernel: several filters can use one table, and it can be filled bit
+/// by bit. What throws throws ProbeError.
+class PrefixTable {
+ public:
+  /// With room for `count` prefixes.
+  explicit PrefixTable(size_t count);
+  void Add(const Filter::Prefix& prefix);
+  int fd() const { return map_.get(); }
+
+ private:
+  UniqueFd map_;
 };
 
 /// Writes `filter` to the place of its generation, where nothing uses it until UseFilter(). Throws ProbeError.

@@ -18,16 +18,30 @@ AttachMode ModeFrom(Napi::Env env, const std::string& name) {
 
 /// `[[key, mask], ...]` of the filter's tables.
 template <typename Each>
-void ForEachPair(const Napi::Object& object, const char* name, Each each) {
-  const Napi::Value value = object.Get(name);
-  if (!value.IsArray()) throw Napi::TypeError::New(object.Env(), std::string(name) + ": expected an array");
+void ForEachPair(const Napi::Value& value, const char* name, Each each) {
+  if (!value.IsArray()) throw Napi::TypeError::New(value.Env(), std::string(name) + ": expected an array");
   const Napi::Array pairs = value.As<Napi::Array>();
   for (uint32_t i = 0; i < pairs.Length(); i++) {
     const Napi::Value pair = pairs[i];
-    if (!pair.IsArray()) throw Napi::TypeError::New(object.Env(), std::string(name) + ": expected pairs");
+    if (!pair.IsArray()) throw Napi::TypeError::New(value.Env(), std::string(name) + ": expected pairs");
     const Napi::Array entry = pair.As<Napi::Array>();
     each(entry.Get(0u), entry.Get(1u).As<Napi::Number>().Uint32Value());
   }
+}
+
+template <typename Each>
+void ForEachPrefix(const Napi::Value& value, Each each) {
+  ForEachPair(value, "prefixes", [&](const Napi::Value& key, uint32_t wanted) {
+    if (!key.IsBuffer()) throw Napi::TypeError::New(value.Env(), "prefixes: expected Buffers");
+    const auto bytes = key.As<Napi::Buffer<char>>();
+    each(Filter::Prefix{std::string(bytes.Data(), bytes.Length()), wanted});
+  });
+}
+
+/// The number of a table of prefixes, as newPrefixes() returned it.
+uint32_t TableNumber(const Napi::Value& value) {
+  if (!value.IsNumber()) throw Napi::TypeError::New(value.Env(), "table: expected a number");
+  return value.As<Napi::Number>().Uint32Value();
 }
 
 const char* VariantName(ProbeVariant variant) {
@@ -77,6 +91,9 @@ Napi::Function Probe::Define(Napi::Env env) {
                          InstanceMethod("detach", &Probe::Detach),
                          InstanceMethod("describe", &Probe::Describe),
                          InstanceMethod("setFilter", &Probe::SetFilter),
+                         InstanceMethod("newPrefixes", &Probe::NewPrefixes),
+                         InstanceMethod("addPrefixes", &Probe::AddPrefixes),
+                         InstanceMethod("dropPrefixes", &Probe::DropPrefixes),
                          InstanceMethod("ring", &Probe::Ring),
                          InstanceMethod("collect", &Probe::Collect),
                          InstanceMethod("release", &Probe::Release),
@@ -190,16 +207,17 @@ Napi::Value Probe::SetFilter(const Napi::CallbackInfo& info) {
   Filter filter;
   filter.success_operations = static_cast<uint32_t>(NumberProperty(argument, "successOperations", 0, 255));
   filter.failure_operations = static_cast<uint32_t>(NumberProperty(argument, "failureOperations", 0, 255));
-  ForEachPair(argument, "prefixes", [&](const Napi::Value& key, uint32_t wanted) {
-    if (!key.IsBuffer()) throw Napi::TypeError::New(env, "prefixes: expected Buffers");
-    const auto bytes = key.As<Napi::Buffer<char>>();
-    filter.prefixes.push_back({std::string(bytes.Data(), bytes.Length()), wanted});
-  });
-  ForEachPair(argument, "devices", [&](const Napi::Value& key, uint32_t wanted) {
+  const Napi::Value prefixes = argument.Get("prefixes");
+  if (prefixes.IsNumber()) {
+    filter.table = WithJsErrors(env, [&] { return &Session(env).Prefixes(TableNumber(prefixes)); });
+  } else {
+    ForEachPrefix(prefixes, [&](const Filter::Prefix& prefix) { filter.prefixes.push_back(prefix); });
+  }
+  ForEachPair(argument.Get("devices"), "devices", [&](const Napi::Value& key, uint32_t wanted) {
     if (!key.IsNumber()) throw Napi::TypeError::New(env, "devices: expected numbers");
     filter.places.push_back({key.As<Napi::Number>().Uint32Value(), wanted});
   });
-  ForEachPair(argument, "mounts", [&](const Napi::Value& key, uint32_t wanted) {
+  ForEachPair(argument.Get("mounts"), "mounts", [&](const Napi::Value& key, uint32_t wanted) {
     if (!key.IsNumber()) throw Napi::TypeError::New(env, "mounts: expected numbers");
     filter.places.push_back({PLACE_MOUNT | key.As<Napi::Number>().Uint32Value(), wanted});
   });
@@ -209,6 +227,29 @@ Napi::Value Probe::SetFilter(const Napi::CallbackInfo& info) {
   filter.mounts_known = argument.Get("mounts").As<Napi::Array>().Length() > 0;
   const uint32_t generation = WithJsErrors(env, [&] { return Session(env).SetFilter(filter); });
   return Napi::Number::New(env, generation);
+}
+
+Napi::Value Probe::NewPrefixes(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  ProbeSession& session = Session(env);
+  if (info.Length() < 1 || !info[0].IsNumber()) throw Napi::TypeError::New(env, "count: expected a number");
+  const uint32_t count = info[0].As<Napi::Number>().Uint32Value();
+  return Napi::Number::New(env, WithJsErrors(env, [&] { return session.NewPrefixes(count); }));
+}
+
+Napi::Value Probe::AddPrefixes(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  ProbeSession& session = Session(env);
+  WithJsErrors(env, [&] {
+    PrefixTable& table = session.Prefixes(TableNumber(info[0]));
+    ForEachPrefix(info[1], [&](const Filter::Prefix& prefix) { table.Add(prefix); });
+  });
+  return env.Undefined();
+}
+
+Napi::Value Probe::DropPrefixes(const Napi::CallbackInfo& info) {
+  Session(info.Env()).DropPrefixes(TableNumber(info[0]));
+  return info.Env().Undefined();
 }
 
 Napi::Value Probe::Ring(const Napi::CallbackInfo& info) {

@@ -22,6 +22,9 @@ class Probe : public Napi::ObjectWrap<Probe> {
   Napi::Value Detach(const Napi::CallbackInfo& info);
   Napi::Value Describe(const Napi::CallbackInfo& info);
   Napi::Value SetFilter(const Napi::CallbackInfo& info);
+  Napi::Value NewPrefixes(const Napi::CallbackInfo& info);
+  Napi::Value AddPrefixes(const Napi::CallbackInfo& info);
+  Napi::Value DropPrefixes(const Napi::CallbackInfo& info);
   Napi::Value Ring(const Napi::CallbackInfo& info);
   Napi::Value Collect(const Napi::CallbackInfo& info);
   Napi::Value Release(const Napi::CallbackInfo& info);

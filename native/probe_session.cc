@@ -53,3 +53,14 @@ uint32_t ProbeSession::SetFilter(const Filter& filter) {
   if (!wants_failures) attachments_.FollowFailures(false);
   return generation;
 }
+
+uint32_t ProbeSession::NewPrefixes(size_t count) {
+  tables_.emplace(last_table_ + 1, count);
+  return ++last_table_;
+}
+
+PrefixTable& ProbeSession::Prefixes(uint32_t number) {
+  const auto found = tables_.find(number);
+  if (found == tables_.end()) throw ProbeError("find table " + std::to_string(number) + " of prefixes", ENOENT);
+  return found->second;
+}

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,6 +46,12 @@ class ProbeSession {
   /// Makes `filter` the one in force, at once and as a whole. Returns its generation, which every record carries
   /// that was judged by it. Attaches and detaches the programs for failures.
   uint32_t SetFilter(const Filter& filter);
+  /// Makes a table for `count` prefixes of filters to come, and returns its number. It stays until DropPrefixes().
+  uint32_t NewPrefixes(size_t count);
+  /// Throws for a number that no table has.
+  PrefixTable& Prefixes(uint32_t number);
+  /// Filters that are in force keep what they need of it.
+  void DropPrefixes(uint32_t number) { tables_.erase(number); }
   /// See AttemptSweep.
   size_t SweepAttempts() { return sweep_.Run(loaded_); }
 
@@ -57,4 +64,6 @@ class ProbeSession {
   std::unique_ptr<Backlog> backlog_;
   Attachments attachments_;
   AttemptSweep sweep_;
+  std::map<uint32_t, PrefixTable> tables_;
+  uint32_t last_table_ = 0;
 };

@@ -32,7 +32,16 @@ export interface NativeProbe {
   detach(): void;
   describe(): ProbeDescription;
   /** Puts a filter in force, whole and at once; returns the generation that records judged by it carry. */
-  setFilter(filter: NativeFilter): number;
+  setFilter(filter: NativeFilter | TabledFilter): number;
+  /**
+   * Makes a table for `count` prefixes of filters to come and returns its number, which no other has. It stays until
+   * `dropPrefixes`. Throws a NativeError.
+   */
+  newPrefixes(count: number): number;
+  /** Thirty thousand prefixes take 50 ms: they can be added in parts. Throws a NativeError. */
+  addPrefixes(table: number, prefixes: readonly FilterPrefix[]): void;
+  /** A filter that is in force keeps what it needs. */
+  dropPrefixes(table: number): void;
   /** The ring's memory, its beginning once more behind its end so that no record is cut. Read-only; detached by `close`. */
   ring(): ArrayBuffer;
   /**
@@ -110,12 +119,23 @@ export interface AttachedProgram {
   readonly role: 'before' | 'success' | 'return';
 }
 
-export interface NativeFilter {
-  /**
-   * Leading bytes of paths and what is wanted below: bits of operations, failures shifted left by 8, and
-   * KernelFilterEntry.whole shifted left by 16.
-   */
-  readonly prefixes: readonly (readonly [Buffer, number])[];
+/**
+ * Leading bytes of paths and what is wanted below: bits of operations, failures shifted left by 8, and
+ * KernelFilterEntry.whole shifted left by 16.
+ */
+export type FilterPrefix = readonly [Buffer, number];
+
+export interface NativeFilter extends FilterPlaces {
+  readonly prefixes: readonly FilterPrefix[];
+}
+
+/** A filter whose prefixes are in the kernel already. */
+export interface TabledFilter extends FilterPlaces {
+  /** The number of their table. */
+  readonly prefixes: number;
+}
+
+export interface FilterPlaces {
   /** Kernel device numbers and what is wanted there from other mount namespaces. */
   readonly devices: readonly (readonly [number, number])[];
   /** Numbers of this host's mounts and what is wanted of their files at other places; none: they are not known. */

@@ -105,7 +105,7 @@ export class Delivery {
     if (source !== undefined) parts.diagnostics.info({ source }, 'mounts of this host found');
     watches.bind(
       {
-        setFilter: (filter) => probe.setFilter(filter),
+        probe,
         use: (generation, judgedBy) => this.pipeline.use(generation, judgedBy),
       },
       true,

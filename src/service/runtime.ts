@@ -200,7 +200,8 @@ export class Runtime {
     parts.users.refresh();
     await parts.lookups.look(config.watches);
     await this.alone(async () => {
-      watches.adopt(await inSlices(planFor(config, watches.plan, parts), signal));
+      const plan = await inSlices(planFor(config, watches.plan, parts), signal);
+      await inSlices(watches.adopt(plan), signal);
       this.takeOver(config);
       if (record !== undefined) await inSlices(record.reloaded(this.config));
     });
@@ -324,8 +325,9 @@ export class Runtime {
     await this.alone(async () => {
       try {
         const plan = await inSlices(planFor(this.config, watches.plan, parts));
-        if (!this.closing) watches.adopt(plan);
+        if (!this.closing) await inSlices(watches.adopt(plan));
       } catch (error) {
+        if (this.closing) return;
         parts.diagnostics.error({ error }, 'cannot take over what changed on this host');
       }
     });
@@ -363,8 +365,9 @@ function recordOn(output: EventOutput, parts: RuntimeParts): DaemonRecord | unde
   });
 }
 
-function planFor({ watches }: Config, previous: WatchPlan | undefined, { lookups }: RuntimeParts): Steps<WatchPlan> {
-  return planSteps(lookups.watchesFor(watches), previous, (name) => lookups.uidOf(name));
+function* planFor({ watches }: Config, previous: WatchPlan | undefined, { lookups }: RuntimeParts): Steps<WatchPlan> {
+  const meant = yield* lookups.watchesFor(watches);
+  return yield* planSteps(meant, previous, (name) => lookups.uidOf(name));
 }
 
 /** Names, counts and paths of watches are not for everybody who can reach this host. */

@@ -2,7 +2,8 @@ import type { Diagnostics } from '../diagnostics/diagnostics.js';
 import type { AccountNames } from '../host/account-names.js';
 import type { WatchConfig } from '../model/config.js';
 import { textOf } from '../text/utf8.js';
-import { type LinkedPattern, type LinkedWatches, withResolvedPatterns } from '../watch/linked-patterns.js';
+import { type LinkedPattern, type LinkedWatches, resolvedPatternSteps } from '../watch/linked-patterns.js';
+import type { Steps } from '../watch/steps.js';
 import { type FollowedLinks, followLinks, NO_LINKS, type ReadLink, sameLinks } from '../watch/symbolic-links.js';
 
 /** How long a start or a reload waits for the host; a network filesystem or a directory service can hang for ever. */
@@ -65,8 +66,8 @@ export class WatchLookups {
   }
 
   /** The watches with what their patterns mean by real paths; says what is new of it. */
-  watchesFor(watches: readonly WatchConfig[]): readonly WatchConfig[] {
-    const linked = withResolvedPatterns(watches, this.links.value);
+  *watchesFor(watches: readonly WatchConfig[]): Steps<readonly WatchConfig[]> {
+    const linked = yield* resolvedPatternSteps(watches, this.links.value);
     this.report(watches, linked);
     return linked.watches;
   }

@@ -1,17 +1,19 @@
 import type { KnownMounts } from '../host/mount-table.js';
 import type { FilterGeneration } from '../pipeline/pipeline.js';
-import type { NativeFilter } from '../probe/native-probe.js';
-import { nativeFilterOf } from '../watch/native-filter.js';
+import type { NativeProbe } from '../probe/native-probe.js';
+import { filterPlacesOf, type KernelWants, prefixesOf } from '../watch/native-filter.js';
+import { atOnce, type Steps } from '../watch/steps.js';
 import { FollowedMounts, type MountParts } from './followed-mounts.js';
 import type { WatchPlan } from './watch-plan.js';
 
 /** Pause before the kernel is given a filter again that it refused. */
 const RETRY_MS = 5_000;
 
+export type FilteredProbe = Pick<NativeProbe, 'setFilter' | 'newPrefixes' | 'addPrefixes' | 'dropPrefixes'>;
+
 /** Where the watches are put in force: the filter in the kernel, and what the pipeline judges its records by. */
 export interface WatchTarget {
-  /** NativeProbe.setFilter: returns the generation that records judged by `filter` carry. Throws a NativeError. */
-  setFilter(filter: NativeFilter): number;
+  readonly probe: FilteredProbe;
   /** Pipeline.use. */
   use(generation: number, judgedBy: FilterGeneration): void;
 }
@@ -21,6 +23,8 @@ interface InForce {
   readonly plan: WatchPlan;
   readonly mounts: KnownMounts | undefined;
   readonly target: WatchTarget | undefined;
+  /** The table of the plan's prefixes in the target's probe: mounts change more often than watches. */
+  readonly prefixes: number | undefined;
 }
 
 /**
@@ -40,16 +44,30 @@ export class WatchState {
     private readonly parts: MountParts,
   ) {
     this.mounts = new FollowedMounts(parts, () => this.renew());
-    this.inForce = { plan, mounts: this.mounts.newest, target: undefined };
+    this.inForce = { plan, mounts: this.mounts.newest, target: undefined, prefixes: undefined };
   }
 
   get plan(): WatchPlan {
     return this.inForce.plan;
   }
 
-  /** Puts another plan in force. Throws a NativeError when the kernel refuses its filter; the old plan stays then. */
-  adopt(plan: WatchPlan): void {
-    this.putInForce({ ...this.inForce, plan });
+  /**
+   * Puts another plan in force, with the last step. Throws a NativeError when the kernel refuses its filter; the old plan
+   * stays then.
+   */
+  *adopt(plan: WatchPlan): Steps<void> {
+    const { target } = this.inForce;
+    const prefixes = target && (yield* tableOfPrefixes(target.probe, plan.kernelWants));
+    const before = this.inForce;
+    // Closed meanwhile.
+    if (before.target !== target) return;
+    try {
+      this.putInForce({ ...before, plan, prefixes });
+    } catch (error) {
+      if (prefixes !== undefined) target?.probe.dropPrefixes(prefixes);
+      throw error;
+    }
+    if (before.prefixes !== undefined) target?.probe.dropPrefixes(before.prefixes);
   }
 
   /** Why deletions that are wanted may go unseen; undefined: they do not. */
@@ -80,7 +98,8 @@ export class WatchState {
    */
   bind(target: WatchTarget, renewed = false): void {
     const mounts = renewed ? this.mounts.read() : this.inForce.mounts;
-    this.putInForce({ ...this.inForce, mounts, target });
+    const prefixes = atOnce(tableOfPrefixes(target.probe, this.inForce.plan.kernelWants));
+    this.putInForce({ ...this.inForce, mounts, target, prefixes });
   }
 
   /** Follows the host's mounts from now on; `onChange` runs after each change that was taken over. */
@@ -104,7 +123,7 @@ export class WatchState {
 
   close(): void {
     this.mounts.close();
-    this.inForce = { ...this.inForce, target: undefined };
+    this.inForce = { ...this.inForce, target: undefined, prefixes: undefined };
   }
 
   private renew(): void {
@@ -123,12 +142,27 @@ export class WatchState {
   }
 
   private putInForce(next: InForce): void {
-    const { target, plan, mounts } = next;
-    if (target !== undefined) {
-      const generation = target.setFilter(nativeFilterOf(plan.kernelWants, mounts));
+    const { target, prefixes, plan, mounts } = next;
+    if (target !== undefined && prefixes !== undefined) {
+      const generation = target.probe.setFilter({ prefixes, ...filterPlacesOf(plan.kernelWants, mounts) });
       target.use(generation, { filter: plan.filter, mounts });
       this.refusal = undefined;
     }
     this.inForce = next;
   }
+}
+
+/** The number of a new table in the kernel with what the watches want. Throws a NativeError, and then there is no table. */
+function* tableOfPrefixes(probe: FilteredProbe, wants: KernelWants): Steps<number> {
+  const table = probe.newPrefixes(wants.entries.length);
+  try {
+    for (const prefixes of prefixesOf(wants)) {
+      probe.addPrefixes(table, prefixes);
+      yield;
+    }
+  } catch (error) {
+    probe.dropPrefixes(table);
+    throw error;
+  }
+  return table;
 }

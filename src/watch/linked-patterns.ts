@@ -2,6 +2,7 @@ import type { WatchConfig } from '../model/config.js';
 import { bytesOf, textOf } from '../text/utf8.js';
 import { compileGlob, type GlobRole, literalDirectory } from './glob.js';
 import { PatternError } from './pattern-error.js';
+import { atOnce, type Steps } from './steps.js';
 import type { FollowedLinks } from './symbolic-links.js';
 
 /** A pattern whose fixed directory is reached through a symbolic link. */
@@ -31,6 +32,11 @@ export interface LinkedWatches {
  * only typed names.
  */
 export function withResolvedPatterns(watches: readonly WatchConfig[], links: FollowedLinks): LinkedWatches {
+  return atOnce(resolvedPatternSteps(watches, links));
+}
+
+/** As withResolvedPatterns(), for ten thousand watches beside other work. */
+export function* resolvedPatternSteps(watches: readonly WatchConfig[], links: FollowedLinks): Steps<LinkedWatches> {
   if (links.targets.size === 0) return { watches, linked: [] };
   const linked: LinkedPattern[] = [];
   const resolve = (watch: string, patterns: readonly string[], role: GlobRole): readonly string[] => {
@@ -39,14 +45,13 @@ export function withResolvedPatterns(watches: readonly WatchConfig[], links: Fol
     linked.push(...own);
     return [...new Set([...patterns, ...own.flatMap(({ resolved }) => resolved ?? [])])];
   };
-  return {
-    watches: watches.map((watch) => ({
-      ...watch,
-      include: resolve(watch.name, watch.include, 'include'),
-      exclude: resolve(watch.name, watch.exclude, 'exclude'),
-    })),
-    linked,
-  };
+  const resolved: WatchConfig[] = [];
+  for (const watch of watches) {
+    const include = resolve(watch.name, watch.include, 'include');
+    resolved.push({ ...watch, include, exclude: resolve(watch.name, watch.exclude, 'exclude') });
+    yield;
+  }
+  return { watches: resolved, linked };
 }
 
 function linkedPattern(

@@ -1,6 +1,6 @@
 import type { KnownMounts } from '../host/mount-table.js';
 import type { WatchConfig } from '../model/config.js';
-import type { NativeFilter } from '../probe/native-probe.js';
+import type { FilterPlaces, FilterPrefix, NativeFilter } from '../probe/native-probe.js';
 import { WANT_FAILURE_SHIFT, WANT_WHOLE_SHIFT } from '../probe/record-layout.generated.js';
 import { foldPath } from '../text/case-fold.js';
 import { foldedWatch } from './folded-watches.js';
@@ -10,6 +10,9 @@ import { atOnce, type Steps } from './steps.js';
 
 /** No mount has this number: the kernel meets only mounts that it does not know, and passes what is wanted anywhere. */
 const NO_MOUNT = 0xffffffff;
+
+/** They take less than a millisecond. */
+const PREFIXES_AT_ONCE = 100;
 
 /** What watches want as far as the kernel can tell, whatever is mounted: mounts change more often than watches. */
 export interface KernelWants {
@@ -51,20 +54,29 @@ export function* kernelWantsSteps(watches: readonly WatchConfig[]): Steps<Kernel
  * are, as in tracepoint mode.
  */
 export function nativeFilterOf(wants: KernelWants, mounts: KnownMounts | undefined): NativeFilter {
-  const { entries } = wants;
+  return { prefixes: wants.entries.map(prefixOf), ...filterPlacesOf(wants, mounts) };
+}
+
+/** The part of it that depends on the mounts. */
+export function filterPlacesOf(wants: KernelWants, mounts: KnownMounts | undefined): FilterPlaces {
   let successOperations = 0;
   let failureOperations = 0;
-  for (const { successMask, failureMask } of entries) {
+  for (const { successMask, failureMask } of wants.entries) {
     successOperations |= successMask;
     failureOperations |= failureMask;
   }
-  return {
-    prefixes: entries.map((entry) => [Buffer.from(entry.prefix, 'latin1'), wordOf(entry)] as const),
-    ...placesOf(wants, mounts),
-    processView: wants.byProcess,
-    successOperations,
-    failureOperations,
-  };
+  return { ...placesOf(wants, mounts), processView: wants.byProcess, successOperations, failureOperations };
+}
+
+/** The other part, as the kernel takes it; a hundred at a time. */
+export function* prefixesOf({ entries }: KernelWants): Iterable<FilterPrefix[]> {
+  for (let at = 0; at < entries.length; at += PREFIXES_AT_ONCE) {
+    yield entries.slice(at, at + PREFIXES_AT_ONCE).map(prefixOf);
+  }
+}
+
+function prefixOf(entry: KernelFilterEntry): FilterPrefix {
+  return [Buffer.from(entry.prefix, 'latin1'), wordOf(entry)];
 }
 
 function maskOf({ successMask, failureMask }: Pick<KernelFilterEntry, 'successMask' | 'failureMask'>): number {
@@ -83,7 +95,7 @@ function wordOf(entry: KernelFilterEntry): number {
 function placesOf(
   { onHost, onHostFolded }: KernelWants,
   mounts: KnownMounts | undefined,
-): Pick<NativeFilter, 'devices' | 'mounts'> {
+): Pick<FilterPlaces, 'devices' | 'mounts'> {
   if (mounts === 'unknown') return { devices: [], mounts: [[NO_MOUNT, 0]] };
   if (mounts === undefined) return { devices: [], mounts: [] };
   const wantsBelow = (directory: string) => maskOf(onHost.inDirectory(directory));

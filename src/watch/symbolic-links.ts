@@ -1,6 +1,7 @@
 import { readlink } from 'node:fs/promises';
 import type { WatchConfig } from '../model/config.js';
 import { compileGlob, type GlobRole, literalDirectory } from './glob.js';
+import { inSlices, type Steps } from './steps.js';
 
 /** As many as the kernel follows in one path (path_resolution(7)). */
 const LINKS_MAX = 40;
@@ -29,7 +30,7 @@ export async function followLinks(
   const walk = new LinkWalk(readLink);
   const targets = new Map<string, string>();
   const hidden = new Map<string, string>();
-  for (const directory of directoriesOf(watches)) {
+  for (const directory of await inSlices(directoriesOf(watches))) {
     const { path, problem } = await walk.follow(directory);
     if (path !== directory && problem !== 'ELOOP') targets.set(directory, path);
     if (problem !== undefined) hidden.set(directory, problem);
@@ -45,12 +46,13 @@ function sameEntries(some: ReadonlyMap<string, string>, others: ReadonlyMap<stri
   return some.size === others.size && [...some].every(([key, value]) => others.get(key) === value);
 }
 
-function directoriesOf(watches: readonly Pick<WatchConfig, 'include' | 'exclude'>[]): Set<string> {
+function* directoriesOf(watches: readonly Pick<WatchConfig, 'include' | 'exclude'>[]): Steps<Set<string>> {
   const directories = new Set<string>();
   const add = (pattern: string, role: GlobRole) => directories.add(literalDirectory(compileGlob(pattern, role)));
   for (const { include, exclude } of watches) {
     for (const pattern of include) add(pattern, 'include');
     for (const pattern of exclude) add(pattern, 'exclude');
+    yield;
   }
   directories.delete('');
   return directories;

@@ -35,13 +35,21 @@ function tracepointProbe(): NativeProbe {
 
 /** Paths of this process's own deletions that are in the ring. */
 function ownDeletions(probe: NativeProbe): string[] {
+  return deletions(probe, ({ flags }) => (flags & DELETION_SELF) !== 0);
+}
+
+function deletionsBelow(directory: string, probe: NativeProbe): string[] {
+  return deletions(probe, ({ flags }) => (flags & DELETION_SELF) === 0).filter((path) => path.startsWith(directory));
+}
+
+function deletions(probe: NativeProbe, isMeant: (record: RecordView) => boolean): string[] {
   const record = new RecordView(probe.ring());
   const offsets = new Uint32Array(1024);
   const typed: string[] = [];
   const count = probe.collect(offsets);
   for (const offset of offsets.subarray(0, count)) {
     record.moveTo(offset);
-    if (record.kind !== RECORD_DELETION || (record.flags & DELETION_SELF) === 0) continue;
+    if (record.kind !== RECORD_DELETION || !isMeant(record)) continue;
     typed.push(record.latin1(record.typedStart, record.typedLength));
   }
   probe.release();
@@ -85,6 +93,8 @@ describe('wrong arguments are named', () => {
     expect(() => probe['collect']!([])).toThrow('offsets: expected a Uint32Array');
     expect(() => probe['onReadable']!()).toThrow('callback: expected a function');
     expect(() => probe['setFilter']!({ ...EVERYTHING, prefixes: [['/', 1]] })).toThrow('prefixes: expected Buffers');
+    expect(() => probe['addPrefixes']!('first', [])).toThrow('table: expected a number');
+    expect(() => probe['newPrefixes']!('many')).toThrow('count: expected a number');
     expect(() => probe['setFilter']!({ ...EVERYTHING, successOperations: -1 })).toThrow('successOperations');
   });
 });
@@ -106,6 +116,37 @@ test('sees the deletions of this process and nothing after detach', () => {
   unlinkSync(file);
   expect(ownDeletions(probe)).toEqual([file]);
   rmSync(directory, { recursive: true });
+});
+
+test('a filter goes by the table of prefixes that it names, also after the table is dropped', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'rmwatch-addon-'));
+  const probe = tracepointProbe();
+  const table = probe.newPrefixes(2);
+  probe.addPrefixes(table, [[Buffer.from(`${directory}/told`), 0x707]]);
+  probe.addPrefixes(table, [[Buffer.from(`${directory}/added`), 0x707]]);
+  probe.setFilter({ ...EVERYTHING, prefixes: table });
+  probe.dropPrefixes(table);
+  const gone = expect.objectContaining({ operation: `find table ${table} of prefixes`, code: 'ENOENT' });
+  expect(() => probe.setFilter({ ...EVERYTHING, prefixes: table })).toThrow(gone);
+  probe.attach();
+  const files = ['told', 'filtered', 'added'].map((name) => join(directory, name));
+  for (const file of files) writeFileSync(file, '');
+  // Own deletions pass every filter.
+  execFileSync('rm', files);
+  probe.detach();
+  expect(deletionsBelow(directory, probe)).toEqual([files[0], files[2]]);
+  rmSync(directory, { recursive: true });
+});
+
+test('a table that is full is an error, and the filter in force stays', () => {
+  const probe = tracepointProbe();
+  const table = probe.newPrefixes(1);
+  const add = () =>
+    probe.addPrefixes(
+      table,
+      ['/a', '/b'].map((path) => [Buffer.from(path), 1] as const),
+    );
+  expect(add).toThrow(expect.objectContaining({ operation: 'fill the filter', code: 'ENOSPC' }));
 });
 
 test('wakes a sleeping reader for the first record, once', async () => {

@@ -1,6 +1,6 @@
 /**
  * For "node --import": measures the longest block of the event loop in CPU time of its thread, which busy neighbours do not
- * change. From the moment at which RMWATCH_LOOP_FILE exists, that file holds the milliseconds of CPU between the two beats of a
+ * change. From the moment at which RMWATCH_LOOP_FILE is made or emptied, that file holds the milliseconds of CPU between the two beats of a
  * timer that were furthest apart. A beat is due every 5 ms: a loop that is free has used as much at the most, and one turn.
  */
 import fs from 'node:fs';
@@ -21,6 +21,10 @@ setInterval(() => {
   before = now;
   if (longest < 0) {
     if (fs.existsSync(file)) longest = 0;
+  } else if (fs.statSync(file).size === 0) {
+    // It counts from now on.
+    longest = 0;
+    fs.writeFileSync(file, '0');
   } else if (used > longest) {
     longest = used;
     fs.writeFileSync(file, used.toFixed(1));

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { WatchLookups } from '../../../src/service/watch-lookups.js';
+import { atOnce } from '../../../src/watch/steps.js';
 import type { ReadLink } from '../../../src/watch/symbolic-links.js';
 import { watchOf } from '../../lib/watch-of.js';
 
@@ -32,7 +33,7 @@ describe('what a configuration means on this host', () => {
   it('is another when a link appears, changes and goes, and is reported once each time', async () => {
     const { lookups, said, links } = onHost({});
     const watches = [watchOf({ include: ['/var/run/**'] })];
-    const look = async () => [await lookups.look(watches), lookups.watchesFor(watches)[0]!.include.slice(1)];
+    const look = async () => [await lookups.look(watches), atOnce(lookups.watchesFor(watches))[0]!.include.slice(1)];
     expect(await look()).toEqual([false, []]);
     links['/var/run'] = '/run';
     expect(await look()).toEqual([true, ['/run/**']]);
@@ -50,7 +51,7 @@ describe('what a configuration means on this host', () => {
     const { lookups, said } = onHost({ '/data': '/mnt/data' });
     const watches = [watchOf({ include: Array.from({ length: 30 }, (_, i) => `/data/${i}/*`) })];
     await lookups.look(watches);
-    expect(lookups.watchesFor(watches)[0]!.include).toHaveLength(60);
+    expect(atOnce(lookups.watchesFor(watches))[0]!.include).toHaveLength(60);
     expect(said).toHaveLength(21);
     expect(said[20]).toContain('"patterns":10');
   });
@@ -65,7 +66,7 @@ describe('what a configuration means on this host', () => {
     ];
     const look = async () => {
       const changed = await lookups.look(watches);
-      lookups.watchesFor(watches);
+      atOnce(lookups.watchesFor(watches));
       return [changed, lookups.uidOf('alice'), lookups.uidOf('svc')];
     };
     expect(await look()).toEqual([true, 1000, undefined]);
@@ -106,6 +107,6 @@ describe('what a configuration means on this host', () => {
       changed = await lookups.look(watches);
       answer(Buffer.from('/'));
     }
-    expect(lookups.watchesFor(watches)[0]!.include).toHaveLength(2);
+    expect(atOnce(lookups.watchesFor(watches))[0]!.include).toHaveLength(2);
   });
 });

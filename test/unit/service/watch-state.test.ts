@@ -3,9 +3,9 @@ import { MountTable } from '../../../src/host/mount-table.js';
 import { countsOf } from '../../../src/metrics/watch-counters.js';
 import { OPERATIONS, type WatchConfig } from '../../../src/model/config.js';
 import type { FilterGeneration } from '../../../src/pipeline/pipeline.js';
-import type { NativeFilter } from '../../../src/probe/native-probe.js';
+import type { NativeFilter, TabledFilter } from '../../../src/probe/native-probe.js';
 import { planSteps } from '../../../src/service/watch-plan.js';
-import { WatchState, type WatchTarget } from '../../../src/service/watch-state.js';
+import { type FilteredProbe, WatchState, type WatchTarget } from '../../../src/service/watch-state.js';
 import { atOnce } from '../../../src/watch/steps.js';
 
 const SETTLED_MS = 50;
@@ -26,14 +26,27 @@ function watch(name: string): WatchConfig {
 
 /** The kernel and the pipeline, as far as the watches see them. */
 class Target implements WatchTarget {
-  readonly filters: NativeFilter[] = [];
+  readonly filters: (NativeFilter | TabledFilter)[] = [];
   readonly used: [number, FilterGeneration][] = [];
+  /** By number, the prefixes of the tables that are not dropped. */
+  readonly tables = new Map<number, string[]>();
   refuses = false;
+  private made = 0;
 
-  setFilter(filter: NativeFilter): number {
-    if (this.refuses) throw new Error('no room for the filter');
-    return this.filters.push(filter);
-  }
+  readonly probe: FilteredProbe = {
+    setFilter: (filter) => {
+      if (this.refuses) throw new Error('no room for the filter');
+      expect([...this.tables.keys()]).toContain(filter.prefixes);
+      return this.filters.push(filter);
+    },
+    newPrefixes: () => {
+      this.tables.set(++this.made, []);
+      return this.made;
+    },
+    addPrefixes: (table, prefixes) =>
+      void this.tables.get(table)!.push(...prefixes.map(([prefix]) => prefix.toString('latin1'))),
+    dropPrefixes: (table) => void this.tables.delete(table),
+  };
 
   use(generation: number, judgedBy: FilterGeneration): void {
     this.used.push([generation, judgedBy]);
@@ -93,7 +106,7 @@ it('puts a plan in force whole: in the kernel, then in the pipeline', () => {
   const target = new Target();
   state.bind(target);
   const plan = planOf(['a', 'b'], state);
-  state.adopt(plan);
+  atOnce(state.adopt(plan));
   expect(target.used.map(([generation, { filter }]) => [generation, filter === plan.filter])).toEqual([
     [1, false],
     [2, true],
@@ -111,7 +124,7 @@ it('changes nothing when the kernel refuses: the counters that are published go 
 
   target.refuses = true;
   for (const names of [['tmp'], ['other'], ['tmp', 'db']]) {
-    expect(() => state.adopt(planOf(names, state))).toThrow('no room for the filter');
+    expect(() => atOnce(state.adopt(planOf(names, state)))).toThrow('no room for the filter');
   }
   expect(state.plan).toBe(before);
   expect(target.used).toHaveLength(1);
@@ -122,11 +135,52 @@ it('changes nothing when the kernel refuses: the counters that are published go 
   ]);
 
   target.refuses = false;
-  state.adopt(planOf(['tmp', 'db'], state));
+  atOnce(state.adopt(planOf(['tmp', 'db'], state)));
   expect(countsOf(state.plan.counters).map(({ name, deletions }) => [name, deletions.unlink])).toEqual([
     ['tmp', 0],
     ['db', 3],
   ]);
+});
+
+it('fills the table of a plan step by step, keeps it while only mounts change, and drops it with the plan', () => {
+  const state = open(...Array.from({ length: 500 }, (_, index) => `d${index}`));
+  const target = new Target();
+  state.bind(target);
+  state.follow(() => {});
+  expect([...target.tables]).toEqual([[1, expect.objectContaining({ length: 1_000 })]]);
+  mounts = mountsOn(1, 2);
+  notify();
+  vi.advanceTimersByTime(SETTLED_MS);
+  expect(target.filters.map(({ prefixes }) => prefixes)).toEqual([1, 1]);
+
+  const names = Array.from({ length: 300 }, (_, index) => `e${index}`);
+  const steps = state.adopt(planOf(names, state));
+  steps.next();
+  expect(target.tables.get(2)!.length).toBeLessThan(200);
+  // Mounts that change meanwhile are those of the new plan, too.
+  mounts = mountsOn(3);
+  notify();
+  vi.advanceTimersByTime(SETTLED_MS);
+  expect(target.filters.map(({ prefixes }) => prefixes)).toEqual([1, 1, 1]);
+  atOnce(steps);
+  expect(target.filters.map(({ prefixes }) => prefixes)).toEqual([1, 1, 1, 2]);
+  expect(target.used.at(-1)![1]).toEqual({ filter: state.plan.filter, mounts });
+  expect([...target.tables]).toEqual([[2, names.flatMap((name) => [`/${name}\0`, `/${name}/`]).sort()]]);
+
+  target.refuses = true;
+  expect(() => atOnce(state.adopt(planOf(['f'], state)))).toThrow('no room');
+  expect([...target.tables.keys()]).toEqual([2]);
+});
+
+it('puts no plan in force that is filled when it is closed', () => {
+  const state = open('a');
+  const target = new Target();
+  state.bind(target);
+  const steps = state.adopt(planOf(['b'], state));
+  steps.next();
+  state.close();
+  atOnce(steps);
+  expect([target.filters.length, target.used.length]).toEqual([1, 1]);
 });
 
 it('puts nothing in force while a record asks for the mounts of an unknown device, but soon after it', () => {
