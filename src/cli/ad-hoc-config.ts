@@ -16,7 +16,7 @@ export interface AdHocWatch {
 
 const WILDCARD = /[*?[\\]/;
 
-/** The configuration with the one watch of the command line in the place of its own, and nothing listening. */
+/** The configuration with the one watch of the command line in the place of its own, and nothing that listens. */
 export function adHocConfig(base: Config, { patterns, processes, users }: AdHocWatch): Parsed<Config> {
   const include: string[] = [];
   for (const pattern of patterns) {
@@ -43,6 +43,7 @@ export function adHocConfig(base: Config, { patterns, processes, users }: AdHocW
       ...base,
       watches: watches.map((watch) => ({ ...watch, ...only })),
       http: { ...base.http, listen: { kind: 'off' } },
+      socket: { path: undefined },
     },
   };
 }

@@ -5,6 +5,7 @@ import { EXIT } from './exit-codes.js';
 import { explain } from './explain.js';
 import type { CommandIo } from './io.js';
 import { search } from './search.js';
+import { tail } from './tail.js';
 import { validate } from './validate.js';
 import { version } from './version.js';
 import { who } from './who.js';
@@ -68,6 +69,8 @@ export async function dispatch(argv: readonly string[], commands: ProbeCommands,
       return search({ paths: operands, values, lists }, io);
     case 'who':
       return who({ path: operands[0]!, inputs: lists.get('input') ?? [], config: values.get('config') }, io);
+    case 'tail':
+      return tail({ paths: operands, values, lists }, io);
     case 'validate':
       return validate({ file: operands[0], pid: values.get('pid'), json }, io);
     case 'explain':

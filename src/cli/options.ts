@@ -35,6 +35,7 @@ export const COMMAND_NAMES = [
   'run',
   'search',
   'who',
+  'tail',
   'validate',
   'explain',
   'doctor',
@@ -90,6 +91,12 @@ const CONDITIONS: readonly OptionSpec[] = [
   { name: 'larger-than', value: 'SIZE', description: 'size of the file: 64KiB, 16MiB, 1GiB' },
 ];
 
+const SOCKET: OptionSpec = {
+  name: 'socket',
+  value: 'PATH',
+  description: 'socket of the daemon (default: as the configuration has it, /run/rmwatch/events.sock without one)',
+};
+
 export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'run',
@@ -144,6 +151,21 @@ export const COMMANDS: readonly CommandSpec[] = [
     details: 'The newest deletion of PATH counts, or of a directory above that took it along.',
     operands: { label: 'PATH', min: 1, max: 1 },
     options: [INPUT, CONFIG],
+  },
+  {
+    name: 'tail',
+    summary: 'follow the deletions that the running daemon reports',
+    details:
+      'Conditions are those of search; without any, every line of the log is shown. Ends at Ctrl-C, with 0.\n' +
+      'It hooks nothing: root and the group rmwatch may follow what the service sees.',
+    operands: { label: 'PATH', min: 0, max: Number.POSITIVE_INFINITY },
+    options: [
+      ...CONDITIONS,
+      { name: 'limit', value: 'N', description: 'end after N deletions' },
+      { name: 'json', description: 'print the lines as they are' },
+      SOCKET,
+      CONFIG,
+    ],
   },
   {
     name: 'validate',

@@ -11,10 +11,16 @@ export interface PagedOutput {
   end(): Promise<void>;
 }
 
+/** Standard output as it is. */
+export function directOutput(stdout: TextWriter): PagedOutput {
+  const stream = stdout as Partial<NodeJS.WriteStream> & TextWriter;
+  return new DirectOutput(stream, stream.isTTY === true);
+}
+
 /** Standard output, by way of a pager where it is a terminal, as git(1) does. */
 export function pagedOutput(stdout: TextWriter, env: NodeJS.ProcessEnv = process.env): PagedOutput {
   const stream = stdout as Partial<NodeJS.WriteStream> & TextWriter;
-  if (stream.isTTY !== true) return new DirectOutput(stream, false);
+  if (stream.isTTY !== true) return directOutput(stdout);
   const command = env['RMWATCH_PAGER'] ?? env['PAGER'] ?? 'less';
   if (command === '' || command === 'cat' || env['TERM'] === 'dumb') return new DirectOutput(stream, true);
   return new Pager(command, env, stream);

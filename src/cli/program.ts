@@ -33,8 +33,9 @@ function whenWritten(stream: NodeJS.WriteStream, next: () => void): void {
   else setImmediate(next);
 }
 
-/** A reader who has seen enough, such as head(1), needs no message. */
+/** A reader who has seen enough, such as head(1), is no failure. */
 function reportUnwritten(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') return;
   process.exitCode ||= EXIT.failure;
-  if (error.code !== 'EPIPE') process.stderr.write(`rmwatch: cannot write to standard output: ${error.message}\n`);
+  process.stderr.write(`rmwatch: cannot write to standard output: ${error.message}\n`);
 }

@@ -6,6 +6,7 @@ import { loadInThread } from '../config/load-in-thread.js';
 import { formatProblem } from '../config/problem.js';
 import type { Parsed } from '../config/units.js';
 import { createDiagnostics, type Diagnostics } from '../diagnostics/diagnostics.js';
+import { someoneListens } from '../http/unix-socket.js';
 import type { Config } from '../model/config.js';
 import { inheritedStdout } from '../output/inherited-stdout.js';
 import { loadBinding } from '../probe/native-probe.js';
@@ -18,6 +19,7 @@ import { Systemd } from '../service/systemd.js';
 import { escapeControl } from '../text/escape.js';
 import { adHocConfig } from './ad-hoc-config.js';
 import type { RunOptions } from './dispatch.js';
+import { DEFAULT_EVENT_SOCKET } from './event-socket-path.js';
 import { EXIT } from './exit-codes.js';
 import type { CommandIo } from './io.js';
 import type { StartSignals } from './start-signals.js';
@@ -57,6 +59,10 @@ export async function run(options: RunOptions, io: CommandIo, signals: StartSign
     isRecord: !isAdHoc(options),
     ...(loaded.file === undefined && { onReaderGone }),
   });
+  const socketPath = config.socket.path ?? DEFAULT_EVENT_SOCKET;
+  if (isAdHoc(options) && (await someoneListens(socketPath))) {
+    diagnostics.info('a daemon runs already: "rmwatch tail" follows what it sees, and hooks nothing');
+  }
   const status = new ServiceStatus(new Systemd((path, message) => binding.sendDatagram(path, message)));
   raisePriority(diagnostics);
   const daemon = new Daemon({
@@ -69,7 +75,13 @@ export async function run(options: RunOptions, io: CommandIo, signals: StartSign
   try {
     await daemon.started;
   } catch (error) {
-    return report(error, diagnostics);
+    const code = report(error, diagnostics);
+    if (await someoneListens(socketPath)) {
+      diagnostics.info(
+        'a daemon runs already: "rmwatch tail" follows what it sees, "rmwatch run PATTERN" watches a place beside it',
+      );
+    }
+    return code;
   }
   return stopping.stopped;
 }

@@ -1,22 +1,20 @@
 import { loadConfig } from '../config/load.js';
 import { formatProblem } from '../config/problem.js';
 import type { Parsed } from '../config/units.js';
-import { prettyLine } from '../event/pretty-line.js';
 import { Conditions } from '../search/conditions.js';
 import { groupTable } from '../search/group-table.js';
 import { type Grouping, Groups } from '../search/groups.js';
 import { notesOf } from '../search/notes.js';
 import { type GivenConditions, parseConditions } from '../search/parse-conditions.js';
 import { Progress, type ProgressStream } from '../search/progress.js';
-import { type Found, type SearchResult, search as searchSpans } from '../search/search.js';
+import { type SearchResult, search as searchSpans } from '../search/search.js';
 import { openSources, type Sources } from '../search/sources.js';
 import { escapeControl } from '../text/escape.js';
-import { colorWanted } from '../text/terminal-style.js';
 import { EXIT } from './exit-codes.js';
+import { foundText } from './found-text.js';
 import type { CommandIo } from './io.js';
 import { type PagedOutput, pagedOutput } from './pager.js';
 
-const STDOUT = 1;
 /** More of the newest lines than these would not fit into memory. */
 const LIMIT_MAX = 100_000;
 
@@ -60,7 +58,7 @@ async function answer({ conditions, sources, limit, values }: Question, io: Comm
   const grouping = values.get('by') as Grouping | undefined;
   const groups = grouping === undefined ? undefined : new Groups(grouping);
   const counting = values.has('count') || groups !== undefined;
-  const show = json ? jsonText(output) : prettyText(output);
+  const show = foundText({ json, terminal: output.terminal, date: true });
   const result = await searchSpans({
     spans: sources.spans,
     conditions,
@@ -120,25 +118,8 @@ function exitCode({ matches, errors, stopped }: SearchResult, sources: Sources, 
   return matches > 0 ? EXIT.ok : EXIT.nothingFound;
 }
 
-function prettyText({ terminal }: PagedOutput): (found: Found) => string {
-  const color = terminal && colorWanted(STDOUT, process.env);
-  return ({ deletion }) => `${prettyLine(deletion, { color, date: true })}\n`;
-}
-
-/** The line as it is; on a terminal with what the terminal would obey written as JSON allows. */
-function jsonText({ terminal }: PagedOutput): (found: Found) => string {
-  return ({ line }) => `${terminal ? escapeJson(line) : line}\n`;
-}
-
-function escapeJson(line: string): string {
-  return line.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu, (character) =>
-    [...Array(character.length).keys()]
-      .map((at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`)
-      .join(''),
-  );
-}
-
-function parseLimit(text: string | undefined): Parsed<number | undefined> {
+/** `--limit`; undefined: as many as there are. */
+export function parseLimit(text: string | undefined): Parsed<number | undefined> {
   if (text === undefined) return { value: undefined };
   const limit = /^\d{1,9}$/.test(text) ? Number(text) : 0;
   if (limit >= 1 && limit <= LIMIT_MAX) return { value: limit };

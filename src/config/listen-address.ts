@@ -10,7 +10,7 @@ const EXPECTED = 'expected "host:port", "[ipv6]:port", "unix:/path" or off';
 /** `127.0.0.1:29293`, `[::1]:29293`, `localhost:29293`, `unix:/run/rmwatch/http.sock` or `off`. */
 export function parseListenAddress(text: string): Parsed<HttpListen> {
   if (text === 'off') return { value: { kind: 'off' } };
-  if (text.startsWith('unix:')) return parseSocketPath(text.slice('unix:'.length));
+  if (text.startsWith('unix:')) return parseSocketListen(text.slice('unix:'.length));
   if (/^https?:\/\//.test(text)) return { error: `${EXPECTED}, got the URL "${text}"` };
   if (isIPv6(text)) return { error: `${EXPECTED}: write an IPv6 address in brackets and add a port` };
   const parts = /^(?:\[([^\]]*)\]|([^:[\]]*)):([0-9]+)$/.exec(text);
@@ -31,14 +31,24 @@ export function parseListenAddress(text: string): Parsed<HttpListen> {
   return { value: { kind: 'tcp', host: name, port } };
 }
 
-function parseSocketPath(path: string): Parsed<HttpListen> {
-  if (!path.startsWith('/') || path.endsWith('/'))
-    return { error: 'the path after "unix:" must be an absolute file path' };
+function parseSocketListen(text: string): Parsed<HttpListen> {
+  if (!isSocketPath(text)) return { error: 'the path after "unix:" must be an absolute file path' };
+  const path = parseSocketPath(text);
+  return 'error' in path ? path : { value: { kind: 'unix', path: path.value } };
+}
+
+function isSocketPath(path: string): boolean {
+  return path.startsWith('/') && !path.endsWith('/');
+}
+
+/** The path of a unix socket. */
+export function parseSocketPath(path: string): Parsed<string> {
+  if (!isSocketPath(path)) return { error: `a socket needs an absolute file path, got "${path}"` };
   const bytes = Buffer.byteLength(path);
   if (bytes > SOCKET_PATH_BYTES_MAX || path.includes('\0')) {
     return { error: `a socket path can have at most ${SOCKET_PATH_BYTES_MAX} bytes and no NUL, got ${bytes} bytes` };
   }
-  return { value: { kind: 'unix', path } };
+  return { value: path };
 }
 
 function isHostName(name: string): boolean {

@@ -126,6 +126,7 @@ function configOf(file: ConfigFile): Config {
       redact: file.log.redact,
     },
     http: { listen: file.http.listen, webConfigFile: file.http.web_config },
+    socket: { path: file.socket.path },
     selfTest: { intervalMs: file.self_test.interval },
   };
 }

@@ -7,7 +7,7 @@ import { expandBraces } from '../watch/braces.js';
 import { compileGlob, type GlobRole } from '../watch/glob.js';
 import { PatternError } from '../watch/pattern-error.js';
 import type { KnownKeys } from './issue-text.js';
-import { parseListenAddress } from './listen-address.js';
+import { parseListenAddress, parseSocketPath } from './listen-address.js';
 import { formatSize, type Parsed, parseDuration, parseSize, SIZE_PATTERN } from './units.js';
 
 /**
@@ -281,12 +281,25 @@ const http = z.strictObject({
     .describe("A file with certificates and users in the form of Prometheus' web configuration, or off."),
 });
 
+const socket = z.strictObject({
+  path: offOr('an absolute file path')
+    .prefault('off')
+    .transform(reading(eventSocketPath))
+    .describe('A unix socket where "rmwatch tail" and "rmwatch top" read events while they are written, or off.'),
+});
+
 const selfTest = z.strictObject({
   interval: offOr('a duration such as 5m')
     .prefault('5m')
     .transform(reading(selfTestInterval))
     .describe('Time between test deletions, at least 1s; off to disable.'),
 });
+
+function eventSocketPath(text: string): Parsed<string | undefined> {
+  if (text === 'off') return { value: undefined };
+  const path = parseSocketPath(text);
+  return 'error' in path ? { error: `${path.error}; off for none` } : path;
+}
 
 function parseWebConfigPath(text: string): Parsed<string | undefined> {
   if (text === 'off') return { value: undefined };
@@ -311,6 +324,7 @@ const file = z.strictObject({
   probe: section(probe).describe('The kernel side.'),
   log: section(log).describe('Where events and messages go.'),
   http: section(http).describe('The HTTP endpoint for metrics and health.'),
+  socket: section(socket).describe('The events as they are written, for programs of this host.'),
   self_test: section(selfTest).describe('Deletions that the daemon makes itself to see that they come through.'),
 });
 
@@ -333,5 +347,6 @@ export const KNOWN_KEYS: KnownKeys = {
   probe: Object.keys(probe.shape),
   log: Object.keys(log.shape),
   http: Object.keys(http.shape),
+  socket: Object.keys(socket.shape),
   self_test: Object.keys(selfTest.shape),
 };

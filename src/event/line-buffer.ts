@@ -22,7 +22,6 @@ const SPECIAL = Uint8Array.from({ length: 256 }, (_, byte) =>
  */
 export class LineBuffer {
   private readonly take: TakeLines;
-  private readonly form: ((line: string) => string) | undefined;
   private readonly chunk: Buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   /** The chunk, or what a line needs that is longer. */
   private bytes = this.chunk;
@@ -31,10 +30,8 @@ export class LineBuffer {
   private lineStart = 0;
   private lines = 0;
 
-  /** `form` changes a line before it is written; by default it stays as it is. */
-  constructor(take: TakeLines, form?: (line: string) => string) {
+  constructor(take: TakeLines) {
     this.take = take;
-    this.form = form;
   }
 
   /** Bytes that are ready as they are. */
@@ -142,7 +139,6 @@ export class LineBuffer {
 
   /** Ends the line; it counts from here on. */
   endLine(): void {
-    if (this.form !== undefined) this.change(this.form);
     this.reserve(1);
     this.bytes[this.length++] = NEWLINE;
     this.lineStart = this.length;

@@ -1,8 +1,10 @@
 import http from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { processListeningOn } from '../host/listening-process.js';
 import type { Metrics } from '../metrics/registry.js';
 import type { HttpListen } from '../model/config.js';
 import type { WebConfig } from '../model/web-config.js';
+import { escapeControl } from '../text/escape.js';
 import { Access } from './access.js';
 import type { BasicAuth } from './basic-auth.js';
 import { ConnectionLimit } from './connection-limit.js';
@@ -84,7 +86,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     if (listen.kind === 'unix') await removeStaleSocket(listen.path);
     await bind(server, listen);
   } catch (error) {
-    throw new Error(`cannot serve HTTP on ${wanted(listen)}: ${bindProblem(error as NodeJS.ErrnoException)}`, {
+    throw new Error(`cannot serve HTTP on ${wanted(listen)}: ${bindProblem(error as NodeJS.ErrnoException, listen)}`, {
       cause: error,
     });
   }
@@ -217,6 +219,11 @@ async function close(server: http.Server, graceMs: number): Promise<void> {
   });
 }
 
+function userOf(listen: HttpListen): string {
+  const user = listen.kind === 'tcp' ? processListeningOn(listen.port) : undefined;
+  return user === undefined ? 'another process' : `the process ${escapeControl(user.name)}[${user.pid}]`;
+}
+
 function wanted(listen: Exclude<HttpListen, { kind: 'off' }>): string {
   return listen.kind === 'unix' ? `unix:${listen.path}` : hostAndPort(listen.host, listen.port);
 }
@@ -231,10 +238,10 @@ function hostAndPort(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-function bindProblem(error: NodeJS.ErrnoException): string {
+function bindProblem(error: NodeJS.ErrnoException, listen: HttpListen): string {
   switch (error.code) {
     case 'EADDRINUSE':
-      return 'another process uses this address; name another by --listen or http.listen, or off';
+      return `${userOf(listen)} uses this address; name another by --listen or http.listen, or off`;
     case 'EADDRNOTAVAIL':
       return 'this host has no such address';
     case 'EACCES':

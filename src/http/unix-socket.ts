@@ -27,7 +27,7 @@ export function listenOnSocket(server: net.Server, path: string): void {
 }
 
 /** Only a refused connection proves that the socket is dead; when unsure, it is taken to be alive. */
-function someoneListens(path: string): Promise<boolean> {
+export function someoneListens(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = net.connect(path);
     const answer = (listens: boolean) => {

@@ -53,6 +53,7 @@ function exampleMetrics() {
     selfTest: () => ({ unlink: true, rmdir: true, replace: true, move: true }),
     reload: () => ({ successful: true, lastSuccessSeconds: 0 }),
     output: () => ({ waitingEvents: 0, waitingBytes: 0, lastWriteSeconds: 0 }),
+    socket: () => ({ readers: 0, lostLines: 0 }),
     fallback: false,
     followsMounts: () => true,
     delay: new DelayHistogram(),

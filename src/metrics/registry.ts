@@ -15,6 +15,8 @@ export interface MetricsSources {
   reload(): ReloadState;
   /** What the log has not taken yet. */
   output(): OutputState;
+  /** Who reads the event socket. */
+  socket(): SocketState;
   /** Whether `probe.attach: auto` took a mode that sees less than the others. */
   readonly fallback: boolean;
   /** undefined where mounts are not followed. */
@@ -28,6 +30,11 @@ export interface OutputState {
   readonly waitingBytes: number;
   /** Unix time in seconds. */
   readonly lastWriteSeconds: number;
+}
+
+export interface SocketState {
+  readonly readers: number;
+  readonly lostLines: number;
 }
 
 export interface ReloadState {
@@ -70,6 +77,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
   const registry = new Registry();
   registerPipelineMetrics(registry, sources);
   registerOutputMetrics(registry, sources);
+  registerSocketMetrics(registry, sources);
   registerStateMetrics(registry, sources);
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: EVENT_LOOP_SAMPLING_MS });
   for (const name of MISNAMED_DEFAULT_METRICS) registry.removeSingleMetric(name);
@@ -196,6 +204,26 @@ function registerOutputMetrics(registry: Registry, sources: MetricsSources): voi
     'Unix time of the last write that the log took; before the first one, that of its opening.',
     ({ lastWriteSeconds }) => lastWriteSeconds,
   );
+}
+
+function registerSocketMetrics(registry: Registry, sources: MetricsSources): void {
+  new Gauge({
+    name: 'rmwatch_socket_readers',
+    help: 'Programs that follow the events on the socket of this host.',
+    registers: [registry],
+    collect() {
+      this.set(sources.socket().readers);
+    },
+  });
+  new Counter({
+    name: 'rmwatch_socket_lost_lines_total',
+    help: 'Lines that readers of the socket were too slow for, each counted for each reader; the log has them.',
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(sources.socket().lostLines);
+    },
+  });
 }
 
 function registerStateMetrics(registry: Registry, sources: MetricsSources): void {

@@ -68,6 +68,9 @@ export interface Config {
     /** What that file says, when it was read. */
     readonly web?: WebConfig;
   };
+  readonly socket: {
+    /** Where events are offered while they are written; undefined: nowhere. */ readonly path: string | undefined;
+  };
   readonly selfTest: { /** null: disabled. */ readonly intervalMs: number | null };
 }
 

@@ -1,15 +1,10 @@
 import type { Conditions } from './conditions.js';
 import { type Coverage, coverageOf, type EndOfRun, PieceCoverage } from './coverage.js';
+import { type Found, judgeCandidate } from './line-judge.js';
 import { type Block, type LineVisitor, scanLines, TIMESTAMP_END, TIMESTAMP_START } from './line-scanner.js';
 import { SourceError } from './log-file.js';
-import { isTimestamp, type LoggedDeletion, type RecordLine, readLoggedLine } from './logged-event.js';
+import { isTimestamp, type RecordLine, readLoggedLine } from './logged-event.js';
 import type { Span } from './spans.js';
-
-/** A deletion that was found, with its line as it is. */
-export interface Found {
-  readonly deletion: LoggedDeletion;
-  readonly line: string;
-}
 
 export interface SearchOptions {
   /** Oldest first. */
@@ -204,7 +199,6 @@ class PieceVisitor implements LineVisitor {
   readonly coverage = new PieceCoverage();
   foreignLines = 0;
   private readonly conditions: Conditions;
-  private readonly otherNeedles: readonly (readonly Buffer[])[];
   private stopped = false;
   private others = 0;
 
@@ -215,22 +209,13 @@ class PieceVisitor implements LineVisitor {
     private readonly onBytes: (bytes: number) => void,
   ) {
     this.conditions = options.conditions;
-    this.otherNeedles = options.conditions.needles.slice(1);
   }
 
   candidate(buffer: Buffer, start: number, end: number): void {
     if (this.stopped) return;
-    const { since, until } = this.conditions;
-    const time = buffer.toString('latin1', start + TIMESTAMP_START, start + TIMESTAMP_END);
-    if (time < since || time > until) return;
-    if (this.otherNeedles.length > 0) {
-      const line = buffer.subarray(start, end);
-      if (!this.otherNeedles.every((needles) => needles.some((needle) => line.includes(needle)))) return;
-    }
-    const line = buffer.toString('utf8', start, end);
-    const read = readLoggedLine(line);
-    if (read?.kind === 'deletion') this.judge(read.deletion, line);
-    else this.foreignLines += 1;
+    const judged = judgeCandidate(this.conditions, buffer, start, end);
+    if (judged === 'foreign') this.foreignLines += 1;
+    else if (judged !== undefined) this.take(judged);
   }
 
   other(buffer: Buffer, start: number, end: number): void {
@@ -240,8 +225,9 @@ class PieceVisitor implements LineVisitor {
     const read = readLoggedLine(line);
     if (read === undefined) {
       if (!this.mixed || line.startsWith(EVENT_START)) this.foreignLines += 1;
-    } else if (read.kind === 'deletion') this.judge(read.deletion, line);
-    else if (read.record.event.dataset === 'rmwatch.process') this.options.onProcess?.(read.record);
+    } else if (read.kind === 'deletion') {
+      if (this.conditions.matches(read.deletion)) this.take({ deletion: read.deletion, line });
+    } else if (read.record.event.dataset === 'rmwatch.process') this.options.onProcess?.(read.record);
     else this.coverage.record(read.record);
   }
 
@@ -256,9 +242,8 @@ class PieceVisitor implements LineVisitor {
     if (this.stopped || (await this.options.rest?.()) === false) throw ENOUGH;
   }
 
-  private judge(deletion: LoggedDeletion, line: string): void {
-    if (!this.conditions.matches(deletion)) return;
-    if (this.add({ deletion, line }) === false) this.stopped = true;
+  private take(found: Found): void {
+    if (this.add(found) === false) this.stopped = true;
   }
 
   /** Numbers rise by one from line to line: the first and the last of a block tell whether all do, else each is read. */

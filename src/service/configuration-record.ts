@@ -21,7 +21,14 @@ export interface ConfigurationChanges {
 }
 
 /** Ten thousand watches take 50 ms, hence the steps. Secrets of `http.web_config` stay out of the hash: the file's name is in it. */
-export function* configurationRecordOf({ watches, probe, log, http, selfTest }: Config): Steps<ConfigurationRecord> {
+export function* configurationRecordOf({
+  watches,
+  probe,
+  log,
+  http,
+  socket,
+  selfTest,
+}: Config): Steps<ConfigurationRecord> {
   const hash = createHash('sha256');
   const texts = new Map<string, string>();
   for (const watch of watches) {
@@ -36,6 +43,7 @@ export function* configurationRecordOf({ watches, probe, log, http, selfTest }: 
     log,
     'http.listen': http.listen,
     'http.web_config': http.webConfigFile ?? 'off',
+    socket,
     self_test: selfTest,
   }).map(([key, value]) => [key, JSON.stringify(value)] as const);
   for (const [key, text] of settings) hash.update(key).update(text).update('\n');

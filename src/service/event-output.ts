@@ -2,13 +2,14 @@ import { fstatSync } from 'node:fs';
 import tty from 'node:tty';
 import type { Diagnostics } from '../diagnostics/diagnostics.js';
 import type { EventLine } from '../event/deletion-event.js';
-import { LineBuffer } from '../event/line-buffer.js';
+import { LineBuffer, type TakeLines } from '../event/line-buffer.js';
 import { prettyLine } from '../event/pretty-line.js';
 import type { Config } from '../model/config.js';
 import { EventWriter } from '../output/event-writer.js';
 import { LogRotation } from '../output/log-rotation.js';
 import { DescriptorTarget, PathTarget } from '../output/output-target.js';
 import { REMOVED } from '../output/sink.js';
+import type { LineTap } from '../socket/event-socket.js';
 import { colorWanted } from '../text/terminal-style.js';
 
 const STDOUT = 1;
@@ -25,8 +26,19 @@ export interface EventOutput {
   readonly rotation: LogRotation | undefined;
 }
 
-/** `onReaderGone`: called when standard output is a pipe without a reader. Throws when the output cannot be opened. */
-export function openEventOutput(log: Config['log'], diagnostics: Diagnostics, onReaderGone?: () => void): EventOutput {
+export interface EventOutputOptions {
+  readonly diagnostics: Diagnostics;
+  /** Gets every line as JSON, also those that the log has no room for. */
+  readonly tap: LineTap;
+  /** Called when standard output is a pipe without a reader. */
+  readonly onReaderGone?: (() => void) | undefined;
+}
+
+/** Throws when the output cannot be opened. */
+export function openEventOutput(
+  log: Config['log'],
+  { diagnostics, tap, onReaderGone }: EventOutputOptions,
+): EventOutput {
   const toStdout = log.output === 'stdout';
   const toPipe = toStdout && fstatSync(STDOUT).isFIFO();
   const rotation = rotationOf(log, diagnostics, () => writer.reopen());
@@ -43,8 +55,29 @@ export function openEventOutput(log: Config['log'], diagnostics: Diagnostics, on
   const pretty = log.format === 'pretty' || (log.format === 'auto' && toStdout && tty.isatty(STDOUT));
   const color = toStdout && colorWanted(STDOUT, process.env);
   const form = pretty ? (line: string) => prettyLine(JSON.parse(line) as EventLine, { color }) : undefined;
-  const lines = new LineBuffer((chunk, length, count) => writer.writeChunk(chunk, length, count), form);
-  return { writer, lines, notice: (line) => writer.writeNotice(form ? form(line) : line), isJson: !pretty, rotation };
+  const write: TakeLines = (chunk, length, count) => writer.writeChunk(chunk, length, count);
+  const take = form === undefined ? write : formed(form, write);
+  // Before the log: one that takes nothing does not keep a line from those who read beside it.
+  const lines = new LineBuffer((chunk, length, count) => {
+    tap.offer(chunk, length, count);
+    take(chunk, length, count);
+  });
+  const notice = (line: string): boolean => {
+    // A notice without room comes again.
+    const written = writer.writeNotice(form ? form(line) : line);
+    if (written) tap.notice(line);
+    return written;
+  };
+  return { writer, lines, notice, isJson: !pretty, rotation };
+}
+
+/** Hands on what `form` makes of each line. */
+function formed(form: (line: string) => string, write: TakeLines): TakeLines {
+  return (chunk, length, count) => {
+    const lines = chunk.toString('utf8', 0, length).split('\n').slice(0, -1);
+    const text = Buffer.from(lines.map((line) => `${form(line)}\n`).join(''));
+    write(text, text.length, count);
+  };
 }
 
 function rotationOf(log: Config['log'], diagnostics: Diagnostics, reopen: () => void): LogRotation | undefined {

@@ -11,6 +11,7 @@ import type { AttachMode, Config } from '../model/config.js';
 import { errorName } from '../probe/error-names.js';
 import type { MountWatch, NativeBinding, NativeProbe } from '../probe/native-probe.js';
 import { type OpenedProbe, openProbe } from '../probe/open-probe.js';
+import { EventSocket, type LineTap } from '../socket/event-socket.js';
 import { type EventOutput, openEventOutput } from './event-output.js';
 import { RunState } from './run-state.js';
 import { SelfTest, type SelfTestOptions } from './self-test.js';
@@ -26,7 +27,11 @@ export interface RuntimeParts {
   /** Opens what knows of the run before; undefined: the log says nothing of itself. Never throws. */
   readonly openRunState: (() => RunState) | undefined;
   /** Throws when the output cannot be opened. */
-  openOutput(log: Config['log']): EventOutput;
+  openOutput(log: Config['log'], tap: LineTap): EventOutput;
+  /** See EventSocket.open. */
+  openEventSocket(
+    path: string | undefined,
+  ): Promise<Pick<EventSocket, 'offer' | 'notice' | 'prepare' | 'close' | 'readerCount' | 'lostLines'>>;
   /** See openProbe; throws ProbeUnavailableError. */
   openProbe<T>(config: Config['probe'], prepare: (probe: NativeProbe, mode: AttachMode) => T): OpenedProbe<T>;
   newSelfTest(options: SelfTestOptions): Pick<SelfTest, 'run' | 'observe' | 'close'>;
@@ -71,7 +76,9 @@ export function hostParts(
     },
     build: { version, nodeVersion: process.version, libbpfVersion: binding.libbpfVersion },
     openRunState: isRecord ? () => RunState.open(stateDirectory(), (message) => diagnostics.warn(message)) : undefined,
-    openOutput: (log) => openEventOutput(log, diagnostics, onReaderGone),
+    openOutput: (log, tap) => openEventOutput(log, { diagnostics, tap, onReaderGone }),
+    openEventSocket: (path) =>
+      EventSocket.open(path, { onProblem: (error) => diagnostics.error({ error }, 'event socket') }),
     openProbe: ({ attach, ringBufferBytes }, prepare) => openProbe(binding, attach, ringBufferBytes, prepare),
     newSelfTest: (options) => new SelfTest(options),
     serveHttp: startHttpServer,

@@ -42,6 +42,7 @@ interface Opened {
   readonly parts: RuntimeParts;
   readonly surroundings: RuntimeSurroundings;
   readonly stack: ResourceStack;
+  readonly socket: Awaited<ReturnType<RuntimeParts['openEventSocket']>>;
   readonly output: EventOutput;
   readonly watches: WatchState;
   readonly probe: OpenedProbe<Delivery>;
@@ -63,7 +64,14 @@ export async function openRuntime(
   try {
     signal.throwIfAborted();
     const { diagnostics } = parts;
-    const output = parts.openOutput(config.log);
+    const openingSocket = parts.openEventSocket(config.socket.path);
+    stack.defer('event socket', async () => {
+      // What could not be had needs no closing.
+      const opened = await openingSocket.catch(() => undefined);
+      await opened?.close();
+    });
+    const socket = await unlessAborted(openingSocket, signal);
+    const output = parts.openOutput(config.log, socket);
     stack.defer('close the log', () => {
       output.rotation?.close();
       output.writer.close();
@@ -83,7 +91,7 @@ export async function openRuntime(
       config.probe,
       (native, mode) => new Delivery({ probe: native, mode, config, output, watches, delay, parts, record, onFailure }),
     );
-    const runtime = new Runtime({ config, parts, surroundings, stack, output, watches, probe, delay, record });
+    const runtime = new Runtime({ config, parts, surroundings, stack, socket, output, watches, probe, delay, record });
     await runtime.begin(signal);
     return runtime;
   } catch (error) {
@@ -196,12 +204,19 @@ export class Runtime {
 
   /** Puts another configuration in force. Rejects, with nothing changed, when the kernel refuses it or `signal` is aborted. */
   async adopt(config: Config, signal: AbortSignal): Promise<void> {
-    const { watches, parts, record } = this.opened;
+    const { watches, parts, record, socket } = this.opened;
     parts.users.refresh();
     await parts.lookups.look(config.watches);
     await this.alone(async () => {
-      const plan = await inSlices(planFor(config, watches.plan, parts), signal);
-      await inSlices(watches.adopt(plan), signal);
+      const change = await socket.prepare(config.socket.path);
+      try {
+        const plan = await inSlices(planFor(config, watches.plan, parts), signal);
+        await inSlices(watches.adopt(plan), signal);
+      } catch (error) {
+        await change.abandon();
+        throw error;
+      }
+      await change.commit();
       this.takeOver(config);
       if (record !== undefined) await inSlices(record.reloaded(this.config));
     });
@@ -235,8 +250,9 @@ export class Runtime {
   }
 
   private createMetrics() {
-    const { watches, probe, delay, parts, output } = this.opened;
+    const { watches, probe, delay, parts, output, socket } = this.opened;
     return createMetrics({
+      socket: () => ({ readers: socket.readerCount, lostLines: socket.lostLines }),
       output: () => ({
         waitingEvents: output.writer.queuedLines,
         waitingBytes: output.writer.backlogBytes,

@@ -59,6 +59,7 @@ export const SERVICE_CHECKS = {
   readyAfterSelfTest: 'systemd hears READY only when the first self-test has passed',
   confined: 'the daemon has two capabilities and is confined',
   deletionsOfOthers: 'deletions by other users, namespaces and units are told right',
+  followers: 'the group of the service follows its events, and others do not',
   journalIsJson: 'every line in the journal is JSON, and none is a warning',
   prometheus: 'a Prometheus with the shipped configuration has the rate of deletions',
   reload: 'a reload takes over a good configuration and refuses a bad one',

@@ -72,9 +72,14 @@ export interface TestConfig {
 }
 
 /** JSON is YAML. To load programs takes most of the time here: `attach` saves those of the modes that are not meant. */
+export const EVENT_SOCKET = '/run/rmwatch/events.sock';
+
 export function configure(watch: string, { output = 'stdout', attach = 'auto' }: TestConfig = {}): void {
   const watches = [{ name: watch, include: ['/srv/**', '/home/**', '/tmp/**'] }];
-  fs.writeFileSync(CONFIG, JSON.stringify({ watches, log: { output }, probe: { attach } }));
+  fs.writeFileSync(
+    CONFIG,
+    JSON.stringify({ watches, log: { output }, probe: { attach }, socket: { path: EVENT_SOCKET } }),
+  );
 }
 
 /** Writes a drop-in of the unit, or removes it. */

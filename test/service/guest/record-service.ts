@@ -18,6 +18,7 @@ import {
   DROP_INS,
   deletionIsCounted,
   dropIn,
+  EVENT_SOCKET,
   type Expect,
   type Facts,
   nothingIsLeft,
@@ -124,6 +125,30 @@ async function deletionsOfOthers(expect: Expect): Promise<undefined> {
   const self = deletions(rmwatchLines()).filter(({ file }) => file.path.startsWith('/run/rmwatch'));
   expect('self-tests', self.length, 0);
   runOk('umount', '/srv/late');
+}
+
+/** The user alice, who is in the group, follows the service. */
+async function follows(expect: Expect): Promise<void> {
+  const command = ['-u', 'alice', '--', 'rmwatch', 'tail', '--json', '--limit', '1', '/srv'];
+  const tail = spawn('runuser', command);
+  let line = '';
+  tail.stdout.on('data', (data) => (line += data));
+  const ended = new Promise((resolve) => tail.on('close', resolve));
+  await poll('alice is connected', () => metrics().get('rmwatch_socket_readers') === 1);
+  fs.writeFileSync('/srv/followed', '');
+  fs.rmSync('/srv/followed');
+  expect('exit code', Number(await ended), 0);
+  expect('the line', line, /"path":"\/srv\/followed"/);
+}
+
+async function followers(expect: Expect): Promise<undefined> {
+  const { mode } = fs.statSync(EVENT_SOCKET);
+  expect('mode', (mode & 0o777).toString(8), '660');
+  const stranger = run('runuser', '-u', 'alice', '--', 'rmwatch', 'tail');
+  expect('exit code of a stranger', stranger.status, 4);
+  expect('what a stranger is told', stranger.stderr, /that takes root, or the group rmwatch/);
+  runOk('usermod', '--append', '--groups', 'rmwatch', 'alice');
+  await follows(expect);
 }
 
 function journalIsJson(expect: Expect): undefined {
@@ -238,6 +263,7 @@ async function rootDropIn(expect: Expect): Promise<undefined> {
   expect('status', unit().StatusText, 'watching: 1 watches, kprobe on do_unlinkat');
   expect('uid', /^Uid:\t(\d+)/m.exec(fs.readFileSync(`/proc/${unit().MainPID}/status`, 'utf8'))?.[1], '0');
   await deletionIsCounted('files', expect);
+  await follows(expect);
 }
 
 async function watchdog(expect: Expect): Promise<undefined> {
@@ -293,6 +319,7 @@ export async function recordService(
     readyAfterSelfTest,
     confined,
     deletionsOfOthers,
+    followers,
     journalIsJson,
     prometheus,
     reload,

@@ -26,10 +26,13 @@ describe('parseCommandLine', () => {
 
   it.each([
     [['valdate'], 'unknown command "valdate", did you mean "validate"?'],
-    [['/etc/x'], 'unknown command "/etc/x", known are run, search, who, validate'],
+    [['/etc/x'], 'unknown command "/etc/x", known are run, search, who, tail, validate'],
     [['help', 'rum'], 'did you mean "run"?'],
     [['--confg', 'f'], 'unknown option --confg, did you mean "--config"?'],
-    [['validate', '--config', 'f'], 'unknown option --config for validate, it belongs to: run, search, who, explain'],
+    [
+      ['validate', '--config', 'f'],
+      'unknown option --config for validate, it belongs to: run, search, who, tail, explain',
+    ],
     [['-x'], 'unknown option -x for run'],
     [['--config'], 'option --config needs a value: FILE'],
     [['--config='], 'option --config needs a value: FILE'],

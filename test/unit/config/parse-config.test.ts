@@ -43,6 +43,7 @@ const DEFAULTS: Config = {
     redact: DEFAULT_REDACT,
   },
   http: { listen: { kind: 'tcp', host: '127.0.0.1', port: 29293 }, webConfigFile: undefined },
+  socket: { path: undefined },
   selfTest: { intervalMs: 300_000 },
 };
 
@@ -67,6 +68,7 @@ watches:
 probe:  { attach: fentry, ring_buffer: 64KiB }
 log:    { output: /var/log/rmwatch.json, max_size: 2GiB, keep: 3, format: json, level: debug, process_args: false, command_line: true, redact: [pin-code] }
 http:   { listen: off }
+socket: { path: /run/rmwatch/events.sock }
 self_test: { interval: off }
 `;
     expect(config(text)).toEqual({
@@ -100,6 +102,7 @@ self_test: { interval: off }
         redact: ['pin-code'],
       },
       http: { listen: { kind: 'off' } },
+      socket: { path: '/run/rmwatch/events.sock' },
       selfTest: { intervalMs: null },
     });
   });
@@ -163,8 +166,11 @@ self_test: { interval: 10ms }
     ['level: debug', 'f.yaml:1:1: level: unknown key here, it belongs to log'],
     ['- a', 'f.yaml:1:1: expected a group of keys, got a list'],
     ['hello', 'f.yaml:1:1: expected a group of keys, got "hello"'],
-    ['__proto__: {}', 'f.yaml:1:1: __proto__: unknown key, known are watches, probe, log, http, self_test'],
-    ['"a\\e[1mb": 1', 'f.yaml:1:1: ["a\\u001b[1mb"]: unknown key, known are watches, probe, log, http, self_test'],
+    ['__proto__: {}', 'f.yaml:1:1: __proto__: unknown key, known are watches, probe, log, http, socket, self_test'],
+    [
+      '"a\\e[1mb": 1',
+      'f.yaml:1:1: ["a\\u001b[1mb"]: unknown key, known are watches, probe, log, http, socket, self_test',
+    ],
     [`${WATCH}    log: off`, 'f.yaml:4:10: watches[0].log: expected true or false, got "off"'],
     [
       `${WATCH}    ignore: {users: [1.5]}`,

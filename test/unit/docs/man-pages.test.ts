@@ -70,6 +70,7 @@ describe('rmwatch.yaml(5)', () => {
     probe: 'PROBE',
     log: 'LOG',
     http: 'HTTP',
+    socket: 'SOCKET',
     self_test: 'SELF-TEST',
   };
 

@@ -3,12 +3,12 @@ import { LineBuffer } from '../../../src/event/line-buffer.js';
 import { randomFrom } from '../watch/plain-glob.js';
 
 /** Takes copies: the buffer is used again. */
-function gather(form?: (line: string) => string) {
+function gather() {
   const chunks: { text: string; bytes: number; lines: number }[] = [];
   const take = (chunk: Buffer, length: number, lines: number) => {
     chunks.push({ text: chunk.toString('utf8', 0, length), bytes: length, lines });
   };
-  return { buffer: new LineBuffer(take, form), chunks };
+  return { buffer: new LineBuffer(take), chunks };
 }
 
 function add(buffer: LineBuffer, line: string): void {
@@ -26,13 +26,6 @@ describe('LineBuffer', () => {
     expect(chunks).toEqual([{ text: 'one\ntwo é€😀\n', bytes: 18, lines: 2 }]);
     buffer.flush();
     expect(chunks).toHaveLength(1);
-  });
-
-  it('forms each line', () => {
-    const { buffer, chunks } = gather((line) => line.toUpperCase());
-    add(buffer, 'one');
-    buffer.flush();
-    expect(chunks[0]!.text).toBe('ONE\n');
   });
 
   it('hands on by itself when it is full', () => {

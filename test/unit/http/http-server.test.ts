@@ -416,7 +416,7 @@ describe('address', () => {
     const first = await start(ANY_PORT);
     const port = Number(new URL(first.address ?? '').port);
     await expect(start({ kind: 'tcp', host: '127.0.0.1', port })).rejects.toThrow(
-      `cannot serve HTTP on 127.0.0.1:${port}: another process uses this address; name another by --listen or http.listen, or off`,
+      `cannot serve HTTP on 127.0.0.1:${port}: the process ${path.basename(process.execPath)}[${process.pid}] uses this address; name another by --listen or http.listen, or off`,
     );
   });
 

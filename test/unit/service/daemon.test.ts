@@ -28,15 +28,37 @@ function configOf(name: string): Config {
       ...{ processArgsBytes: 512, commandLine: false, redact: [] },
     },
     http: { listen: { kind: 'off' }, webConfigFile: undefined },
+    socket: { path: undefined },
     selfTest: { intervalMs: 60_000 },
   };
 }
 
 /** The moments at which a signal can arrive: whenever the daemon waits for one of its parts. */
-const MOMENTS = ['look-ups', 'http', 'self-test', 'readConfig', 'flush', 'http closes', 'self-test closes'] as const;
+const MOMENTS = [
+  'event socket',
+  'look-ups',
+  'http',
+  'self-test',
+  'readConfig',
+  'flush',
+  'http closes',
+  'self-test closes',
+] as const;
 type Moment = (typeof MOMENTS)[number];
 
-const PARTS = ['output', 'probe', 'mounts', 'http', 'self-test', 'filter', 'reopen', 'flush', 'http closes'] as const;
+const PARTS = [
+  'next socket',
+  'event socket',
+  'output',
+  'probe',
+  'mounts',
+  'http',
+  'self-test',
+  'filter',
+  'reopen',
+  'flush',
+  'http closes',
+] as const;
 type Part = (typeof PARTS)[number];
 
 /** A host whose parts record what happens to them, fail on demand, and let the test act while they are waited for. */
@@ -46,6 +68,8 @@ class Host {
   readonly mistakes: string[] = [];
   readonly messages: string[] = [];
   readonly systemd: string[] = [];
+  /** Each path that the event socket was to go to, and what became of it. */
+  readonly socketChanges: string[] = [];
   /** Failing parts. */
   readonly failing = new Set<Part>();
   readonly at = new Map<Moment, () => void>();
@@ -131,6 +155,22 @@ class Host {
       host: { name: 'h', bootId: undefined },
       build: { version: '1', nodeVersion: 'v20', libbpfVersion: '1' },
       openRunState: undefined,
+      openEventSocket: async () => {
+        await this.moment('event socket');
+        this.fails('event socket');
+        this.opened('event socket');
+        return {
+          ...{ offer: () => {}, notice: () => {}, readerCount: 0, lostLines: 0 },
+          prepare: async (path) => {
+            this.fails('next socket');
+            const settle = (outcome: string) => async () => {
+              this.socketChanges.push(`${path} ${outcome}`);
+            };
+            return { commit: settle('kept'), abandon: settle('given up') };
+          },
+          close: async () => this.closed('event socket'),
+        };
+      },
       openOutput: () => {
         this.fails('output');
         this.opened('output');
@@ -396,5 +436,21 @@ describe('Daemon', () => {
     expect(host.messages).toContain('cannot take over the configuration, the old one stays');
     expect(host.messages).not.toContain('configuration reloaded');
     expect(await host.daemon.stop()).toBe(0);
+  });
+
+  it('moves the event socket with a configuration that is taken over, and only then', async () => {
+    const host = new Host();
+    await host.daemon.started;
+    host.file = { ...configOf('second'), socket: { path: '/run/next.sock' } };
+    await host.daemon.reload();
+    host.failing.add('filter');
+    host.file = { ...configOf('third'), socket: { path: '/run/third.sock' } };
+    await host.daemon.reload();
+    expect(host.socketChanges).toEqual(['/run/next.sock kept', '/run/third.sock given up']);
+    host.failing.delete('filter');
+    host.failing.add('next socket');
+    await host.daemon.reload();
+    expect(host.messages.filter((message) => message === 'configuration reloaded')).toHaveLength(1);
+    await host.daemon.stop();
   });
 });
