@@ -35,10 +35,6 @@ export const timestamp = z
   .string()
   .regex(new RegExp(`^[0-9]{4}${MONTH_TO_SECONDS}`))
   .meta({ id: 'timestamp', description: 'RFC 3339, UTC, with nanoseconds.' });
-const fileTimestamp = z
-  .string()
-  .regex(new RegExp(`^([0-9]{4}|[+-][0-9]{6})${MONTH_TO_SECONDS}`))
-  .meta({ id: 'fileTimestamp', description: 'RFC 3339, UTC, with nanoseconds; a file can carry any year.' });
 
 export const BOOT_ID = '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}';
 
@@ -95,10 +91,13 @@ const file = z
       .describe('The permission bits in octal, four digits. Absent with the inode.')
       .exactOptional(),
     size: count
-      .describe('Bytes. Absent with the inode, and for directories, whose size is filesystem-specific.')
+      .describe(
+        'Bytes. Absent with the inode, for directories, whose size is filesystem-specific, and from 2^53 on, where readers of ' +
+          'JSON round.',
+      )
       .exactOptional(),
-    mtime: fileTimestamp
-      .describe('The last modification. RFC 3339; a file can carry any year. Absent with the inode.')
+    mtime: timestamp
+      .describe('The last modification. RFC 3339. Absent with the inode, and for years outside of 0001 to 9999.')
       .exactOptional(),
   })
   .meta({ id: 'file', ...FILE_RULES });

@@ -38,6 +38,7 @@ const MODES = Array.from({ length: 0o10000 }, (_, mode) => mode.toString(8).padS
 
 const LINE_START = Buffer.from('{"@timestamp":"');
 const NAME = Buffer.from('","name":"');
+const SIZE = Buffer.from(',"size":');
 const MTIME = Buffer.from(',"mtime":"');
 const AFTER_MTIME = Buffer.from('Z"}');
 const AFTER_DIRECTORY = Buffer.from('}');
@@ -249,13 +250,20 @@ export class EventEncoder {
       if (record.inode <= Number.MAX_SAFE_INTEGER) out.number(record.inode);
       else out.ascii(record.inodeText);
       out.part(file.beforeSize);
-      if (file.hasSize) out.number(record.size);
-      out.part(MTIME);
-      this.mtimes.writeWallClock(out, record.mtimeSeconds, record.mtimeNanoseconds);
-      out.part(AFTER_MTIME);
-    } else {
-      out.part(AFTER_DIRECTORY);
+      const { size, mtimeSeconds } = record;
+      // What JSON's readers would round, and what RFC 3339 cannot write, is left out.
+      if (file.hasSize && Number.isSafeInteger(size)) {
+        out.part(SIZE);
+        out.number(size);
+      }
+      if (Timestamps.canTell(mtimeSeconds)) {
+        out.part(MTIME);
+        this.mtimes.writeWallClock(out, mtimeSeconds, record.mtimeNanoseconds);
+        out.part(AFTER_MTIME);
+        return;
+      }
     }
+    out.part(AFTER_DIRECTORY);
   }
 
   private fileFrame(record: RecordView): FileFrame {
@@ -276,8 +284,7 @@ export class EventEncoder {
       hasSize,
       beforeInode: Buffer.from(`${type === undefined ? '' : `,"type":"${type}"`},"inode":"`),
       beforeSize: Buffer.from(
-        `","device":"${deviceText}","uid":"${fileUid}","gid":"${fileGid}","mode":"${MODES[mode & 0o7777]}"` +
-          (hasSize ? ',"size":' : ''),
+        `","device":"${deviceText}","uid":"${fileUid}","gid":"${fileGid}","mode":"${MODES[mode & 0o7777]}"`,
       ),
     };
     return this.lastFile;

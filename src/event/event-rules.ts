@@ -43,12 +43,12 @@ const MOVE_FIELDS = { moved_to: false, moved_to_host_path: false, moved_to_compl
 
 export const FILE_RULES = {
   dependentRequired: {
-    inode: ['device', 'uid', 'gid', 'mode', 'mtime'],
+    inode: ['device', 'uid', 'gid', 'mode'],
     ...Object.fromEntries(
       ['device', 'uid', 'gid', 'mode', 'mtime', 'size', 'type'].map((detail) => [detail, ['inode']]),
     ),
   },
-  ...when(withMembers({ type: is('dir') }), members({ size: false }), { dependentRequired: { inode: ['size'] } }),
+  ...when(withMembers({ type: is('dir') }), members({ size: false })),
 };
 
 export const PROCESS_RULES = {

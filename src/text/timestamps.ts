@@ -10,13 +10,19 @@ export interface DigitsWriter {
   nineDigits(value: number): void;
 }
 
-/** What Date can hold; a file can carry any time. */
-const SECONDS_MAX = 8_640_000_000_000;
+/** The first and the last second that RFC 3339 can write, of the years 0001 and 9999; a file can carry any time. */
+const SECONDS_MIN = -62_135_596_800;
+const SECONDS_MAX = 253_402_300_799;
 
 const TWO_DIGITS = Array.from({ length: 60 }, (_, number) => String(number).padStart(2, '0'));
 
 /** Writes times in UTC (RFC 3339) with nanoseconds. */
 export class Timestamps {
+  /** Whether a time has a form in RFC 3339; what others ask for must have one. */
+  static canTell(seconds: number): boolean {
+    return seconds >= SECONDS_MIN && seconds <= SECONDS_MAX;
+  }
+
   private second = Number.NaN;
   private text = '';
   private day = Number.NaN;
@@ -49,7 +55,7 @@ export class Timestamps {
   private secondText(seconds: number): string {
     // Events come by the thousand in one second.
     if (seconds !== this.second) {
-      this.text = this.textOf(Math.max(-SECONDS_MAX, Math.min(SECONDS_MAX, seconds)));
+      this.text = this.textOf(seconds);
       this.second = seconds;
     }
     return this.text;

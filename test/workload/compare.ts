@@ -284,11 +284,16 @@ function fileMembers(attempt: Attempt): Members {
     'file.uid': String(attempt.uid),
     'file.gid': String(attempt.gid),
     'file.mode': attempt.mode,
-    'file.size': attempt.size < 0 ? undefined : attempt.size,
-    'file.mtime': isoTime(attempt.mtime),
+    'file.size': attempt.size < 0 || attempt.size > Number.MAX_SAFE_INTEGER ? undefined : attempt.size,
+    'file.mtime': isTold(attempt.mtime) ? isoTime(attempt.mtime) : undefined,
   };
   if (attempt.inode !== null) members['file.inode'] = String(attempt.inode);
   return members;
+}
+
+/** Only the years 0001 to 9999 are. */
+function isTold([seconds]: readonly [number, number]): boolean {
+  return seconds >= Date.parse('0001-01-01T00:00:00Z') / 1000 && seconds < Date.parse('+010000-01-01T00:00:00Z') / 1000;
 }
 
 function isoTime([seconds, nanoseconds]: readonly [number, number]): string {

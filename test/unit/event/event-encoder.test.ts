@@ -280,6 +280,59 @@ describe('EventEncoder', () => {
     expect(lineOf({ members: { inode: 2n ** 53n + 1n } }).file.inode).toBe('9007199254740993');
   });
 
+  it.each([
+    ['a size that readers of JSON would round', { size: 2n ** 53n }, 'size'],
+    ['the largest size', { size: 2n ** 63n - 1n }, 'size'],
+    ['a time before the year 0001', { mtime_seconds: -62_135_596_801 }, 'mtime'],
+    ['a time after the year 9999', { mtime_seconds: 253_402_300_800 }, 'mtime'],
+    ['the last time of all', { mtime_seconds: 2n ** 63n - 1n }, 'mtime'],
+    ['the first time of all', { mtime_seconds: -(2n ** 63n) }, 'mtime'],
+  ])('leaves out %s', (_what, members, field) => {
+    const { file } = lineOf({ members });
+    expect(file).not.toHaveProperty(field);
+    expect(file).toHaveProperty(field === 'size' ? 'mtime' : 'size');
+    expect(file.inode).toBe('131');
+  });
+
+  it.each([
+    [
+      'nothing',
+      { inode: 0, device: 0, size: 0, mtime_seconds: -62_135_596_800, mtime_nanoseconds: 0, tgid: 1, tid: 1 },
+    ],
+    [
+      'all that fits',
+      {
+        inode: 2n ** 64n - 1n,
+        device: 2 ** 32 - 1,
+        size: 2n ** 53n - 1n,
+        allocated_bytes: 2n ** 53n - 1n,
+        mtime_seconds: 253_402_300_799,
+        mtime_nanoseconds: 999_999_999,
+        tgid: 2 ** 22,
+        tid: 2 ** 22,
+        mode: 0o107777,
+        uid: 2 ** 32 - 2,
+        effective_uid: 2 ** 32 - 1,
+        fs_uid: 2 ** 32 - 2,
+        gid: 2 ** 32 - 2,
+        effective_gid: 2 ** 32 - 1,
+        fs_gid: 2 ** 32 - 2,
+        file_uid: 2 ** 32 - 1,
+        file_gid: 2 ** 32 - 1,
+        mount_namespace: 2 ** 32 - 1,
+        time_seconds: 2 ** 32 - 1,
+        time_nanoseconds: 999_999_999,
+      },
+    ],
+  ])('tells fields that hold %s', (_what, members) => {
+    const event = lineOf({ members });
+    const { file } = event;
+    expect(file.inode).toBe(String(members.inode));
+    expect(file.size).toBe(Number(members.size));
+    expect(Date.parse(file.mtime)).toBe(members.mtime_seconds * 1000 + (members.mtime_nanoseconds > 0 ? 999 : 0));
+    expect([event.process.pid, event.process.thread.id]).toEqual([members.tgid, members.tid]);
+  });
+
   it('tells how an attempt failed', () => {
     const members = { ...DIRECTORY, result: -39 };
     const event = lineOf({ members, outcome: 'failure' });

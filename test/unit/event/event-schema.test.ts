@@ -48,7 +48,9 @@ describe('event schema', () => {
       'a deletion whose end the kernel missed',
       changed(changed(FULL_DELETION, 'event/outcome', undefined), 'rmwatch/freed_bytes', undefined),
     ],
-    ['a file older than its epoch', changed(FULL_DELETION, 'file/mtime', '-000001-01-01T00:00:00.000000000Z')],
+    ['the oldest file', changed(FULL_DELETION, 'file/mtime', '0001-01-01T00:00:00.000000000Z')],
+    ['a file whose time cannot be told', changed(FULL_DELETION, 'file/mtime', undefined)],
+    ['a file whose size cannot be told', changed(FULL_DELETION, 'file/size', undefined)],
   ])('accepts %s', (_what, event) => {
     expect(validateEventLine(event)).toEqual([]);
   });
@@ -67,8 +69,8 @@ describe('event schema', () => {
     ['a complete path that does not begin at the root', FULL_DELETION, 'file/path', 'a.db'],
     ['a complete path without its directory', FULL_DELETION, 'file/directory', undefined],
     ['a complete path that is not known', FULL_DELETION, 'file', undefined],
-    ['half of the file details', FULL_DELETION, 'file/mtime', undefined],
-    ['a file without its size', FULL_DELETION, 'file/size', undefined],
+    ['half of the file details', FULL_DELETION, 'file/mode', undefined],
+    ['a file of the year 10000', FULL_DELETION, 'file/mtime', '+010000-01-01T00:00:00.000000000Z'],
     ['a directory with a size', DIRECTORY, 'file/size', 4096],
     ['a directory that is still open', DIRECTORY, 'rmwatch/still_open', true],
     ['a directory that was unlinked', DIRECTORY, 'event/action', 'unlink'],

@@ -220,7 +220,43 @@ static void run_own_executable(void)
 	ATTEMPT(.call = UNLINK, .typed = "other");
 }
 
+static void set_mtime(const char *name, time_t seconds, long nanoseconds)
+{
+	const struct timespec times[] = { { .tv_nsec = UTIME_OMIT }, { seconds, nanoseconds } };
+
+	MUST(utimensat(AT_FDCWD, name, times, 0) == 0);
+}
+
+/* Filesystems take what they can keep of it. */
+static void run_far_times(void)
+{
+	static const time_t seconds[] = {
+		0, -1, 4294967296, -62135596800, -62135596801, 253402300799, 253402300800, INT64_MAX, INT64_MIN,
+	};
+
+	for (size_t i = 0; i < sizeof(seconds) / sizeof(*seconds); i++) {
+		make_file("file");
+		set_mtime("file", seconds[i], i % 2 ? 999999999 : 0);
+		ATTEMPT(.call = UNLINK, .typed = "file");
+	}
+}
+
+static void run_far_sizes(void)
+{
+	static const off_t sizes[] = { 9007199254740991, 9007199254740992, 9007199254740993 };
+
+	make_directory("mount");
+	mount_tmpfs("mount");
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		make_file("mount/file");
+		MUST(truncate("mount/file", sizes[i]) == 0);
+		ATTEMPT(.call = UNLINK, .typed = "mount/file");
+	}
+}
+
 const struct step file_cases[] = {
+	{ "far-times", run_far_times },
+	{ "far-sizes", run_far_sizes },
 	{ "open-file", run_open_file },
 	{ "open-elsewhere", run_open_elsewhere },
 	{ "mapped-file", run_mapped_file },
