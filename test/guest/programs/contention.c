@@ -8,6 +8,8 @@
  *                                other mount namespace has; says so in a JSON line, and ends them when standard input ends
  *   contention preempt DIR       on each processor two tasks that compute and a thread of nobody, of the policy SCHED_IDLE,
  *                                that deletes files of DIR, so that it is preempted wherever that is possible; as above
+ *   contention devices DIR COUNT nobody makes COUNT file systems in a user namespace of their own, below DIR, and deletes a
+ *                                file on each, at once; says so in a JSON line, and ends when standard input ends
  *   contention update            two tasks that compute on each processor, and one that updates a BPF map in a tight loop
  */
 #define _GNU_SOURCE
@@ -325,6 +327,44 @@ static void run_preempt(const char *directory)
 	end_children();
 }
 
+static void write_proc(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		err(1, "%s", path);
+	close(fd);
+}
+
+static void run_devices(const char *directory, long count)
+{
+	char path[4200];
+
+	become_nobody();
+	/* Or its files in /proc belong to root. */
+	if (prctl(PR_SET_DUMPABLE, 1) || unshare(CLONE_NEWUSER | CLONE_NEWNS))
+		err(1, "unshare");
+	write_proc("/proc/self/setgroups", "deny");
+	write_proc("/proc/self/uid_map", "0 65534 1");
+	write_proc("/proc/self/gid_map", "0 65534 1");
+	for (long i = 0; i < count; i++) {
+		snprintf(path, sizeof(path), "%s/device%ld", directory, i);
+		make_directory(path);
+		if (mount("device", path, "tmpfs", 0, "size=64k"))
+			err(1, "%s", path);
+		strcat(path, "/file");
+		make_file(path);
+	}
+	for (long i = 0; i < count; i++) {
+		snprintf(path, sizeof(path), "%s/device%ld/file", directory, i);
+		if (unlink(path))
+			err(1, "%s", path);
+	}
+	printf("{\"pid\":%d,\"count\":%ld}\n", getpid(), count);
+	fflush(stdout);
+	wait_for_end_of_input();
+}
+
 static void run_update(void)
 {
 	struct {
@@ -378,6 +418,8 @@ int main(int argc, char **argv)
 		run_sleepers(atol(argv[2]));
 	else if (argc == 3 && !strcmp(what, "preempt"))
 		run_preempt(argv[2]);
+	else if (argc == 4 && !strcmp(what, "devices"))
+		run_devices(argv[2], atol(argv[3]));
 	else if (argc == 2 && !strcmp(what, "update"))
 		run_update();
 	else

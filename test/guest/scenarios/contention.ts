@@ -3,7 +3,16 @@ import type { KernelCounters } from '../../../src/probe/record-layout.generated.
 import type { Mode } from './mode.js';
 
 /** Parts of a session, each with a daemon and a directory of its own. */
-export const CONTENTION_PARTS = ['accounts', 'crowds', 'sleepers', 'failures', 'preempted', 'updates'] as const;
+export const CONTENTION_PARTS = [
+  'accounts',
+  'crowds',
+  'sleepers',
+  'failures',
+  'preempted',
+  'updates',
+  'reloads',
+  'devices',
+] as const;
 export type ContentionPart = (typeof CONTENTION_PARTS)[number];
 
 export interface ContentionSession {
@@ -54,12 +63,27 @@ export interface FailuresRun {
   readonly after: string;
 }
 
+/** Failures under one configuration: `watched` as it wants them, or not. */
+export interface ReloadRun {
+  readonly watched: boolean;
+  readonly failed: Did;
+  readonly after: string;
+}
+
+/** Deletions beside those on many file systems that the daemon does not know. */
+export interface DevicesRun extends VictimsRun {
+  /** From the last of those on to the last line of the others. */
+  readonly seconds: number;
+}
+
 /** Each part is absent when it was not recorded; `errors` says why then. */
 export interface ContentionRecording {
   accounts?: AccountsRun;
   crowds?: readonly CrowdRun[];
   sleepers?: VictimsRun;
   failures?: readonly FailuresRun[];
+  reloads?: readonly ReloadRun[];
+  devices?: DevicesRun;
   preempted?: VictimsRun;
   updates?: VictimsRun;
   readonly errors: Partial<Record<ContentionPart, string>>;

@@ -8,8 +8,10 @@ import {
   type ContentionRecording,
   type ContentionSession,
   type CrowdRun,
+  type DevicesRun,
   type Did,
   type FailuresRun,
+  type ReloadRun,
   SLEEPERS_MANY,
   type VictimsRun,
 } from './contention.js';
@@ -23,6 +25,8 @@ const NAMES: Readonly<Record<ContentionPart, string>> = {
   failures: 'a failure is told, or counted as lost where more calls sleep than the kernel side has places for',
   preempted: 'a deletion beside tasks that are preempted half way is told, or counted as lost',
   updates: 'a deletion beside a task that calls bpf(2) in a loop is told, or counted as lost',
+  reloads: 'failures are told from the reload on that wants them, and no longer than to the one that does not',
+  devices: 'deletions on thousands of unknown file systems hold up no other deletion',
 };
 const SCHEMA = 'every line is of the schema';
 
@@ -68,6 +72,10 @@ function judgePart(
       return judgeSleepers(recording.sleepers!, log);
     case 'failures':
       return judgeFailures(recording.failures!, log);
+    case 'reloads':
+      return judgeReloads(recording.reloads!, log);
+    case 'devices':
+      return judgeDevices(recording.devices!, log);
     case 'preempted':
       return judgeAttacked(recording.preempted!, log, true);
     case 'updates':
@@ -145,6 +153,31 @@ function judgeFailures(runs: readonly FailuresRun[], log: EventRecord): Verdict 
   }
   if (runs.length === 0) problems.push('there was no failure');
   return { problems, facts: facts.join('; ') };
+}
+
+function judgeReloads(runs: readonly ReloadRun[], log: EventRecord): Verdict {
+  const problems: string[] = [];
+  for (const [index, { watched, failed, after }] of runs.entries()) {
+    const lines = told(log, failed, 'failure').length;
+    const metrics = parseMetrics(after);
+    if (lines !== (watched ? failed.count : 0))
+      problems.push(
+        `configuration ${index + 1}: ${lines} of ${failed.count} failures, ${watched ? 'all' : 'none'} wanted`,
+      );
+    if (lostEvents(metrics) !== 0) problems.push(`configuration ${index + 1}: ${lostEvents(metrics)} lost`);
+    problems.push(...ledgerProblems(metrics));
+  }
+  if (runs.length === 0) problems.push('there was no reload');
+  return { problems, facts: `${runs.length} configurations` };
+}
+
+/** A guest is slow; with a table of mounts read for each file system it took a minute. */
+const DEVICES_SECONDS_MAX = 10;
+
+function judgeDevices({ did, seconds, after }: DevicesRun, log: EventRecord): Verdict {
+  const { problems, facts } = judgeSleepers({ did, after }, log);
+  if (seconds > DEVICES_SECONDS_MAX) problems.push(`${seconds.toFixed(1)} s, at most ${DEVICES_SECONDS_MAX} s`);
+  return { problems, facts: `${facts} within ${seconds.toFixed(1)} s` };
 }
 
 /** `whole`: every line has what the hooks before the success tell. */

@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { Daemon } from '../../lib/daemon.js';
+import { waitUntil } from '../../lib/wait-until.js';
 import {
   type AccountsRun,
   CONTENTION_PARTS,
@@ -12,8 +13,10 @@ import {
   type ContentionRecording,
   type ContentionSession,
   type CrowdRun,
+  type DevicesRun,
   type Did,
   type FailuresRun,
+  type ReloadRun,
   SLEEPERS_FEW,
   SLEEPERS_MANY,
   type VictimsRun,
@@ -29,6 +32,8 @@ const FILES = 40;
 const VICTIMS = 1_000;
 const FEW = 100;
 const FAILURES = 50;
+const DEVICES = 1_500;
+const LINES_TIMEOUT_MS = 120_000;
 const RING_BYTES = 1 << 24;
 
 function contention(...args: (string | number)[]): Did {
@@ -135,6 +140,37 @@ class Recorder {
       }
       return runs;
     });
+  }
+
+  /** The hooks of returns come and go with the configuration. */
+  reloads(): Promise<ReloadRun[]> {
+    return this.withDaemon('reloads', {}, async (daemon) => {
+      const runs: ReloadRun[] = [];
+      const reloads = () => daemon.diagnostics().split('configuration reloaded').length;
+      for (const watched of [false, true, false, true]) {
+        const before = reloads();
+        const watch = { name: 'work', include: [`${WORK}/**`], failures: watched };
+        daemon.configure({ watches: [watch], self_test: { interval: 'off' } });
+        daemon.signal('SIGHUP');
+        await waitUntil('the reload', () => reloads() > before, LINES_TIMEOUT_MS);
+        const failed = contention('fail', WORK, FAILURES);
+        runs.push({ watched, failed, after: (await daemon.settleLog()).text });
+      }
+      return runs;
+    });
+  }
+
+  devices(): Promise<DevicesRun> {
+    return this.withDaemon('devices', {}, (daemon) =>
+      underAttack(['devices', ELSEWHERE, DEVICES], async () => {
+        const began = performance.now();
+        const did = crowd(1, FEW, 'one');
+        const lines = () => daemon.events().filter((line) => line?.process?.pid === did.pid).length;
+        await waitUntil('the lines of the others', () => lines() === did.count, LINES_TIMEOUT_MS);
+        const seconds = (performance.now() - began) / 1_000;
+        return { did, seconds, after: (await daemon.settleLog()).text };
+      }),
+    );
   }
 
   preempted(): Promise<VictimsRun> {

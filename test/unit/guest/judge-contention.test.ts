@@ -33,11 +33,11 @@ const counted = (count: number, changes: Record<string, number> = {}) =>
   scrape({ rmwatch_events_seen_total: count, rmwatch_events_delivered_total: count, [UNLINKED]: count, ...changes });
 
 test('a part that was not recorded fails with its reason', () => {
-  for (const check of [0, 1, 2, 3, 4, 5]) {
+  for (const check of [0, 1, 2, 3, 4, 5, 6, 7]) {
     expect(problemsOf(check, {})).toEqual(['the guest recorded nothing of it']);
   }
   expect(problemsOf(1, { errors: { crowds: 'it broke' } })).toEqual(['it broke']);
-  expect(problemsOf(6, {})).toEqual(['the guest recorded no lines']);
+  expect(problemsOf(8, {})).toEqual(['the guest recorded no lines']);
 });
 
 test('programs that do not account for a run, or for a deletion, fail', () => {
@@ -108,6 +108,24 @@ test('a failure that is neither told nor lost fails, and so does one that is los
   expect(problems(1, 2, 1)).toHaveLength(1);
 });
 
+test('failures that the configuration in force does not want, or of which it wants more, fail', () => {
+  const problems = (watched: boolean, told: number, after = counted(told)) =>
+    problemsOf(6, { reloads: [{ watched, failed: { pid: 7, count: 3 }, after }] }, { reloads: lines(told, 'failure') });
+  expect([problems(true, 3), problems(false, 0)]).toEqual([[], []]);
+  expect(problems(true, 2)).toEqual(['configuration 1: 2 of 3 failures, all wanted']);
+  expect(problems(false, 1)).toEqual(['configuration 1: 1 of 3 failures, none wanted']);
+  expect(problems(true, 3, counted(3, { [SKIPPED]: 1, rmwatch_events_seen_total: 4 }))).toHaveLength(1);
+  expect(problemsOf(6, { reloads: [] })).toEqual(['there was no reload']);
+});
+
+test('deletions beside thousands of file systems that are late, or not told, fail', () => {
+  const problems = (told: number, seconds: number) =>
+    problemsOf(7, { devices: { did: { pid: 7, count: 3 }, seconds, after: counted(3) } }, { devices: lines(told) });
+  expect(problems(3, 9)).toEqual([]);
+  expect(problems(2, 9)).toEqual(['2 of 3 told']);
+  expect(problems(3, 11)).toEqual(['11.0 s, at most 10 s']);
+});
+
 test.each([
   ['preempted', 4],
   ['updates', 5],
@@ -127,5 +145,5 @@ test.each([
 
 test('a line of a part that is not of the schema fails', () => {
   const sleepers = { did: { pid: 7, count: 1 }, after: counted(1) };
-  expect(problemsOf(6, { sleepers }, { sleepers: lines(1) })[0]).toBe('1 of 1 event lines are not of the schema');
+  expect(problemsOf(8, { sleepers }, { sleepers: lines(1) })[0]).toBe('1 of 1 event lines are not of the schema');
 });
