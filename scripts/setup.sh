@@ -73,7 +73,8 @@ if [ -z "${CLANG:-}" ]; then
 fi
 
 # The style of native/ and bpf/ is that of one version of clang-format, its static analysis that of one clang-tidy.
-# The shell scripts are checked by shellcheck, the packages by lintian, the service by systemd-analyze. Where apt has them
+# The shell scripts are checked by shellcheck, the packages by lintian, the service by systemd-analyze; tmux
+# is the terminal of the tests. Where apt has them
 # not, the checks and tests say what they skip. Guest kernels come from Debian's archive, their filesystems are made here.
 optional=
 if [ "${1:-}" = --tests ]; then
@@ -82,6 +83,7 @@ if [ "${1:-}" = --tests ]; then
   command -v shellcheck >/dev/null || optional="$optional shellcheck"
   command -v lintian >/dev/null || optional="$optional lintian"
   command -v systemd-analyze >/dev/null || optional="$optional systemd"
+  command -v tmux >/dev/null || optional="$optional tmux"
   [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || miss debian-archive-keyring
   command -v openssl >/dev/null || miss openssl
   for filesystem in ext4:e2fsprogs btrfs:btrfs-progs xfs:xfsprogs vfat:dosfstools; do

@@ -6,6 +6,7 @@ import { explain } from './explain.js';
 import type { CommandIo } from './io.js';
 import { search } from './search.js';
 import { tail } from './tail.js';
+import { top } from './top.js';
 import { validate } from './validate.js';
 import { version } from './version.js';
 import { who } from './who.js';
@@ -71,6 +72,8 @@ export async function dispatch(argv: readonly string[], commands: ProbeCommands,
       return who({ path: operands[0]!, inputs: lists.get('input') ?? [], config: values.get('config') }, io);
     case 'tail':
       return tail({ paths: operands, values, lists }, io);
+    case 'top':
+      return top({ socket: values.get('socket'), config: values.get('config') }, io, process.stdin);
     case 'validate':
       return validate({ file: operands[0], pid: values.get('pid'), json }, io);
     case 'explain':

@@ -2,6 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { loadConfig } from '../config/load.js';
+import type { FollowEnd } from '../socket/event-follower.js';
+import { escapeControl } from '../text/escape.js';
 import { EXIT } from './exit-codes.js';
 
 /** As the installed configuration has it. */
@@ -21,8 +23,24 @@ export interface ConnectFailure {
   readonly code: number;
 }
 
-/** What to tell of a failed connection, and the exit code. */
-export function connectFailure(path: string, error: NodeJS.ErrnoException): ConnectFailure {
+/** What to tell of an end that nobody asked for, and the exit code. */
+export function failureOf(end: FollowEnd, path: string): ConnectFailure | undefined {
+  switch (end.kind) {
+    case 'ended':
+      return undefined;
+    case 'refused':
+      return {
+        code: EXIT.failure,
+        message: `${end.readers} programs read the events already; more are not served`,
+      };
+    case 'unreachable': {
+      const { code, message } = connectFailure(path, end.error);
+      return { code, message: message.split('\n').map(escapeControl).join('\n') };
+    }
+  }
+}
+
+function connectFailure(path: string, error: NodeJS.ErrnoException): ConnectFailure {
   switch (error.code) {
     case 'ENOENT':
     case 'ECONNREFUSED':

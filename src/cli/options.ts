@@ -36,6 +36,7 @@ export const COMMAND_NAMES = [
   'search',
   'who',
   'tail',
+  'top',
   'validate',
   'explain',
   'doctor',
@@ -166,6 +167,12 @@ export const COMMANDS: readonly CommandSpec[] = [
       SOCKET,
       CONFIG,
     ],
+  },
+  {
+    name: 'top',
+    summary: 'show what is being deleted, and by whom, on the whole terminal',
+    details: 'Keys: q quit, p pause, s sort, / filter, r reset the lists. It reads from the daemon, as tail does.',
+    options: [SOCKET, CONFIG],
   },
   {
     name: 'validate',

@@ -1,22 +1,17 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Conditions } from '../search/conditions.js';
 import { type Found, judgeCandidate } from '../search/line-judge.js';
-import { type LineVisitor, scanLines } from '../search/line-scanner.js';
-import { type RecordLine, readLoggedLine } from '../search/logged-event.js';
+import type { RecordLine } from '../search/logged-event.js';
 import { type GivenConditions, parseConditions } from '../search/parse-conditions.js';
 import { timestampText } from '../search/timestamp.js';
-import { EventConnection } from '../socket/event-connection.js';
-import { type SocketNews, socketNewsOf } from '../socket/socket-lines.js';
+import { followEvents } from '../socket/event-follower.js';
 import { escapeControl } from '../text/escape.js';
-import { connectFailure, eventSocketPath } from './event-socket-path.js';
+import { eventSocketPath, failureOf } from './event-socket-path.js';
 import { EXIT } from './exit-codes.js';
 import { foundText, recordText, type TextForm } from './found-text.js';
 import type { CommandIo } from './io.js';
 import { directOutput, type PagedOutput } from './pager.js';
 import { parseLimit } from './search.js';
 
-/** Between two attempts to reach a daemon that has gone away. */
-const RETRY_MS = 250;
 /** Node.js timers hold 31 bits of milliseconds. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
@@ -62,15 +57,11 @@ interface Asked {
   readonly json: boolean;
 }
 
-class Tail implements LineVisitor {
+class Tail {
   private readonly output: PagedOutput;
   private readonly showDeletion: (found: Found) => string;
   private readonly showRecord: (record: RecordLine, line: string) => string;
-  private readonly aborted: Promise<boolean>;
   private shown = 0;
-  private refusal: string | undefined;
-  /** When the daemon went away. */
-  private goneAtMs: number | undefined;
 
   constructor(
     private readonly asked: Asked,
@@ -78,9 +69,6 @@ class Tail implements LineVisitor {
     private readonly ending: AbortController,
   ) {
     this.output = directOutput(io.stdout);
-    this.aborted = new Promise((resolve) => {
-      ending.signal.addEventListener('abort', () => resolve(false), { once: true });
-    });
     const form: TextForm = { json: asked.json, terminal: this.output.terminal, date: false };
     this.showDeletion = foundText(form);
     this.showRecord = recordText(form);
@@ -88,98 +76,42 @@ class Tail implements LineVisitor {
 
   /** Returns the exit code. */
   async follow(path: string): Promise<number> {
-    const { signal } = this.ending;
-    while (!signal.aborted) {
-      let connection: EventConnection;
-      try {
-        connection = await EventConnection.open(path, signal);
-      } catch (error) {
-        if (signal.aborted) break;
-        // A daemon that restarts comes back; one that was not there may never come.
-        if (this.goneAtMs === undefined) return this.fail(connectFailure(path, error as NodeJS.ErrnoException));
-        await this.pause();
-        continue;
-      }
-      await this.read(connection);
-      if (signal.aborted) break;
-      if (this.refusal !== undefined && this.goneAtMs === undefined) {
-        return this.fail({ message: this.refusal, code: EXIT.failure });
-      }
-      if (this.goneAtMs === undefined) this.tell('the daemon has ended; waiting for it to come back');
-      this.goneAtMs ??= Date.now();
-      await this.pause();
-    }
-    return EXIT.ok;
-  }
-
-  candidate(buffer: Buffer, start: number, end: number): void {
-    const judged = judgeCandidate(this.asked.conditions, buffer, start, end);
-    if (typeof judged === 'object') this.show(judged);
-  }
-
-  other(buffer: Buffer, start: number, end: number): void {
-    const line = buffer.toString('utf8', start, end);
-    const read = readLoggedLine(line);
-    if (read?.kind === 'deletion') {
-      const { deletion } = read;
-      if (this.asked.conditions.matches(deletion)) this.show({ deletion, line });
-    } else if (read?.kind === 'record') {
-      const news = socketNewsOf(read.record);
-      if (news !== undefined) this.hear(news);
-      else if (this.isOver) return;
-      else if (this.asked.all || read.record.event.kind === 'pipeline_error') {
-        this.output.write(this.showRecord(read.record, line));
-      }
-    }
-  }
-
-  oversized(): void {
-    this.tell('a line of more than 1 MiB was left out');
-  }
-
-  async block(): Promise<void> {
-    // A signal ends it also while the output takes nothing.
-    if (!(await Promise.race([this.output.ready(), this.aborted]))) this.ending.abort();
-    if (this.isOver) throw OVER;
-  }
-
-  private get isOver(): boolean {
-    return this.ending.signal.aborted;
-  }
-
-  private async read(connection: EventConnection): Promise<void> {
-    const leave = (): void => void connection.close();
-    this.ending.signal.addEventListener('abort', leave);
-    try {
-      await scanLines(connection, this.asked.conditions.needles[0] ?? [], this);
-    } catch (error) {
-      if (error !== OVER) throw error;
-    } finally {
-      this.ending.signal.removeEventListener('abort', leave);
-      await connection.close();
-    }
+    const { conditions, all } = this.asked;
+    const end = await followEvents({
+      path,
+      signal: this.ending.signal,
+      needles: conditions.needles[0] ?? [],
+      onCandidate: (buffer, start, end) => {
+        const judged = judgeCandidate(conditions, buffer, start, end);
+        if (typeof judged === 'object') this.show(judged);
+      },
+      onDeletion: (deletion, line) => {
+        if (conditions.matches(deletion)) this.show({ deletion, line });
+      },
+      onRecord: (record, line) => {
+        if (all || record.event.kind === 'pipeline_error') this.output.write(this.showRecord(record, line));
+      },
+      onNews: (news) => {
+        if (news.action !== 'reader-lost') return;
+        this.tell(`${news.lines} lines were lost, because they were not read fast enough; the log has them`);
+      },
+      onOversized: () => this.tell('a line of more than 1 MiB was left out'),
+      onGone: () => this.tell('the daemon has ended; waiting for it to come back'),
+      onBack: (goneAtMs, events) => this.tellReturn(goneAtMs, events),
+      rest: async () => {
+        if (!(await this.output.ready())) this.ending.abort();
+      },
+    });
+    const failure = failureOf(end, path);
+    if (failure === undefined) return EXIT.ok;
+    this.tell(failure.message);
+    return failure.code;
   }
 
   private show(found: Found): void {
-    if (this.isOver) return;
     this.output.write(this.showDeletion(found));
     this.shown += 1;
     if (this.shown >= this.asked.limit) this.ending.abort();
-  }
-
-  private hear(news: SocketNews): void {
-    switch (news.action) {
-      case 'connected':
-        if (this.goneAtMs !== undefined) this.tellReturn(this.goneAtMs, news.events);
-        this.goneAtMs = undefined;
-        break;
-      case 'reader-lost':
-        this.tell(`${news.lines} lines were lost, because they were not read fast enough; the log has them`);
-        break;
-      case 'refused':
-        this.refusal = `${news.readers} programs read the events already; more are not served`;
-        break;
-    }
   }
 
   private tellReturn(goneAtMs: number, events: number): void {
@@ -191,20 +123,4 @@ class Tail implements LineVisitor {
   private tell(message: string): void {
     this.io.stderr.write(`rmwatch: ${message}\n`);
   }
-
-  private fail({ message, code }: { readonly message: string; readonly code: number }): number {
-    this.tell(escapeLines(message));
-    return code;
-  }
-
-  private pause(): Promise<void> {
-    return sleep(RETRY_MS, undefined, { signal: this.ending.signal }).catch(() => {});
-  }
-}
-
-/** Thrown to leave the stream. */
-const OVER = Symbol('over');
-
-function escapeLines(text: string): string {
-  return text.split('\n').map(escapeControl).join('\n');
 }

@@ -31,7 +31,7 @@ export interface RuntimeParts {
   /** See EventSocket.open. */
   openEventSocket(
     path: string | undefined,
-  ): Promise<Pick<EventSocket, 'offer' | 'notice' | 'prepare' | 'close' | 'readerCount' | 'lostLines'>>;
+  ): Promise<Pick<EventSocket, 'offer' | 'notice' | 'prepare' | 'tell' | 'close' | 'readerCount' | 'lostLines'>>;
   /** See openProbe; throws ProbeUnavailableError. */
   openProbe<T>(config: Config['probe'], prepare: (probe: NativeProbe, mode: AttachMode) => T): OpenedProbe<T>;
   newSelfTest(options: SelfTestOptions): Pick<SelfTest, 'run' | 'observe' | 'close'>;

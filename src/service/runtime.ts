@@ -308,10 +308,24 @@ export class Runtime {
     this.opened.probe.prepared.houseKeep();
     this.opened.parts.users.refresh();
     this.watchOutput();
+    this.tellReaders();
     this.boundLog();
     const text = this.statusText;
     if (text !== this.toldStatus) this.opened.surroundings.status.changed(text);
     this.toldStatus = text;
+  }
+
+  private tellReaders(): void {
+    const { socket, watches, probe, output } = this.opened;
+    if (socket.readerCount === 0) return;
+    const { attach, symbol } = probeInfoOf(probe);
+    const { reason, degraded } = this.readiness();
+    const state = [reason, ...degraded].join('; ');
+    socket.tell({
+      ...{ attach, symbol, state, counts: this.counts() },
+      queued: output.writer.queuedLines,
+      watches: countsOf(watches.plan.counters),
+    });
   }
 
   private boundLog(): void {

@@ -16,10 +16,19 @@ export class EventConnection implements ByteReader {
   static open(path: string, signal: AbortSignal): Promise<EventConnection> {
     return new Promise((resolve, reject) => {
       signal.throwIfAborted();
-      const socket = net.connect({ path, signal });
-      socket.once('error', reject);
+      const socket = net.connect(path);
+      // The signal lives as long as the program, which may try again and again.
+      const abort = (): void => void socket.destroy(signal.reason as Error);
+      signal.addEventListener('abort', abort);
+      const settle = (): void => signal.removeEventListener('abort', abort);
+      const fail = (error: Error): void => {
+        settle();
+        reject(error);
+      };
+      socket.once('error', fail);
       socket.once('connect', () => {
-        socket.off('error', reject);
+        settle();
+        socket.off('error', fail);
         socket.on('error', () => {});
         resolve(new EventConnection(socket));
       });

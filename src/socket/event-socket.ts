@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import net from 'node:net';
 import { dirname } from 'node:path';
 import { listenOnSocket, removeStaleSocket } from '../http/unix-socket.js';
+import { CounterLines, type CountersNow } from './socket-counters.js';
 import { socketLine } from './socket-lines.js';
 import { SocketReader } from './socket-reader.js';
 
@@ -55,6 +56,9 @@ export class EventSocket implements LineTap {
   private readonly readers = new Set<SocketReader>();
   private place: Place | undefined;
   private events = 0;
+  private readonly counters = new CounterLines();
+  /** A reader does not know every watch. */
+  private wantsAllWatches = false;
 
   private constructor(options: EventSocketOptions) {
     this.options = options;
@@ -91,6 +95,18 @@ export class EventSocket implements LineTap {
     for (const reader of this.readers) {
       if (reader.hasRoom(bytes.length)) reader.write(bytes);
       else reader.lose(1);
+    }
+  }
+
+  /** Tells the readers what the counters say; to be called about once a second, while there are any. */
+  tell(now: CountersNow): void {
+    const lines = this.counters.next(now, this.wantsAllWatches);
+    this.wantsAllWatches = false;
+    const bytes = Buffer.concat(lines.map((counters) => socketLine({ action: 'counters', counters })));
+    for (const reader of this.readers) {
+      if (reader.hasRoom(bytes.length)) reader.write(bytes);
+      // Later counters hold what these would have told.
+      else this.wantsAllWatches = true;
     }
   }
 
@@ -155,6 +171,7 @@ export class EventSocket implements LineTap {
       },
     });
     this.readers.add(reader);
+    this.wantsAllWatches = true;
     place.readers.add(reader);
     reader.write(socketLine({ action: 'connected', events: this.events }));
   }

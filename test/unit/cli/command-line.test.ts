@@ -26,12 +26,12 @@ describe('parseCommandLine', () => {
 
   it.each([
     [['valdate'], 'unknown command "valdate", did you mean "validate"?'],
-    [['/etc/x'], 'unknown command "/etc/x", known are run, search, who, tail, validate'],
+    [['/etc/x'], 'unknown command "/etc/x", known are run, search, who, tail, top, validate'],
     [['help', 'rum'], 'did you mean "run"?'],
     [['--confg', 'f'], 'unknown option --confg, did you mean "--config"?'],
     [
       ['validate', '--config', 'f'],
-      'unknown option --config for validate, it belongs to: run, search, who, tail, explain',
+      'unknown option --config for validate, it belongs to: run, search, who, tail, top, explain',
     ],
     [['-x'], 'unknown option -x for run'],
     [['--config'], 'option --config needs a value: FILE'],

@@ -160,7 +160,7 @@ class Host {
         this.fails('event socket');
         this.opened('event socket');
         return {
-          ...{ offer: () => {}, notice: () => {}, readerCount: 0, lostLines: 0 },
+          ...{ offer: () => {}, notice: () => {}, tell: () => {}, readerCount: 0, lostLines: 0 },
           prepare: async (path) => {
             this.fails('next socket');
             const settle = (outcome: string) => async () => {
