@@ -180,6 +180,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     operands: { label: 'FILE', min: 0, max: 1 },
     options: [
       { name: 'pid', value: 'PID', description: 'the file of the daemon that has this process id' },
+      { name: 'strict', description: 'end with 6 also when a note says that something is doubtful' },
       JSON_OUTPUT,
     ],
   },

@@ -9,6 +9,7 @@ import { withResolvedPatterns } from '../watch/linked-patterns.js';
 import { followLinks } from '../watch/symbolic-links.js';
 import { EXIT } from './exit-codes.js';
 import type { CommandIo } from './io.js';
+import { doubtAboutInclude } from './pattern-doubts.js';
 import { configOfDaemon } from './running-daemon.js';
 
 export interface ValidateOptions {
@@ -17,11 +18,13 @@ export interface ValidateOptions {
   /** Instead of a file, the process id of a daemon whose file it is. */
   readonly pid: string | undefined;
   readonly json: boolean;
+  /** What is doubtful is an error. */
+  readonly strict: boolean;
 }
 
 type Loaded = Exclude<LoadResult, { problems: unknown }>;
 
-export async function validate({ file: named, pid, json }: ValidateOptions, io: CommandIo): Promise<number> {
+export async function validate({ file: named, pid, json, strict }: ValidateOptions, io: CommandIo): Promise<number> {
   const daemons = pid === undefined ? { value: named } : configOfDaemon(pid);
   if ('error' in daemons || (pid !== undefined && named !== undefined)) {
     const error = 'error' in daemons ? daemons.error : 'FILE and --pid exclude each other';
@@ -31,7 +34,8 @@ export async function validate({ file: named, pid, json }: ValidateOptions, io: 
   const file = daemons.value;
   const loaded = await loadConfig(file);
   const problems = 'problems' in loaded ? loaded.problems : [];
-  const notes = 'problems' in loaded ? [] : [...processNotes(loaded), ...(await linkNotes(loaded))];
+  const notes =
+    'problems' in loaded ? [] : [...processNotes(loaded), ...patternNotes(loaded), ...(await linkNotes(loaded))];
   const valid = problems.length === 0;
   if (json) {
     io.stdout.write(`${JSON.stringify({ file: file ?? DEFAULT_CONFIG_FILE, valid, problems, notes }, null, 2)}\n`);
@@ -47,7 +51,7 @@ export async function validate({ file: named, pid, json }: ValidateOptions, io: 
     const more = others.size === 0 ? '' : ` with ${others.size} ${others.size === 1 ? 'file' : 'files'} of conf.d`;
     io.stdout.write(`${loaded.file}${more} is valid: ${length} ${length === 1 ? 'watch' : 'watches'}\n`);
   }
-  return valid ? EXIT.ok : EXIT.configuration;
+  return valid && !(strict && notes.length > 0) ? EXIT.ok : EXIT.configuration;
 }
 
 /** What is doubtful about executables to ignore. */
@@ -56,6 +60,18 @@ function processNotes({ config, origins }: Loaded): Problem[] {
     ignore.processes.flatMap((name, position) => {
       const message = doubtAbout(name);
       return message === undefined ? [] : [noteAt(origins[index]!, ['ignore', 'processes', position], message)];
+    }),
+  );
+}
+
+/** What is doubtful about patterns of `include`. */
+function patternNotes({ config, origins }: Loaded): Problem[] {
+  return config.watches.flatMap(({ include, exclude }, index) =>
+    include.flatMap((pattern) => {
+      const message = doubtAboutInclude(pattern, exclude);
+      if (message === undefined) return [];
+      const origin = origins[index]!;
+      return [noteAt(origin, ['include', writtenAt(origin, 'include', pattern)], `${pattern} ${message}`)];
     }),
   );
 }

@@ -83,8 +83,16 @@ const file = z
       .regex(/^(0|[1-9][0-9]*):(0|[1-9][0-9]*)$/)
       .describe('The filesystem as major:minor, as /proc/PID/mountinfo has it. Absent with the inode.')
       .exactOptional(),
-    uid: numericId.describe('The user id of the owner. Absent with the inode.').exactOptional(),
-    gid: numericId.describe('The group id of the owner. Absent with the inode.').exactOptional(),
+    uid: numericId
+      .describe(
+        'The user id of the owner, as the file system has it, whatever an idmapped mount shows. Absent with the inode.',
+      )
+      .exactOptional(),
+    gid: numericId
+      .describe(
+        'The group id of the owner, as the file system has it, whatever an idmapped mount shows. Absent with the inode.',
+      )
+      .exactOptional(),
     mode: z
       .string()
       .regex(/^[0-7]{4}$/)

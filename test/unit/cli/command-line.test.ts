@@ -69,7 +69,7 @@ describe('parseCommandLine', () => {
     expect(usage('run')).toBe(
       'Usage: rmwatch run [PATTERN...] [--config FILE] [--no-config] [--attach MODE] [--format FORMAT] [--log FILE] [--listen ADDR] [--process NAME]... [--user USER]...',
     );
-    expect(usage('validate')).toBe('Usage: rmwatch validate [FILE] [--pid PID] [--json]');
+    expect(usage('validate')).toBe('Usage: rmwatch validate [FILE] [--pid PID] [--strict] [--json]');
     expect(usage('explain')).toBe('Usage: rmwatch explain PATH... [--config FILE] [--json]');
     expect(usage('completion')).toBe('Usage: rmwatch completion bash|zsh');
   });

@@ -94,6 +94,33 @@ describe('validate', () => {
     expect(notes).toMatchObject([{ line: 3, column: 26, path: 'watches[0].include[1]' }]);
   });
 
+  it('names patterns that match nothing, or a directory alone, and fails then when it is strict', async () => {
+    mkdirSync(join(directory, 'full', 'of'), { recursive: true });
+    writeFileSync(join(directory, 'file'), '');
+    const at = (name: string) => join(directory, name);
+    const include = ['full', 'full/of/**', 'file', 'file/**', 'none', 'full/{of,x}'].map((name) => `"${at(name)}"`);
+    const file = fileWith(
+      `watches:\n  - {name: a, include: [${include}]}\n` +
+        `  - {name: b, include: ["/proc/**", "/srv/a/*.db", "/srv"], exclude: ["/srv/**"]}\n` +
+        `  - {name: c, include: ["/srv/c/**"], exclude: ["**"]}\n`,
+    );
+    const alone = (path: string) =>
+      `note: ${path} is a directory: the pattern matches it alone; for everything below it write "${path}/**"`;
+    const { code, err } = await rmwatch('validate', file);
+    expect(code).toBe(0);
+    expect(err.trimEnd().split('\n')).toEqual([
+      expect.stringContaining(`watches[0].include[0]: ${alone(at('full'))}`),
+      expect.stringContaining(`watches[0].include[3]: note: ${at('file')}/** never matches: ${at('file')} is not a`),
+      expect.stringContaining(`watches[0].include[5]: ${alone(at('full/of'))}`),
+      expect.stringContaining('watches[1].include[0]: note: /proc/** never matches: no name can be removed in /proc'),
+      expect.stringContaining('watches[1].include[1]: note: /srv/a/*.db never matches: the watch excludes /srv/**'),
+      expect.stringContaining(`watches[1].include[2]: ${alone('/srv')}`),
+      expect.stringContaining('watches[2].include[0]: note: /srv/c/** never matches: the watch excludes **'),
+    ]);
+    expect(await rmwatch('validate', '--strict', file)).toMatchObject({ code: 6, err });
+    expect(await rmwatch('validate', '--strict', fileWith('http: {listen: off}'))).toMatchObject({ code: 0 });
+  });
+
   it('names executables that any user can have, or that events name otherwise', async () => {
     writeFileSync(join(directory, 'program'), '');
     symlinkSync('program', join(directory, 'alias'));
