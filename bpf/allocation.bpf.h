@@ -36,6 +36,20 @@ static __always_inline struct inode *overlay__upper_inode(struct inode *inode)
 	return upper ? KERNEL_READ(upper, d_inode) : NULL;
 }
 
+/*
+ * The inode that stat(2) asks of size and time: overlayfs keeps copies, which miss what is written through a mapping.
+ * It alone of the filesystems upon others is known here.
+ */
+static __always_inline struct inode *inode__asked(struct inode *inode)
+{
+	struct inode *upper;
+
+	if (KERNEL_READ(inode, i_sb, s_magic) != OVERLAYFS_SUPER_MAGIC)
+		return inode;
+	upper = overlay__upper_inode(inode);
+	return upper ? upper : inode;
+}
+
 /* Writes the bytes to `bytes` and returns true, or returns false when they cannot be known. */
 static __always_inline bool inode__allocated(struct inode *inode, __u64 magic, __u64 *bytes)
 {

@@ -272,7 +272,7 @@ GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, __u64 target
 	struct in_flight_attempt *attempt = bpf_map_lookup_elem(&attempts, &id);
 	struct path *parent = (void *)directory;
 	struct dentry *dentry = (void *)victim;
-	struct inode *inode = KERNEL_READ(dentry, d_inode);
+	struct inode *inode = KERNEL_READ(dentry, d_inode), *asked = inode;
 	struct slot *slot;
 
 	if (!inode)
@@ -292,14 +292,16 @@ GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, __u64 target
 	attempt->mount = (__u64)KERNEL_READ(parent, mnt);
 	attempt->dentry = victim;
 	attempt->inode = (__u64)inode;
-	attempt->size = KERNEL_READ(inode, i_size);
 	attempt->link_count = KERNEL_READ(inode, i_nlink);
-	inode__mtime(inode, &attempt->mtime_seconds, &attempt->mtime_nanoseconds);
 	attempt->operation = operation & 3;
 	attempt->phase = ATTEMPT_CAPTURED;
 	attempt->kinds = 1u << (kind & 1);
-	if (KERNEL_READ(inode, i_sb, s_stack_depth) > 0)
+	if (KERNEL_READ(inode, i_sb, s_stack_depth) > 0) {
 		attempt->flags |= ATTEMPT_STACKED;
+		asked = inode__asked(inode);
+	}
+	attempt->size = KERNEL_READ(asked, i_size);
+	inode__mtime(asked, &attempt->mtime_seconds, &attempt->mtime_nanoseconds);
 	if (!(attempt->flags & ATTEMPT_FAILURE_WATCHED))
 		return 0;
 	slot = attempt->slot == NO_SLOT ? slot__take(&attempt->slot) : slot__at(attempt->slot);

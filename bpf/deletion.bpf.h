@@ -114,9 +114,11 @@ static __always_inline void slot__fill_file(struct slot *slot, struct inode *ino
 		record->mtime_seconds = slot->attempt.mtime_seconds;
 		record->mtime_nanoseconds = slot->attempt.mtime_nanoseconds;
 	} else {
-		record->size = KERNEL_READ(inode, i_size);
+		struct inode *asked = inode__asked(inode);
+
+		record->size = KERNEL_READ(asked, i_size);
 		record->link_count = KERNEL_READ(inode, i_nlink) + 1;
-		inode__mtime(inode, &record->mtime_seconds, &record->mtime_nanoseconds);
+		inode__mtime(asked, &record->mtime_seconds, &record->mtime_nanoseconds);
 	}
 }
 

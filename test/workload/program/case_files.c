@@ -227,6 +227,23 @@ static void set_mtime(const char *name, time_t seconds, long nanoseconds)
 	MUST(utimensat(AT_FDCWD, name, times, 0) == 0);
 }
 
+/* What a mapping changes, overlayfs notices later than stat(2). */
+static void run_mapped_writes(void)
+{
+	char *at;
+	int fd;
+
+	make_sized_file("file", 8192);
+	set_mtime("file", 1000000000, 5);
+	fd = open("file", O_RDWR | O_CLOEXEC);
+	MUST(fd >= 0);
+	at = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	MUST(at != MAP_FAILED);
+	memset(at, 1, 8192);
+	MUST(msync(at, 8192, MS_SYNC) == 0 && munmap(at, 8192) == 0 && close(fd) == 0);
+	ATTEMPT(.call = UNLINK, .typed = "file");
+}
+
 /* Filesystems take what they can keep of it. */
 static void run_far_times(void)
 {
@@ -255,6 +272,7 @@ static void run_far_sizes(void)
 }
 
 const struct step file_cases[] = {
+	{ "mapped-writes", run_mapped_writes },
 	{ "far-times", run_far_times },
 	{ "far-sizes", run_far_sizes },
 	{ "open-file", run_open_file },
