@@ -1,6 +1,6 @@
 /**
- * Draws docs/picture.svg from a real run: the daemon watches a directory, programs delete in it, and `rmwatch search` and
- * `rmwatch who` answer from its log. Needs root and a built tree: `npm run picture`.
+ * Draws docs/picture.svg from a real run: the daemon watches a directory, programs delete in it, `rmwatch top` shows them,
+ * and `rmwatch search` and `rmwatch who` answer from its log. Needs root, tmux and a built tree: `npm run picture`.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -19,8 +19,21 @@ function rmwatch(...args) {
   return execFileSync(process.execPath, [path.join(root, 'dist/main.js'), ...args], { env, encoding: 'utf8' });
 }
 
-async function record(log) {
-  const args = ['run', `${PLACE}/**`, PLACE, '--no-config', '--format', 'json', '--log', log];
+/** A terminal of that many rows in which `rmwatch top` runs. */
+const TOP_ROWS = 12;
+
+function tmux(...args) {
+  const env = { ...process.env, LC_ALL: 'C.UTF-8', TZ: 'UTC', NO_COLOR: '1' };
+  return execFileSync('tmux', ['-u', '-L', `rmwatch-picture-${process.pid}`, ...args], { env, encoding: 'utf8' });
+}
+
+/** Returns what `rmwatch top` shows at the end. */
+async function record(log, scratch) {
+  const config = path.join(scratch, 'rmwatch.yaml');
+  const socket = path.join(scratch, 'events.sock');
+  const watches = [{ name: 'reports', include: [`${PLACE}/**`, PLACE] }];
+  fs.writeFileSync(config, JSON.stringify({ watches, http: { listen: 'off' }, socket: { path: socket } }));
+  const args = ['run', '--config', config, '--format', 'json', '--log', log];
   const daemon = spawn(process.execPath, [path.join(root, 'dist/main.js'), ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
@@ -32,14 +45,20 @@ async function record(log) {
     if (daemon.exitCode !== null) throw new Error(`the daemon ended: ${said}`);
     await sleep(50);
   }
+  const top = `'${process.execPath}' '${path.join(root, 'dist/main.js')}' top --socket '${socket}'`;
+  tmux('-f', '/dev/null', 'new-session', '-d', '-x', String(COLUMNS), '-y', String(TOP_ROWS), top);
+  while (!tmux('capture-pane', '-p').includes('reports')) await sleep(50);
   fs.mkdirSync(`${PLACE}/2026`, { recursive: true });
   for (let quarter = 1; quarter <= 4; quarter++) fs.writeFileSync(`${PLACE}/2026/q${quarter}.pdf`, 'x'.repeat(40_000));
   fs.writeFileSync(`${PLACE}/draft.tmp`, '');
   execFileSync('find', ['.', '-name', '*.tmp', '-delete'], { cwd: PLACE });
   execFileSync('sh', ['-c', 'cd /srv && rm -rf reports; true']);
-  await sleep(500);
+  while (!/events .* 7 in a minute/.test(tmux('capture-pane', '-p'))) await sleep(50);
+  const shownByTop = tmux('capture-pane', '-p').trimEnd().split('\n');
+  tmux('kill-server');
   daemon.kill('SIGTERM');
   await new Promise((resolve) => daemon.once('exit', resolve));
+  return shownByTop;
 }
 
 /** Spaces are kept apart where nothing else keeps them: some viewers do not know `white-space`. */
@@ -60,7 +79,7 @@ function svg(lines) {
     const typed = line.startsWith('# ');
     return `<text x="${MARGIN}" y="${y}"${typed ? ' class="typed"' : ''}>${escaped(shown(line))}</text>`;
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="rmwatch search and rmwatch who on a terminal">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="rmwatch search, rmwatch who and rmwatch top on a terminal">
 <style>
 rect { fill: #f6f8fa; }
 text { fill: #1f2328; font: 14px ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace; white-space: pre; }
@@ -78,7 +97,7 @@ if (fs.existsSync(PLACE)) throw new Error(`${PLACE} exists: the picture would sh
 const scratch = fs.mkdtempSync('/tmp/rmwatch-picture-');
 try {
   const log = path.join(scratch, 'events.json');
-  await record(log);
+  const top = await record(log, scratch);
   const input = ['--input', log];
   const commands = [
     ['search', PLACE],
@@ -92,6 +111,7 @@ try {
       .trimEnd()
       .split('\n'),
   ]);
+  lines.push('', '# rmwatch top', ...top);
   fs.writeFileSync(path.join(root, 'docs/picture.svg'), svg(lines));
   console.log(lines.map(shown).join('\n'));
 } finally {

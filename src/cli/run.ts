@@ -59,7 +59,8 @@ export async function run(options: RunOptions, io: CommandIo, signals: StartSign
     isRecord: !isAdHoc(options),
     ...(loaded.file === undefined && { onReaderGone }),
   });
-  const socketPath = config.socket.path ?? DEFAULT_EVENT_SOCKET;
+  // A run of its own offers nothing there, but asks.
+  const socketPath = loaded.config.socket.path ?? DEFAULT_EVENT_SOCKET;
   if (isAdHoc(options) && (await someoneListens(socketPath))) {
     diagnostics.info('a daemon runs already: "rmwatch tail" follows what it sees, and hooks nothing');
   }

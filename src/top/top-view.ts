@@ -42,7 +42,7 @@ export function topLines(state: TopState, { columns, rows, host, now, paint }: V
   const lines = [
     ...header(state, { columns, host, now, paint }),
     paint('bold', watchRow(['WATCH', '/s', '1 min', 'total', 'freed'], 'history of a minute', columns)),
-    ...watches.slice(0, watchRows).map((watch) => watchLine(watch, columns)),
+    ...watches.slice(0, watchRows).map((watch) => watchLine(watch, state, columns)),
     ...LISTS.flatMap((list) => listLines(list, state, { columns, listRows, paint })),
   ].slice(0, Math.max(0, rows - FOOTER_LINES));
   while (lines.length < rows - FOOTER_LINES) lines.push('');
@@ -85,13 +85,13 @@ function watchRow(texts: readonly [string, string, string, string, string], hist
   return toWidth(`${toWidth(name, NAME)} ${numbers}  ${history}`, columns);
 }
 
-function watchLine({ name, history, deletions, freedBytes }: WatchRates, columns: number): string {
+function watchLine({ name, history, deletions, freedBytes }: WatchRates, state: TopState, columns: number): string {
   const texts = [
     escapeControl(name),
     rateText(history.at(-1)!),
     countText(sumOf(history)),
     countText(deletions),
-    byteText(freedBytes),
+    freedText(freedBytes, state),
   ] as const;
   const room = columns - NAME - 1 - NUMBERS - 2;
   return watchRow(texts, room > 0 ? sparkline(history.slice(-room)) : '', columns);
@@ -110,7 +110,10 @@ function listLines(
   const rows = keys.slice(0, listRows).map(({ key, count, error, freedBytes }) => {
     // Others that were forgotten meanwhile may be part of the count.
     const bound = `${error > 0 ? '≤' : ''}${countText(count)}`;
-    return toWidth(`${bound.padStart(COUNT)} ${byteText(freedBytes).padStart(BYTES)}  ${escapeControl(key)}`, columns);
+    return toWidth(
+      `${bound.padStart(COUNT)} ${freedText(freedBytes, state).padStart(BYTES)}  ${escapeControl(key)}`,
+      columns,
+    );
   });
   return [paint('bold', toWidth(title, columns)), ...rows];
 }
@@ -156,4 +159,9 @@ function countText(count: number): string {
 
 function rateText(rate: number): string {
   return rate < 100 && rate > 0 ? rate.toFixed(1) : countText(rate);
+}
+
+/** System calls do not tell what they release. */
+function freedText(bytes: number, { counters }: TopState): string {
+  return counters?.attach === 'tracepoint' ? '-' : byteText(bytes);
 }

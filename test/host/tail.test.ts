@@ -184,5 +184,17 @@ test('a second daemon says who has the port, and what to do', async () => {
   const second = new Command(['run', '--config', daemon.configFile, '--listen', '127.0.0.1:0']);
   expect(await second.ended).toBe(1);
   expect(second.err).toMatch(/cannot offer events on .*another process listens/);
-  expect(second.err).toContain('rmwatch tail');
+  expect(second.err).toContain('watches a place beside it');
+});
+
+test('a run of its own beside a daemon offers nothing, and says that there is tail', async () => {
+  await daemon.start();
+  const run = new Command(['run', daemon.work, '--config', daemon.configFile, '--format', 'json']);
+  await waitUntil('it watches', () => run.err.includes('watching for deletions'), 30_000);
+  expect(run.err).toContain('a daemon runs already: \\"rmwatch tail\\" follows what it sees');
+  const [path] = remove('both');
+  await waitUntil('both tell it', () => run.paths.includes(path!) && daemon.events().length === 1);
+  run.child.kill('SIGTERM');
+  expect(await run.ended).toBe(0);
+  expect(await readers()).toBe(0);
 });

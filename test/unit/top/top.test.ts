@@ -136,6 +136,14 @@ describe('the view', () => {
     expect(lines.join('\n')).toMatch(/ 1 .* 33 *\n/);
   });
 
+  it('tells no freed bytes in a mode that does not see them', () => {
+    const state = filled();
+    state.take(counters([], { attach: 'tracepoint' }), 2_000);
+    const lines = view(state);
+    expect(lines[rowOf(lines, 'app ')]).toMatch(/^app .* 40 +- +/);
+    expect(lines.join('\n')).not.toContain('KiB');
+  });
+
   it('obeys nothing that is in a name', () => {
     const text = view(filled()).join('');
     expect(text).toContain('/srv/\\x1b[2J');
