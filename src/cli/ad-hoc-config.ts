@@ -58,6 +58,7 @@ const COMMAND_LINE: WatchConfig = {
   failures: false,
   ignore: { processes: [], ownedByRoot: false, users: [], effectiveUsers: [] },
   log: true,
+  fold: false,
 };
 
 /** A path stands for itself and everything below; a relative pattern matches at any depth. */

@@ -30,7 +30,8 @@ export function recordText({ json, terminal, date }: TextForm): (record: RecordL
   const paint = painter(terminal && colorWanted(STDOUT, process.env));
   return (record) => {
     const lost = record.event.kind === 'pipeline_error';
-    const label = lost ? paint('red', 'LOST'.padEnd(LABEL_WIDTH)) : paint('dim', 'rmwatch'.padEnd(LABEL_WIDTH));
+    const word = lost ? 'LOST' : record.event.kind === 'alert' ? 'BURST' : 'rmwatch';
+    const label = paint(word === 'rmwatch' ? 'dim' : 'red', word.padEnd(LABEL_WIDTH));
     const time = paint('dim', localTime(record['@timestamp'], { date }));
     return `${time}  ${label}  ${escapeControl(record.message ?? record.event.action ?? '')}\n`;
   };

@@ -56,7 +56,7 @@ export function readFile<T>(
     const parsed = schema.safeParse(source.value ?? {}, { error: issueText });
     if (check !== undefined) findings.push(...check(source));
     if (parsed.success && findings.length === 0) return { value: parsed.data, source };
-    for (const issue of parsed.error?.issues ?? []) {
+    for (const issue of parsed.error?.issues.flatMap(innerIssues) ?? []) {
       const path = issue.path as KeyPath;
       if (issue.code === 'unrecognized_keys') {
         for (const key of issue.keys) {
@@ -72,6 +72,15 @@ export function readFile<T>(
     }
   }
   return { problems: problemsOf(findings, source, file) };
+}
+
+/** Of a group of settings that may also be a word: what is wrong inside the group. */
+function innerIssues(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const inner = issue.errors.find((branch) =>
+    branch.every(({ code, path }) => path.length > 0 || code === 'unrecognized_keys'),
+  );
+  return inner?.map((own) => ({ ...own, path: [...issue.path, ...own.path] })) ?? [issue];
 }
 
 /** Apart from the schema, which stops at a list with errors in it and would show these only in the next run. */
@@ -127,6 +136,7 @@ function configOf(file: ConfigFile): Config {
     },
     http: { listen: file.http.listen, webConfigFile: file.http.web_config },
     socket: { path: file.socket.path },
+    bursts: file.bursts,
     selfTest: { intervalMs: file.self_test.interval },
   };
 }

@@ -25,6 +25,13 @@ const KEEP_DEFAULT = 14;
 const KEEP_MAX = 999;
 /** Node.js timers hold 31 bits of milliseconds; a longer wait would fire at once. */
 const SELF_TEST_MAX_HOURS = 596;
+/** Fewer are everyday work. */
+const BURST_THRESHOLD_MIN = 10;
+/** Counters of a window have 32 bits. */
+const BURST_THRESHOLD_MAX = 1_000_000_000;
+/** Bursts are looked at once a second. */
+const BURST_WINDOW_MIN_MS = 1_000;
+const BURST_WINDOW_MAX_MS = 3_600_000;
 const UID_MAX = 2 ** 32 - 2;
 const PROCESS_ARGS_DEFAULT = 512;
 /** Shorter lists say too little of a command. */
@@ -124,6 +131,15 @@ function selfTestInterval(text: string): Parsed<number | null> {
   return duration;
 }
 
+/** In seconds. */
+function burstWindow(text: string): Parsed<number> {
+  const duration = parseDuration(text);
+  if ('error' in duration) return duration;
+  const { value } = duration;
+  if (value >= BURST_WINDOW_MIN_MS && value <= BURST_WINDOW_MAX_MS) return { value: value / 1000 };
+  return { error: `must be from 1s to 1h, got ${text}` };
+}
+
 function maxLogSize(text: string): Parsed<number> {
   if (text === 'off') return { value: Number.POSITIVE_INFINITY };
   const size = parseSize(text);
@@ -211,6 +227,12 @@ const watch = z.strictObject({
     })
     .describe('Deletions to leave out, by who makes them.'),
   log: z.boolean().default(true).describe('false: count in metrics only.'),
+  fold: z
+    .boolean()
+    .default(false)
+    .describe(
+      'true: once a burst has begun, only its summaries are written, unless another watch wants the line. Whoever begins a burst hides what it deletes in it.',
+    ),
 });
 
 const probe = z.strictObject({
@@ -301,6 +323,32 @@ function eventSocketPath(text: string): Parsed<string | undefined> {
   return 'error' in path ? { error: `${path.error}; off for none` } : path;
 }
 
+const burstSettings = z.strictObject({
+  threshold: z
+    .int()
+    .min(BURST_THRESHOLD_MIN, `must be at least ${BURST_THRESHOLD_MIN}`)
+    .max(BURST_THRESHOLD_MAX, `must be at most ${BURST_THRESHOLD_MAX}`)
+    .default(1000)
+    .describe('So many deletions by one process, or by many that belong together, are a mass deletion.'),
+  window: z
+    .string()
+    .prefault('10s')
+    .transform(reading(burstWindow))
+    .describe('The time within which they happen, from 1s to 1h.'),
+});
+
+/** Switched off, or a group of settings as section() has them. */
+const bursts = z
+  .union([burstSettings, z.literal('off'), z.literal(false), z.null()], {
+    error: 'expected off, or threshold and window',
+  })
+  .prefault({})
+  .transform((value) => {
+    if (value === 'off' || value === false) return null;
+    const { threshold, window } = value ?? burstSettings.parse({});
+    return { threshold, windowSeconds: window };
+  });
+
 function parseWebConfigPath(text: string): Parsed<string | undefined> {
   if (text === 'off') return { value: undefined };
   if (!text.startsWith('/')) return { error: `expected off or an absolute file path, got "${text}"` };
@@ -325,6 +373,7 @@ const file = z.strictObject({
   log: section(log).describe('Where events and messages go.'),
   http: section(http).describe('The HTTP endpoint for metrics and health.'),
   socket: section(socket).describe('The events as they are written, for programs of this host.'),
+  bursts: bursts.describe('Mass deletions: what they are; off: they are not looked for.'),
   self_test: section(selfTest).describe('Deletions that the daemon makes itself to see that they come through.'),
 });
 
@@ -348,5 +397,6 @@ export const KNOWN_KEYS: KnownKeys = {
   log: Object.keys(log.shape),
   http: Object.keys(http.shape),
   socket: Object.keys(socket.shape),
+  bursts: Object.keys(burstSettings.shape),
   self_test: Object.keys(selfTest.shape),
 };

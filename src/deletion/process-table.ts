@@ -16,6 +16,13 @@ import { jsonOf } from '../text/byte-text.js';
 import { Timestamps } from '../text/timestamps.js';
 import { describeArgs, type ProcessArgsJson, type ProcessArgsOptions } from './process-args.js';
 
+/** What a process has in common with those that it works with: the first of these that is known and says something. */
+export interface ProcessOrigin {
+  readonly kind: 'container' | 'cgroup' | 'parent';
+  /** The id of the container, the path of the cgroup, or `NAME[PID]` of the parent; latin1 view. */
+  readonly id: string;
+}
+
 /** What stays the same from one deletion of a process to its next, with its parts of the event line ready-made. */
 export interface ProcessInfo {
   /** Base name of the executable, latin1 view; '' when it is not known. */
@@ -32,6 +39,8 @@ export interface ProcessInfo {
   readonly rmwatchJson: string;
   /** The whole arguments where each line has only the first of them; they have a line of their own. */
   readonly wholeArgs: WholeArgs | undefined;
+  /** undefined: a process of the root cgroup without a parent. */
+  readonly origin: ProcessOrigin | undefined;
 }
 
 export interface WholeArgs {
@@ -200,6 +209,7 @@ export class ProcessTable {
         rmwatchJson: `{${args.whole.rmwatch.slice(1)}}`,
         written: false,
       },
+      origin: originOf(container, cgroup, record.parentTgid, parentName),
     };
   }
 
@@ -207,6 +217,18 @@ export class ProcessTable {
     if ((flags & PROCESS_HAS_ARGS) === 0) return undefined;
     return describeArgs(sentArgs(record), (flags & PROCESS_ARGS_CUT) !== 0, this.options.args);
   }
+}
+
+/** All processes are below the root cgroup and below init. */
+function originOf(
+  container: string | undefined,
+  cgroup: string | undefined,
+  parentTgid: number,
+  parentName: string,
+): ProcessOrigin | undefined {
+  if (container !== undefined) return { kind: 'container', id: container };
+  if (cgroup !== undefined && cgroup !== '' && cgroup !== '/') return { kind: 'cgroup', id: cgroup };
+  return parentTgid > 1 ? { kind: 'parent', id: `${parentName}[${parentTgid}]` } : undefined;
 }
 
 /**

@@ -22,6 +22,7 @@ const watch = z
       effective_users: z.array(text).describe('Effective users whose deletions it leaves out.'),
     }),
     log: z.boolean().describe('false: it only counts.'),
+    fold: z.boolean().describe('true: in a burst it writes summaries only.'),
   })
   .describe(`The watch that rule.name names. ${only('watch')}`);
 
@@ -55,6 +56,7 @@ const totals = z
     seen: count.describe('rmwatch_events_seen_total at the end.'),
     filtered: count.describe('rmwatch_events_filtered_total at the end.'),
     lost: count.describe('rmwatch_events_lost_total at the end, before the last lines are written.'),
+    folded: count.describe('rmwatch_events_folded_total at the end.'),
   })
   .describe(`What the run counted. ${only('stopped')}`);
 

@@ -94,7 +94,7 @@ export function watchLine(watch: WatchConfig, parts: Omit<DaemonLineParts, 'mess
 }
 
 function watchOf(
-  { view, caseInsensitive, operations, failures, log }: WatchConfig,
+  { view, caseInsensitive, operations, failures, log, fold }: WatchConfig,
   {
     include,
     exclude,
@@ -112,6 +112,7 @@ function watchOf(
     failures,
     ignore: { processes, users, effective_users: effectiveUsers },
     log,
+    fold,
   };
 }
 

@@ -132,7 +132,7 @@ const processFields = {
 const args = z.array(z.string());
 const START = 'When the process started; RFC 3339.';
 
-const process = z
+export const process = z
   .strictObject({
     ...processFields,
     thread: z.strictObject({ id: positiveCount.describe('The thread id in the first pid namespace.') }),
@@ -175,7 +175,7 @@ const argsDetails = {
     .exactOptional(),
 };
 
-const details = z
+export const details = z
   .strictObject({
     executable_deleted: z
       .literal(true)
@@ -271,6 +271,28 @@ const details = z
   })
   .meta({ id: 'details', description: 'What the Elastic Common Schema has no name for.', ...DETAILS_RULES });
 
+/** Whose deletion it is, beside the process. */
+export const user = {
+  user: z.strictObject({
+    id: numericId.describe('The real user id of the process: who started it.'),
+    name: text.describe('Absent when the host knows no such user.').exactOptional(),
+    effective: z
+      .strictObject({
+        id: numericId.describe('The effective user id of the process: whose rights it has.'),
+        name: text.describe('Absent when the host knows no such user.').exactOptional(),
+      })
+      .describe(
+        'Absent when it is the real user. Another one in set-user-id programs and in servers that act for others.',
+      )
+      .exactOptional(),
+  }),
+  group: z.strictObject({ id: numericId.describe('The real group id of the process.') }),
+  container: z
+    .strictObject({ id: text.describe('The cgroup of the process names this container id.') })
+    .describe('Absent outside of containers.')
+    .exactOptional(),
+};
+
 export const deletionSchema = z
   .strictObject({
     '@timestamp': timestamp.describe('When it happened. RFC 3339, UTC, with nanoseconds.'),
@@ -310,24 +332,7 @@ export const deletionSchema = z
       .exactOptional(),
     file: file.describe('Absent when not even the name could be read.').exactOptional(),
     process,
-    user: z.strictObject({
-      id: numericId.describe('The real user id of the process: who started it.'),
-      name: text.describe('Absent when the host knows no such user.').exactOptional(),
-      effective: z
-        .strictObject({
-          id: numericId.describe('The effective user id of the process: whose rights it has.'),
-          name: text.describe('Absent when the host knows no such user.').exactOptional(),
-        })
-        .describe(
-          'Absent when it is the real user. Another one in set-user-id programs and in servers that act for others.',
-        )
-        .exactOptional(),
-    }),
-    group: z.strictObject({ id: numericId.describe('The real group id of the process.') }),
-    container: z
-      .strictObject({ id: text.describe('The cgroup of the process names this container id.') })
-      .describe('Absent outside of containers.')
-      .exactOptional(),
+    ...user,
     rule: z.strictObject({
       name: z.array(watchName).min(1).describe('The watches that matched.').meta({ uniqueItems: true }),
     }),

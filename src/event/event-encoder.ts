@@ -14,6 +14,7 @@ import type { RecordView } from '../probe/record-view.js';
 import { base64IfLossy, jsonPartOf } from '../text/byte-text.js';
 import { Timestamps } from '../text/timestamps.js';
 import type { Outcome } from '../watch/watch-filter.js';
+import type { BurstActor } from './burst-line.js';
 import { DATASET_PROCESS, ECS_VERSION, type FileType } from './event-words.js';
 import type { LineBuffer } from './line-buffer.js';
 import { LineFrame, type UserText } from './line-frame.js';
@@ -194,6 +195,19 @@ export class EventEncoder {
       `,"event":{"kind":"event","category":["process"],"type":["info"],"action":"process-arguments","dataset":"${DATASET_PROCESS}"}` +
       `,"host":${this.hostJson},"process":${processJson},"rmwatch":${rmwatchJson}}`
     );
+  }
+
+  /** Who deletes, for lines about bursts. */
+  actorOf(record: RecordView, process: ProcessInfo | undefined): BurstActor {
+    const { uid, effectiveUid, gid, effectiveGid } = record;
+    const name = jsonPartOf(record.comm(record.commStart));
+    const group = effectiveGid === gid ? '' : `,"group":{"id":"${effectiveGid}"}`;
+    const effective = effectiveUid === uid ? '' : `,"effective":{${this.user(effectiveUid).json}}`;
+    return JSON.parse(
+      `{"process":{"pid":${record.tgid},"thread":{"id":${record.tid}},"name":"${name}"${group}${process?.processJson ?? ''}}` +
+        `,"user":{${this.user(uid).json}${effective}},"group":{"id":"${gid}"}${process?.containerJson ?? ''}` +
+        `,"details":{${process?.rmwatchJson.slice(1) ?? ''}}}`,
+    ) as BurstActor;
   }
 
   /** The host part of other lines. */

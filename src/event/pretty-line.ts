@@ -3,10 +3,12 @@ import { escapeControl } from '../text/escape.js';
 import { localTime } from '../text/local-time.js';
 import { type Paint, painter } from '../text/terminal-style.js';
 import {
+  type BurstEvent,
   type DaemonEvent,
   type DeletionEvent,
   type EventLine,
   type EventsLostEvent,
+  isBurst,
   isDaemonLine,
   isDeletion,
   isEventsLost,
@@ -32,6 +34,7 @@ export function prettyLine(event: EventLine, { color, date = false }: PrettyOpti
   const paint = painter(color);
   const time = paint('dim', localTime(event['@timestamp'], { date }));
   if (isDeletion(event)) return deletionLine(event, time, paint);
+  if (isBurst(event)) return burstLine(event, time, paint);
   if (isDaemonLine(event)) return daemonLine(event, time, paint);
   return isEventsLost(event) ? lostLine(event, time, paint) : argsLine(event, time, paint);
 }
@@ -58,6 +61,14 @@ function lostLine(event: EventsLostEvent, time: string, paint: Paint): string {
 
 function daemonLine({ log, message }: DaemonEvent, time: string, paint: Paint): string {
   return [time, paint(log.level === 'warn' ? 'yellow' : 'dim', 'rmwatch'), escapeControl(message)].join('  ');
+}
+
+function burstLine({ log, message }: BurstEvent, time: string, paint: Paint): string {
+  return [
+    time,
+    paint(log.level === 'warn' ? 'red' : 'yellow', 'BURST'.padEnd(ACTION_WIDTH)),
+    escapeControl(message),
+  ].join('  ');
 }
 
 function argsLine(event: ProcessArgsEvent, time: string, paint: Paint): string {

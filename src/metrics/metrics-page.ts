@@ -41,6 +41,8 @@ function exampleMetrics() {
     unattributed: 0,
     lost: Object.fromEntries(LOSS_REASONS.map((reason) => [reason, 0])) as PipelineCounts['lost'],
     delivered: 0,
+    folded: 0,
+    untracked: 0,
     probeMissed: 0,
     ring: { capacityBytes: 0, usedBytes: 0 },
     backlog: { capacityBytes: 0, usedBytes: 0 },
@@ -56,6 +58,7 @@ function exampleMetrics() {
     socket: () => ({ readers: 0, lostLines: 0 }),
     fallback: false,
     followsMounts: () => true,
+    looksForBursts: () => true,
     delay: new DelayHistogram(),
     build: { version: '', nodeVersion: '', libbpfVersion: '' },
   });

@@ -19,6 +19,7 @@ export interface MetricsSources {
   socket(): SocketState;
   /** Whether `probe.attach: auto` took a mode that sees less than the others. */
   readonly fallback: boolean;
+  looksForBursts(): boolean;
   /** undefined where mounts are not followed. */
   followsMounts(): boolean | undefined;
   readonly delay: DelayHistogram;
@@ -97,7 +98,11 @@ function observed(sources: MetricsSources): readonly Operation[] {
 }
 
 function watchText(sources: MetricsSources): string {
-  return watchMetricsText(sources.watches(), { operations: observed(sources), seesFiles: seesFiles(sources) });
+  return watchMetricsText(sources.watches(), {
+    operations: observed(sources),
+    seesFiles: seesFiles(sources),
+    looksForBursts: sources.looksForBursts(),
+  });
 }
 
 function registerPipelineMetrics(registry: Registry, sources: MetricsSources): void {
@@ -153,6 +158,16 @@ function registerPipelineMetrics(registry: Registry, sources: MetricsSources): v
     'rmwatch_events_delivered_total',
     'Events handed to the outputs, which have taken them.',
     (counts) => counts.delivered,
+  );
+  counter(
+    'rmwatch_events_folded_total',
+    'Deletions in bursts that only the summaries tell, as every watch that wants their lines has "fold: true".',
+    (counts) => counts.folded,
+  );
+  counter(
+    'rmwatch_burst_untracked_deletions_total',
+    'Deletions in which the detector of bursts followed neither the process nor its group, as too many deleted at once.',
+    (counts) => counts.untracked,
   );
   counter('rmwatch_probe_missed_total', 'Hook runs that the kernel reports as missed.', (counts) => counts.probeMissed);
   counter(

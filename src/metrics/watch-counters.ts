@@ -6,6 +6,9 @@ export interface WatchTotals {
   readonly deletions: Record<Operation, number>;
   readonly failures: Record<Operation, number>;
   freedBytes: number;
+  /** Bursts that have begun, and the part of them that goes on. */
+  bursts: number;
+  activeBursts: number;
 }
 
 /** The counter of one configured watch. Its totals outlive a reload that keeps the name. */
@@ -41,5 +44,7 @@ function newTotals(): WatchTotals {
     deletions: { unlink: 0, rmdir: 0, replace: 0, move: 0 },
     failures: { unlink: 0, rmdir: 0, replace: 0, move: 0 },
     freedBytes: 0,
+    bursts: 0,
+    activeBursts: 0,
   };
 }

@@ -41,6 +41,16 @@ export interface WatchConfig {
   };
   /** false: count in metrics only. */
   readonly log: boolean;
+  /** In a burst, only its summaries are written. */
+  readonly fold: boolean;
+}
+
+/** What counts as a mass deletion. */
+export interface BurstSettings {
+  /** So many deletions */
+  readonly threshold: number;
+  /** within so long. */
+  readonly windowSeconds: number;
 }
 
 export interface Config {
@@ -71,6 +81,8 @@ export interface Config {
   readonly socket: {
     /** Where events are offered while they are written; undefined: nowhere. */ readonly path: string | undefined;
   };
+  /** null: not looked for. */
+  readonly bursts: BurstSettings | null;
   readonly selfTest: { /** null: disabled. */ readonly intervalMs: number | null };
 }
 

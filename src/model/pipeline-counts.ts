@@ -17,6 +17,10 @@ export interface PipelineCounts {
   readonly filteredInDaemon: number;
   readonly lost: Readonly<Record<LossReason, number>>;
   readonly delivered: number;
+  /** Told by the summaries of a burst only. */
+  readonly folded: number;
+  /** Counted neither by a process nor by a group when bursts were looked for. */
+  readonly untracked: number;
   readonly probeMissed: number;
   /** Deletions that no call led to that is watched. */
   readonly unattributed: number;
@@ -44,4 +48,6 @@ export interface WatchCounts {
   readonly failures: Readonly<Record<Operation, number>>;
   readonly reportsFailures: boolean;
   readonly freedBytes: number;
+  readonly bursts: number;
+  readonly activeBursts: number;
 }

@@ -46,6 +46,8 @@ export class Ledger {
       // A line that waits for a slow reader may still be lost, and what is counted once cannot be taken back. So it counts when
       // the kernel has taken it; until then the ledger is short by what is queued.
       delivered: pipeline.unlogged + writer.writtenLines,
+      folded: pipeline.folded,
+      untracked: pipeline.untracked,
       probeMissed,
       // Programs of both kinds stand at the same hooks.
       unattributed: Math.max(...kernel.unattributed),

@@ -1,15 +1,16 @@
+import type { BurstDeletion, BurstDetector } from '../burst/burst-detector.js';
 import { type Move, matchMove } from '../deletion/match-move.js';
 import { hostPlaceOf, matchPlaces } from '../deletion/match-places.js';
 import { type OwnDeletion, ownDeletionOf } from '../deletion/own-deletion.js';
 import type { ProcessInfo, ProcessTable, WholeArgs } from '../deletion/process-table.js';
-import { PathResolver, type Place, type ResolvedPath } from '../deletion/resolved-path.js';
+import { PathResolver, type Place } from '../deletion/resolved-path.js';
 import { EventEncoder, type MoveContext } from '../event/event-encoder.js';
 import type { LineBuffer } from '../event/line-buffer.js';
 import type { KnownMounts } from '../host/mount-table.js';
 import type { DelayHistogram } from '../metrics/delay-histogram.js';
-import type { WatchCounter, WatchTotals } from '../metrics/watch-counters.js';
+import type { WatchTotals } from '../metrics/watch-counters.js';
 import { Clocks } from '../model/clocks.js';
-import { OPERATIONS } from '../model/config.js';
+import { type BurstSettings, OPERATIONS } from '../model/config.js';
 import {
   DELETION_FS_ROOT,
   DELETION_HAS_VICTIM,
@@ -37,6 +38,7 @@ export interface PipelineParts {
   notice(line: string): boolean;
   readonly processes: ProcessTable;
   readonly delay: DelayHistogram;
+  readonly bursts: BurstDetector;
   /** Writes the offsets of the clocks, see NativeBinding.readClocks. */
   readClocks(out: Float64Array): void;
   /** The newest mounts of the host, for a device that those of a record's generation do not know. Puts no filter in force. */
@@ -62,20 +64,14 @@ export interface FilterGeneration {
 }
 
 /** What becomes of one record. */
-interface Decision {
-  /** Indexes of the watches that want it; none: it is filtered. */
-  readonly watches: readonly number[];
-  /** JSON of the names of those that want a line; undefined: none does. */
+interface Decision extends BurstDeletion {
+  /** JSON of the names of the watches that want a line; undefined: none does. */
   readonly ruleJson: string | undefined;
-  /** By index of the watch. */
-  readonly counters: readonly WatchCounter[];
   readonly outcome: Outcome;
   readonly mounts: KnownMounts | undefined;
-  readonly path: ResolvedPath;
   readonly hostPlace: Place | undefined;
   /** Of a move. */
   readonly move: MoveContext | undefined;
-  readonly process: ProcessInfo | undefined;
 }
 
 /**
@@ -91,6 +87,8 @@ export class Pipeline {
   handled = 0;
   /** The part of `handled` that has no line, because its watches only count. */
   unlogged = 0;
+  /** The part of `handled` that is told by the summaries of a burst only. */
+  folded = 0;
   /** Records that could not be understood. */
   undecodable = 0;
 
@@ -102,6 +100,8 @@ export class Pipeline {
   private readonly generations = new Map<number, FilterGeneration>();
   private readonly clocks = new Clocks();
   private sequence = 0;
+  /** Seconds since boot of the newest deletion. */
+  private newestSeconds = 0;
   /** The newest generation of which no record can wait. */
   private drainedGeneration = 0;
   /** The mounts at the time of this batch; null until a record asks for them. */
@@ -114,6 +114,11 @@ export class Pipeline {
   /** The number of the last event that has a line; 0: none has. */
   get lastSequence(): number {
     return this.sequence;
+  }
+
+  /** See BurstDetector.untracked. */
+  get untracked(): number {
+    return this.parts.bursts.untracked;
   }
 
   /** The host part of its lines, for others. */
@@ -160,6 +165,36 @@ export class Pipeline {
       }
     }
     this.parts.lines.flush();
+    this.parts.bursts.write();
+  }
+
+  /** To be called about once a second: tells bursts that go on or are over. Never throws. */
+  lookAtBursts(): void {
+    const { bursts, onDefect } = this.parts;
+    try {
+      bursts.look(this.nowSeconds(), this.clocks);
+      bursts.write();
+    } catch (error) {
+      onDefect(error as Error);
+    }
+  }
+
+  /** From now on bursts are what these settings say; null: nothing is. */
+  useBursts(settings: BurstSettings | null): void {
+    this.parts.bursts.use(settings, this.nowSeconds(), this.clocks);
+    this.parts.bursts.write();
+  }
+
+  /** Nothing more is seen: every burst ends. */
+  endBursts(): void {
+    this.parts.bursts.endAll(this.nowSeconds(), this.clocks);
+    this.parts.bursts.write();
+  }
+
+  /** Seconds since boot up to which every deletion has been handled. */
+  private nowSeconds(): number {
+    this.parts.readClocks(this.clocks.values);
+    return this.parts.isDrained() ? this.clocks.uptimeSeconds : this.newestSeconds;
   }
 
   private handleRecord(record: RecordView): void {
@@ -187,6 +222,7 @@ export class Pipeline {
       this.parts.onOwnDeletion(ownDeletionOf(record, this.paths));
       return;
     }
+    this.newestSeconds = record.timeSeconds;
     const judgedBy = this.generationOf(record.generation);
     if (judgedBy === undefined) {
       this.undecodable += 1;
@@ -197,8 +233,10 @@ export class Pipeline {
       this.filtered += 1;
       return;
     }
-    const hasLine = this.write(record, decision);
-    this.commit(record, decision, hasLine);
+    const folded = decision.outcome === 'success' && this.parts.bursts.folds(record, decision);
+    const hasLine = !folded && this.write(record, decision);
+    this.commit(record, decision, hasLine, folded);
+    if (decision.outcome === 'success') this.countForBursts(record, decision, folded);
   }
 
   /** What is to be told of the record, and by which watches. */
@@ -207,18 +245,23 @@ export class Pipeline {
     const mounts = this.mountsOf(record, used);
     const path = this.paths.resolve(record, mounts);
     const process = this.parts.processes.get(record.processId);
-    const { counters } = filter;
     if (record.operation === OPERATION_MOVE) {
       const move = { from: path, to: this.targets.resolveTarget(record, mounts), ...movedBy(record) };
       const match = matchMove(filter.watches, move, filter.hasProcessView);
-      const { watches, ruleJson } = filter.decide(match.watches, record.operation, outcome, actorOf(record, process));
+      const { watches, ruleJson, folding } = filter.decide(
+        match.watches,
+        record.operation,
+        outcome,
+        actorOf(record, process),
+      );
       const context = contextOf(move, match.losingBelow, watches, filter);
-      return { counters, outcome, mounts, path, hostPlace: match.hostPlace, move: context, process, watches, ruleJson };
+      const { hostPlace } = match;
+      return { filter, outcome, mounts, path, hostPlace, move: context, process, watches, ruleJson, folding };
     }
     const { watches, hostPlace } = matchPlaces(filter.watches, path, filter.hasProcessView);
     const verdict = filter.decide(watches, record.operation, outcome, actorOf(record, process));
     return {
-      counters,
+      filter,
       outcome,
       mounts,
       path,
@@ -227,6 +270,7 @@ export class Pipeline {
       process,
       watches: verdict.watches,
       ruleJson: verdict.ruleJson,
+      folding: verdict.folding,
     };
   }
 
@@ -250,12 +294,22 @@ export class Pipeline {
   }
 
   /** Counts what was written. Nothing here can fail. */
-  private commit(record: RecordView, { watches, counters, outcome }: Decision, hasLine: boolean): void {
-    for (const index of watches) count(counters[index]!.totals, record, outcome);
+  private commit(record: RecordView, { watches, filter, outcome }: Decision, hasLine: boolean, folded: boolean): void {
+    for (const index of watches) count(filter.counters[index]!.totals, record, outcome);
     this.handled += 1;
     if (hasLine) this.sequence += 1;
+    else if (folded) this.folded += 1;
     else this.unlogged += 1;
     this.parts.delay.observe(this.clocks.uptimeSeconds - record.timeSeconds - record.timeNanoseconds / 1e9);
+  }
+
+  /** What goes wrong here costs no deletion: it is counted and written. */
+  private countForBursts(record: RecordView, decision: Decision, folded: boolean): void {
+    try {
+      this.parts.bursts.count(record, decision, folded, this.clocks);
+    } catch (error) {
+      this.parts.onDefect(error as Error);
+    }
   }
 
   private generationOf(generation: number): FilterGeneration | undefined {

@@ -1,3 +1,4 @@
+import { type FoldedBurst, FoldedBursts, foldedIn } from './folded-bursts.js';
 import { isTimestamp, type RecordLine } from './logged-event.js';
 
 /** A reason to doubt that nothing more happened, in words, with the time from which it holds. */
@@ -23,6 +24,7 @@ export class PieceCoverage {
   last: EndOfRun | undefined;
   readonly breaks: Break[] = [];
   readonly records: RecordLine[] = [];
+  readonly folded = new FoldedBursts();
   /** The first line of the file that the piece is from, when that is about the record and before the piece. */
   opening: RecordLine | undefined;
   tracepoint = false;
@@ -54,6 +56,8 @@ export interface Coverage {
   readonly from: string | undefined;
   readonly to: string | undefined;
   readonly gaps: readonly Gap[];
+  /** Deletions that have no line of their own. */
+  readonly folded: readonly FoldedBurst[];
   /**
    * From here on the record says that the daemon ran, and what it watched; undefined: nowhere. Equal to or before the beginning
    * of what was asked for: for all of it.
@@ -82,11 +86,13 @@ export function coverageOf(pieces: readonly PieceCoverage[], { since, until, com
     .flatMap(({ first, last, records: own }) => [first?.time, last?.time, ...own.map((record) => record['@timestamp'])])
     .filter((time) => time !== undefined)
     .sort();
-  const unkept = pieces.reduce((sum, piece) => sum + piece.unkept, 0);
-  if (unkept > 0) gaps.push({ at: times.at(-1)!, text: `${unkept} more breaks of the record are not shown` });
+  const unkept = pieces.reduce((sum, piece) => sum + piece.unkept + piece.folded.unkept, 0);
+  if (unkept > 0)
+    gaps.push({ at: times.at(-1) ?? since, text: `${unkept} more breaks and bursts of the record are not shown` });
   return {
     from: times[0],
     to: times.at(-1),
+    folded: foldedIn(pieces.map((piece) => piece.folded)).filter(({ start, end }) => end >= since && start <= until),
     gaps: gaps.filter(({ at }) => at >= since && at <= until).sort((a, b) => (a.at < b.at ? -1 : 1)),
     knownSince: knownSince(pieces),
     asked: complete && since > '' ? since : times[0],

@@ -228,6 +228,7 @@ class PieceVisitor implements LineVisitor {
     } else if (read.kind === 'deletion') {
       if (this.conditions.matches(read.deletion)) this.take({ deletion: read.deletion, line });
     } else if (read.record.event.dataset === 'rmwatch.process') this.options.onProcess?.(read.record);
+    else if (read.record.event.dataset === 'rmwatch.burst') this.coverage.folded.add(read.record);
     else this.coverage.record(read.record);
   }
 

@@ -43,7 +43,7 @@ export function whoSentences(facts: WhoFacts): string[] {
     whoSentence(facts),
     commandSentence(deletion, others.args),
     ...placeSentences(deletion),
-    othersSentence(others),
+    ...othersSentences(others),
   ].map(escapeControl);
 }
 
@@ -112,7 +112,13 @@ function placeSentences({ container }: LoggedDeletion): string[] {
   return container === undefined ? [] : [`It came out of the container ${container.id}.`];
 }
 
-function othersSentence({ count, freedBytes, from, to, samples }: Others): string {
+function othersSentences({ folded, ...others }: Others): string[] {
+  if (folded === 0) return [othersSentence(others)];
+  const sentence = `Around that time ${folded} deletions are folded: they have no line that names the file.`;
+  return others.count === 0 ? [sentence] : [othersSentence(others), sentence];
+}
+
+function othersSentence({ count, freedBytes, from, to, samples }: Omit<Others, 'folded'>): string {
   if (count === 0) return 'The same process deleted nothing else within ten minutes.';
   const freed = freedBytes === undefined ? '' : `, ${byteText(freedBytes)} freed`;
   const span = `${localTime(from, { date: true })} to ${localTime(to, { date: false })}`;

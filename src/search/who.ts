@@ -21,6 +21,8 @@ export interface Others {
   readonly samples: readonly string[];
   /** Its arguments as a line of their own tells them, where those in the deletion are cut. */
   readonly args: readonly string[] | undefined;
+  /** Deletions without a line, of all processes that burst around that time. */
+  readonly folded: number;
 }
 
 const ANYTHING: ConditionValues = {
@@ -92,7 +94,7 @@ export async function findOthers(deletion: LoggedDeletion, spans: readonly Span[
   let from = deletion['@timestamp'];
   let to = from;
   let args: readonly string[] | undefined;
-  await search({
+  const { coverage } = await search({
     spans,
     conditions: new Conditions({ ...ANYTHING, ...bounds, pids: [pid] }),
     limit: undefined,
@@ -113,7 +115,8 @@ export async function findOthers(deletion: LoggedDeletion, spans: readonly Span[
       return true;
     },
   });
-  return { count, freedBytes, from, to, samples, args };
+  const folded = coverage.folded.reduce((sum, burst) => sum + burst.folded, 0);
+  return { count, freedBytes, from, to, samples, args, folded };
 }
 
 /** Every directory above, without the root. */

@@ -27,6 +27,7 @@ export function* configurationRecordOf({
   log,
   http,
   socket,
+  bursts,
   selfTest,
 }: Config): Steps<ConfigurationRecord> {
   const hash = createHash('sha256');
@@ -44,6 +45,7 @@ export function* configurationRecordOf({
     'http.listen': http.listen,
     'http.web_config': http.webConfigFile ?? 'off',
     socket,
+    bursts,
     self_test: selfTest,
   }).map(([key, value]) => [key, JSON.stringify(value)] as const);
   for (const [key, text] of settings) hash.update(key).update(text).update('\n');

@@ -115,7 +115,7 @@ export class DaemonRecord {
   stopped(lastSequence: number, counts: PipelineCounts): void {
     if (this.configuration === undefined || this.isOver) return;
     this.isOver = true;
-    const { seen, filteredInKernel, filteredInDaemon, lost } = counts;
+    const { seen, filteredInKernel, filteredInDaemon, lost, folded } = counts;
     const at = this.now();
     this.write('stopped', at, `stopped after ${lastSequence} ${lastSequence === 1 ? 'event' : 'events'}`, {
       details: {
@@ -124,6 +124,7 @@ export class DaemonRecord {
           seen,
           filtered: filteredInKernel + filteredInDaemon,
           lost: Object.values(lost).reduce((sum, count) => sum + count, 0),
+          folded,
         },
       },
     });

@@ -178,10 +178,10 @@ export class Daemon {
       }
     }
     await runtime?.close();
-    const { seen, filteredInKernel, filteredInDaemon, delivered, lost, probeMissed } = runtime?.counts() ?? {};
-    // Seen is filtered, delivered and lost together.
+    const { seen, filteredInKernel, filteredInDaemon, delivered, folded, lost, probeMissed } = runtime?.counts() ?? {};
+    // Seen is filtered, delivered, folded and lost together.
     const filtered = runtime && { kernel: filteredInKernel, daemon: filteredInDaemon };
-    diagnostics.info({ seen, filtered, delivered, lost, missed: probeMissed }, 'stopped');
+    diagnostics.info({ seen, filtered, delivered, folded, lost, missed: probeMissed }, 'stopped');
     return failed || this.closeFailures > 0 ? 1 : 0;
   }
 }

@@ -1,3 +1,5 @@
+import { BurstDetector } from '../burst/burst-detector.js';
+import { BurstReporter } from '../burst/burst-reporter.js';
 import { ProcessTable } from '../deletion/process-table.js';
 import { EventEncoder } from '../event/event-encoder.js';
 import type { DelayHistogram } from '../metrics/delay-histogram.js';
@@ -53,14 +55,15 @@ export class Delivery {
     const { ringBufferBytes: ringBytes } = config.probe;
     this.options = options;
     this.selfTest = parts.newSelfTest({ mode, mark: () => this.ledger.mark() });
+    const line = new EventEncoder({
+      hostName: parts.host.name,
+      bootId: parts.host.bootId,
+      attach: mode,
+      userName: (uid) => parts.users.nameOf(uid),
+      errorName: (number) => parts.errorName(number),
+    });
     this.pipeline = new Pipeline({
-      line: new EventEncoder({
-        hostName: parts.host.name,
-        bootId: parts.host.bootId,
-        attach: mode,
-        userName: (uid) => parts.users.nameOf(uid),
-        errorName: (number) => parts.errorName(number),
-      }),
+      line,
       lines: output.lines,
       notice: output.notice,
       processes: new ProcessTable({
@@ -73,6 +76,15 @@ export class Delivery {
         forgetInKernel: () => probe.forgetProcesses(),
       }),
       delay,
+      bursts: new BurstDetector({
+        actorOf: (record, process) => line.actorOf(record, process),
+        reporter: new BurstReporter({
+          attach: mode,
+          hostJson: () => line.host,
+          notice: output.notice,
+          onProblem: (message) => parts.diagnostics.warn(message),
+        }),
+      }),
       readClocks: (out) => parts.readClocks(out),
       mountsFor: (device) => watches.mountsFor(device),
       mountsNow: () => watches.mountsNow(),
@@ -95,6 +107,7 @@ export class Delivery {
       writer: output.writer,
       capacities: () => drain.capacities,
     });
+    this.pipeline.useBursts(config.bursts);
     this.losses = new LossReporter(
       () => this.ledger.counts().lost,
       output.notice,
@@ -121,10 +134,16 @@ export class Delivery {
   houseKeep(): void {
     this.ledger.sweep();
     this.reportLosses();
+    this.pipeline.lookAtBursts();
     this.options.output.writer.lookForTarget();
     // cloud-init, DHCP and hostnamectl change it.
     this.pipeline.useHostName(this.options.parts.host.name);
     this.keepRecord();
+  }
+
+  /** From now on bursts are what these settings say. */
+  useBursts(settings: Config['bursts']): void {
+    this.pipeline.useBursts(settings);
   }
 
   /** The number of the last event that has a line; 0: none has. */
@@ -172,6 +191,7 @@ export class Delivery {
       await handleWaiting(this.drain, output.writer);
       this.ledger.sweep();
       this.reportLosses();
+      this.pipeline.endBursts();
       this.options.record?.stopped(this.lastSequence, this.ledger.counts());
     });
     await step('flush', async () => {

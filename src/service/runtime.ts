@@ -230,6 +230,7 @@ export class Runtime {
     const { probe, log } = this.config;
     this.config = { ...config, probe, http: { ...config.http, listen: this.config.http.listen }, log };
     this.selfTests.every(config.selfTest.intervalMs);
+    this.opened.probe.prepared.useBursts(config.bursts);
   }
 
   /** For the metrics. */
@@ -265,6 +266,7 @@ export class Runtime {
       selfTest: () => this.selfTests.last?.passed ?? { unlink: false, rmdir: false, replace: false, move: false },
       reload: () => this.reloadState,
       followsMounts: () => watches.followsMounts,
+      looksForBursts: () => this.config.bursts !== null,
       delay,
       build: parts.build,
     });

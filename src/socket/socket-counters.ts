@@ -23,6 +23,8 @@ export interface SocketCounters {
   readonly filtered: number;
   readonly lost: number;
   readonly delivered: number;
+  /** Told by the summaries of a burst only. */
+  readonly folded: number;
   /** Lines that the log has not taken yet. */
   readonly queued: number;
   readonly watches: readonly WatchSum[];
@@ -52,9 +54,9 @@ export class CounterLines {
       if (before.get(name) !== all) sums.push(sum);
       this.told.set(name, all);
     }
-    const { seen, filteredInKernel, filteredInDaemon, delivered } = counts;
+    const { seen, filteredInKernel, filteredInDaemon, delivered, folded } = counts;
     const lost = Object.values(counts.lost).reduce((sum, count) => sum + count, 0);
-    const state = { ...now, complete, seen, filtered: filteredInKernel + filteredInDaemon, lost, delivered };
+    const state = { ...now, complete, seen, filtered: filteredInKernel + filteredInDaemon, lost, delivered, folded };
     const lines: SocketCounters[] = [];
     do {
       lines.push({ tick: lines.length === 0, ...state, watches: sums.splice(0, WATCHES_IN_LINE) });
@@ -85,6 +87,7 @@ export function readCounters(value: Readonly<Record<string, unknown>>): SocketCo
     filtered: count(value, 'filtered'),
     lost: count(value, 'lost'),
     delivered: count(value, 'delivered'),
+    folded: count(value, 'folded'),
     queued: count(value, 'queued'),
     watches: watches.flatMap((watch): WatchSum[] => {
       if (typeof watch !== 'object' || watch === null) return [];

@@ -54,7 +54,7 @@ export class Rates {
     return this.ticks === 1;
   }
 
-  private begin({ complete, delivered, queued }: SocketCounters, atMs: number): void {
+  private begin({ complete, delivered, folded, queued }: SocketCounters, atMs: number): void {
     this.seconds = this.atMs === undefined ? 1 : Math.max((atMs - this.atMs) / 1000, 0.1);
     this.atMs = atMs;
     this.ticks += 1;
@@ -65,7 +65,7 @@ export class Rates {
     }
     if (complete) this.list += 1;
     moveOn(this.events);
-    const handled = delivered + queued;
+    const handled = delivered + folded + queued;
     if (!this.isFirst) this.events[HISTORY - 1] = increase(this.handled, handled) / this.seconds;
     this.handled = handled;
   }

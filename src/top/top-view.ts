@@ -71,10 +71,12 @@ function header(state: TopState, { columns, host, now, paint }: Omit<ViewContext
 
 function ledger({ counters }: TopState): string {
   if (counters === undefined) return '';
-  const { seen, filtered, lost, delivered } = counters;
-  const waiting = Math.max(0, seen - filtered - lost - delivered);
+  const { seen, filtered, lost, delivered, folded } = counters;
+  const waiting = Math.max(0, seen - filtered - lost - delivered - folded);
   const [all, less, gone, told, rest] = [seen, filtered, lost, delivered, waiting].map(countText);
-  return `seen ${all} = filtered ${less} + lost ${gone} + delivered ${told} + waiting ${rest}`;
+  // Hardly any watch folds, and the line is long.
+  const foldedText = folded === 0 ? '' : ` + folded ${countText(folded)}`;
+  return `seen ${all} = filtered ${less} + lost ${gone} + delivered ${told}${foldedText} + waiting ${rest}`;
 }
 
 function watchRow(texts: readonly [string, string, string, string, string], history: string, columns: number): string {

@@ -25,6 +25,8 @@ export interface Verdict {
   readonly watches: readonly number[];
   /** JSON of the names of those that want a line; undefined: none does. */
   readonly ruleJson: string | undefined;
+  /** Indexes of those that want a line, when all of them fold bursts; undefined: one does not. */
+  readonly folding: readonly number[] | undefined;
 }
 
 interface Rule {
@@ -43,7 +45,7 @@ interface Rule {
 /** undefined: there is no such user. */
 export type UidOf = (name: string) => number | undefined;
 
-const NOBODY: Verdict = { watches: [], ruleJson: undefined };
+const NOBODY: Verdict = { watches: [], ruleJson: undefined, folding: undefined };
 
 /**
  * One configuration's watches, deciding which of them want an attempt. Paths are matched by the WatchIndex; what is left
@@ -111,10 +113,14 @@ export class WatchFilter {
   }
 
   private verdictOf(watches: readonly number[]): Verdict {
-    const names = watches
-      .filter((index) => this.rules[index]!.config.log)
-      .map((index) => this.rules[index]!.config.name);
-    return { watches, ruleJson: names.length === 0 ? undefined : JSON.stringify(names) };
+    const logging = watches.filter((index) => this.rules[index]!.config.log);
+    if (logging.length === 0) return { watches, ruleJson: undefined, folding: undefined };
+    const ruleJson = JSON.stringify(logging.map((index) => this.rules[index]!.config.name));
+    return {
+      watches,
+      ruleJson,
+      folding: logging.every((index) => this.rules[index]!.config.fold) ? logging : undefined,
+    };
   }
 }
 

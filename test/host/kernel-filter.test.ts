@@ -48,6 +48,7 @@ test('the kernel never drops what a watch wants', () => {
       view: 'host',
       operations: pick([OPERATIONS, ['unlink'], ['rmdir']] as const),
       caseInsensitive: false,
+      fold: false,
       failures: below(3) === 0,
       ignore: { processes: [], ownedByRoot: false, users: [], effectiveUsers: [] },
       log: true,

@@ -149,7 +149,7 @@ describe.skipIf(skipped)('a real Prometheus that scrapes the daemon', () => {
   test('its series close the ledger', async () => {
     const gap =
       'rmwatch_events_seen_total - ignoring(stage) sum without (stage) (rmwatch_events_filtered_total)' +
-      ' - sum without (reason) (rmwatch_events_lost_total) - rmwatch_events_delivered_total';
+      ' - sum without (reason) (rmwatch_events_lost_total) - rmwatch_events_delivered_total - rmwatch_events_folded_total';
     await waitUntil('a closed ledger', async () => (await prometheus.query(gap))[0]?.value?.[1] === '0', 20_000);
   });
 

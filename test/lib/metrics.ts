@@ -34,12 +34,13 @@ export function sumOf(metrics: ReadonlyMap<string, number>, metric: string): num
   return sum;
 }
 
-/** What remains of seen - filtered - lost - delivered: 0 when every event is accounted for. */
+/** What remains of seen - filtered - lost - delivered - folded: 0 when every event is accounted for. */
 export function ledgerGap(metrics: ReadonlyMap<string, number>): number {
   const accounted =
     sumOf(metrics, 'rmwatch_events_filtered_total') +
     lostEvents(metrics) +
-    sampleOf(metrics, 'rmwatch_events_delivered_total');
+    sampleOf(metrics, 'rmwatch_events_delivered_total') +
+    sampleOf(metrics, 'rmwatch_events_folded_total');
   return sampleOf(metrics, 'rmwatch_events_seen_total') - accounted;
 }
 

@@ -8,6 +8,7 @@ export function watchOf(changes: Partial<WatchConfig> & Pick<WatchConfig, 'inclu
     view: 'host',
     operations: OPERATIONS,
     caseInsensitive: false,
+    fold: false,
     failures: false,
     ignore: { processes: [], ownedByRoot: false, users: [], effectiveUsers: [] },
     log: true,

@@ -26,6 +26,7 @@ const DEFAULTS: Config = {
       view: 'host',
       operations: ['unlink', 'rmdir', 'replace', 'move'],
       caseInsensitive: false,
+      fold: false,
       failures: false,
       ignore: { processes: [], ownedByRoot: false, users: [], effectiveUsers: [] },
       log: true,
@@ -44,6 +45,7 @@ const DEFAULTS: Config = {
   },
   http: { listen: { kind: 'tcp', host: '127.0.0.1', port: 29293 }, webConfigFile: undefined },
   socket: { path: undefined },
+  bursts: { threshold: 1000, windowSeconds: 10 },
   selfTest: { intervalMs: 300_000 },
 };
 
@@ -65,10 +67,12 @@ watches:
     failures: true
     ignore: { processes: [logrotate], owned_by_root: true, users: [www-data, 33, "0034"], effective_users: [backup, 7] }
     log: false
+    fold: true
 probe:  { attach: fentry, ring_buffer: 64KiB }
 log:    { output: /var/log/rmwatch.json, max_size: 2GiB, keep: 3, format: json, level: debug, process_args: false, command_line: true, redact: [pin-code] }
 http:   { listen: off }
 socket: { path: /run/rmwatch/events.sock }
+bursts: { threshold: 50, window: 1m }
 self_test: { interval: off }
 `;
     expect(config(text)).toEqual({
@@ -88,6 +92,7 @@ self_test: { interval: off }
             effectiveUsers: ['backup', '7'],
           },
           log: false,
+          fold: true,
         },
       ],
       probe: { attach: 'fentry', ringBufferBytes: 65536 },
@@ -103,8 +108,16 @@ self_test: { interval: off }
       },
       http: { listen: { kind: 'off' } },
       socket: { path: '/run/rmwatch/events.sock' },
+      bursts: { threshold: 50, windowSeconds: 60 },
       selfTest: { intervalMs: null },
     });
+  });
+
+  it('looks for bursts unless they are off, and by its defaults where nothing else is said', () => {
+    const defaults = { threshold: 1000, windowSeconds: 10 };
+    expect(['bursts:', 'bursts: {}', ''].map((text) => config(text).bursts)).toEqual([defaults, defaults, defaults]);
+    expect(config('bursts: {window: 2s}').bursts).toEqual({ threshold: 1000, windowSeconds: 2 });
+    expect(['bursts: off', 'bursts: false'].map((text) => config(text).bursts)).toEqual([null, null]);
   });
 
   it('takes false for off, as tools that write YAML 1.1 put it', () => {
@@ -166,10 +179,13 @@ self_test: { interval: 10ms }
     ['level: debug', 'f.yaml:1:1: level: unknown key here, it belongs to log'],
     ['- a', 'f.yaml:1:1: expected a group of keys, got a list'],
     ['hello', 'f.yaml:1:1: expected a group of keys, got "hello"'],
-    ['__proto__: {}', 'f.yaml:1:1: __proto__: unknown key, known are watches, probe, log, http, socket, self_test'],
+    [
+      '__proto__: {}',
+      'f.yaml:1:1: __proto__: unknown key, known are watches, probe, log, http, socket, bursts, self_test',
+    ],
     [
       '"a\\e[1mb": 1',
-      'f.yaml:1:1: ["a\\u001b[1mb"]: unknown key, known are watches, probe, log, http, socket, self_test',
+      'f.yaml:1:1: ["a\\u001b[1mb"]: unknown key, known are watches, probe, log, http, socket, bursts, self_test',
     ],
     [`${WATCH}    log: off`, 'f.yaml:4:10: watches[0].log: expected true or false, got "off"'],
     [
@@ -177,6 +193,11 @@ self_test: { interval: 10ms }
       'f.yaml:4:22: watches[0].ignore.users[0]: expected a user name or a user id',
     ],
     [`${WATCH}    ignore: {users: [-1]}`, 'f.yaml:4:22: watches[0].ignore.users[0]: a user id is not negative'],
+    ['bursts: {treshold: 50}', 'f.yaml:1:10: bursts.treshold: unknown key, did you mean "threshold"?'],
+    ['bursts: {threshold: 9}', 'f.yaml:1:21: bursts.threshold: must be at least 10'],
+    ['bursts: {window: 999ms}', 'f.yaml:1:18: bursts.window: must be from 1s to 1h, got 999ms'],
+    ['bursts: {window: 2h}', 'f.yaml:1:18: bursts.window: must be from 1s to 1h, got 2h'],
+    ['bursts: on', 'f.yaml:1:9: bursts: expected off, or threshold and window'],
     ['self_test: {interval: 5}', 'f.yaml:1:23: self_test.interval: expected off or a duration such as 5m'],
     [
       `${WATCH}    ignore: {users: [4294967295]}`,

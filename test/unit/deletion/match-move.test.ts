@@ -13,6 +13,7 @@ function watch(include: string[], changes: Partial<WatchConfig> = {}): WatchConf
     operations: ['move'],
     failures: false,
     caseInsensitive: false,
+    fold: false,
     log: true,
   } as const;
   return { ...base, include, ignore, ...changes } as WatchConfig;

@@ -71,6 +71,7 @@ describe('rmwatch.yaml(5)', () => {
     log: 'LOG',
     http: 'HTTP',
     socket: 'SOCKET',
+    bursts: 'BURSTS',
     self_test: 'SELF-TEST',
   };
 

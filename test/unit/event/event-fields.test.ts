@@ -6,6 +6,7 @@ import { PathResolver } from '../../../src/deletion/resolved-path.js';
 import { EventEncoder } from '../../../src/event/event-encoder.js';
 import { fieldsOf, fieldsPage } from '../../../src/event/fields-page.js';
 import { eventJsonSchemaText } from '../../../src/event/json-schema.js';
+import { countersFor } from '../../../src/metrics/watch-counters.js';
 import { OPERATIONS } from '../../../src/model/config.js';
 import { LOSS_REASONS, type PipelineCounts } from '../../../src/model/pipeline-counts.js';
 import { LossReporter } from '../../../src/pipeline/loss-reporter.js';
@@ -27,9 +28,12 @@ import {
 } from '../../../src/probe/record-layout.generated.js';
 import { DaemonRecord } from '../../../src/service/daemon-record.js';
 import { atOnce } from '../../../src/watch/steps.js';
+import { WatchFilter } from '../../../src/watch/watch-filter.js';
 import { validateEventLine } from '../../lib/event-schema.js';
+import { newBursts } from '../../lib/new-bursts.js';
 import { deletionRecord, processRecord, processTextRecord, viewOf, WHOLE_ARGS } from '../../lib/records.js';
 import { systemErrorName } from '../../lib/system-error-name.js';
+import { watchOf } from '../../lib/watch-of.js';
 import { writtenLine } from '../../lib/written-line.js';
 
 const FOUND =
@@ -148,7 +152,59 @@ function recordLines(): object[] {
   record.started(config, 'kprobe');
   atOnce(record.reloaded({ ...config, watches }));
   const lost = Object.fromEntries(LOSS_REASONS.map((reason) => [reason, 0])) as PipelineCounts['lost'];
-  record.stopped(0, { seen: 0, filteredInKernel: 0, filteredInDaemon: 0, lost } as PipelineCounts);
+  record.stopped(0, { seen: 0, filteredInKernel: 0, filteredInDaemon: 0, lost, folded: 0 } as PipelineCounts);
+  return lines;
+}
+
+/** Of many directories, by a process of which all is known. */
+function burstLines({ cgroup, directory }: { cgroup: string; directory: string }): object[] {
+  const lines: object[] = [];
+  const processes = new ProcessTable({
+    args: { ...WHOLE_ARGS, limitBytes: 64 },
+    bootId: BOOT_ID,
+    forgetInKernel: () => {},
+  });
+  const texts = { flags: PROCESS_TEXT_COMPLETE | PROCESS_TEXT_DELETED, process_id: 1 };
+  for (const [which, text] of [
+    [PROCESS_TEXT_EXECUTABLE, directory],
+    [PROCESS_TEXT_DIRECTORY, directory],
+    [PROCESS_TEXT_CGROUP, cgroup],
+  ] as const) {
+    processes.addText(viewOf(processTextRecord({ ...texts, which }, text)));
+  }
+  const flags = PROCESS_HAS_ARGS | PROCESS_HAS_LOGIN_UID;
+  processes.add(
+    viewOf(processRecord({ process_id: 1, tgid: 7, login_uid: 1000, flags }, ['\xff', 'a'.repeat(200)])),
+    BOOT,
+  );
+  const encoder = new EventEncoder({
+    hostName: 'web-3',
+    bootId: BOOT_ID,
+    attach: 'kprobe',
+    userName: () => 'root',
+    errorName: systemErrorName,
+  });
+  const bursts = newBursts(encoder, (line) => lines.push(JSON.parse(line)) > 0);
+  bursts.use({ threshold: 10, windowSeconds: 10 }, 0, BOOT);
+  const watches = [watchOf({ include: ['/**'] })];
+  const filter = WatchFilter.of(watches, countersFor(watches), () => undefined);
+  const paths = new PathResolver();
+  for (let i = 0; i < 3_000; i++) {
+    const members = {
+      ...FILE,
+      flags: FOUND,
+      process_id: 1,
+      tgid: 100 + i,
+      operation: i % 4,
+      effective_uid: 1,
+      effective_gid: 1,
+    };
+    const record = viewOf(deletionRecord(members, { path: `/srv/${i}/a`, comm: 'rm' }));
+    const path = paths.resolve(record, undefined);
+    bursts.count(record, { filter, watches: [0], folding: undefined, path, process: processes.get(1) }, false, BOOT);
+  }
+  bursts.endAll(1, BOOT);
+  bursts.write();
   return lines;
 }
 
@@ -195,11 +251,21 @@ describe('the definition of the event', () => {
     expect(sortedNames(lossLine() as object[])).toEqual(defined('eventsLost'));
   });
 
+  it('has each field of a burst, and no other', () => {
+    const container = `/system.slice/docker-${'c0ffee12'.repeat(8)}.scope`;
+    const application = '/user.slice/app.slice/app-flatpak-org.gimp.GIMP-42.scope';
+    const lines = [
+      { cgroup: container, directory: '/srv' },
+      { cgroup: application, directory: `/${'\x01'.repeat(4_000)}` },
+    ].flatMap(burstLines);
+    expect(sortedNames(lines)).toEqual(defined('burst'));
+  });
+
   it('has each field of the record itself, and no other', () => {
     expect(sortedNames(recordLines())).toEqual(defined('daemon'));
   });
 
-  it.each(['deletion', 'processArgs', 'eventsLost', 'daemon'] as const)(
+  it.each(['deletion', 'processArgs', 'eventsLost', 'burst', 'daemon'] as const)(
     'describes each field of %s, and its absence',
     (kind) => {
       for (const { path, always, description } of fieldsOf(kind)) {

@@ -17,6 +17,7 @@ import {
 import { RecordView } from '../../../src/probe/record-view.js';
 import { WatchFilter } from '../../../src/watch/watch-filter.js';
 import { fuzzed } from '../../lib/fuzz.js';
+import { newBursts } from '../../lib/new-bursts.js';
 import { ringOf, WHOLE_ARGS } from '../../lib/records.js';
 import { watchOf } from '../../lib/watch-of.js';
 
@@ -61,27 +62,30 @@ const record = fc
 function newPipeline() {
   const lines: string[] = [];
   const counters = countersFor([], []);
+  const line = new EventEncoder({
+    hostName: 'h',
+    bootId: undefined,
+    attach: 'kprobe',
+    userName: () => undefined,
+    errorName: (number) => `ERRNO_${number}`,
+  });
+  const notice = (text: string) => {
+    lines.push(text);
+    return true;
+  };
   const pipeline = new Pipeline({
-    line: new EventEncoder({
-      hostName: 'h',
-      bootId: undefined,
-      attach: 'kprobe',
-      userName: () => undefined,
-      errorName: (number) => `ERRNO_${number}`,
-    }),
+    line,
     lines: new LineBuffer((chunk, length) => {
       lines.push(...chunk.toString('utf8', 0, length).split('\n').slice(0, -1));
     }),
-    notice: (line) => {
-      lines.push(line);
-      return true;
-    },
+    notice,
     processes: new ProcessTable({
       args: { ...WHOLE_ARGS, limitBytes: 64 },
       bootId: undefined,
       forgetInKernel: () => {},
     }),
     delay: new DelayHistogram(),
+    bursts: newBursts(line, notice),
     readClocks: (out) => out.set([0, 0, 900]),
     mountsFor: () => undefined,
     mountsNow: () => undefined,
@@ -91,6 +95,8 @@ function newPipeline() {
   });
   const watches = [watchOf({ include: ['/**'], failures: true })];
   const counted = countersFor(watches, counters);
+  // Even a second deletion is a burst.
+  pipeline.useBursts({ threshold: 2, windowSeconds: 3_600 });
   pipeline.use(1, { filter: WatchFilter.of(watches, counted, () => undefined), mounts: undefined });
   return { pipeline, lines, counted };
 }

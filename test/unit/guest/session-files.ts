@@ -37,6 +37,7 @@ export function scrape(changes: Readonly<Record<string, number>> = {}): string {
     rmwatch_events_seen_total: 0,
     'rmwatch_events_filtered_total{stage="daemon"}': 0,
     rmwatch_events_delivered_total: 0,
+    rmwatch_events_folded_total: 0,
     'rmwatch_events_lost_total{reason="ring_full"}': 0,
     'rmwatch_events_lost_total{reason="probe_skipped"}': 0,
     rmwatch_probe_missed_total: 0,

@@ -3,8 +3,9 @@ import { ledgerGap, lostEvents, Metrics, sampleOf, sumOf } from '../../lib/metri
 
 const SCRAPE = `# HELP rmwatch_events_seen_total Deletions.
 # TYPE rmwatch_events_seen_total counter
-rmwatch_events_seen_total 10
+rmwatch_events_seen_total 15
 rmwatch_events_delivered_total 4
+rmwatch_events_folded_total 5
 rmwatch_events_filtered_total{stage="kernel"} 2
 rmwatch_events_filtered_total{stage="daemon"} 1
 rmwatch_events_lost_total{reason="ring_full"} 1

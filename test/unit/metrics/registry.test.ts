@@ -28,6 +28,8 @@ beforeEach(() => {
     unattributed: 0,
     lost: { ring_full: 0, state_full: 0, probe_skipped: 0, decode: 0, output: 0 },
     delivered: 0,
+    folded: 0,
+    untracked: 0,
     probeMissed: 0,
     ring: { capacityBytes: 16 * 1024 * 1024, usedBytes: 0 },
     backlog: { capacityBytes: 64, usedBytes: 0 },
@@ -45,6 +47,7 @@ beforeEach(() => {
     output: () => ({ waitingEvents: 3, waitingBytes: 4_000, lastWriteSeconds: 1_700_000_001 }),
     socket: () => ({ readers: 2, lostLines: 9 }),
     fallback: true,
+    looksForBursts: () => true,
     followsMounts: () => followsMounts,
     delay,
     build: { version: '1.2.3', nodeVersion: 'v20.0.0', libbpfVersion: '1.5.0' },
@@ -67,10 +70,14 @@ describe('metrics text', () => {
       '# TYPE rmwatch_deletions_total counter',
       '# TYPE rmwatch_deletion_failures_total counter',
       '# TYPE rmwatch_freed_bytes_total counter',
+      '# TYPE rmwatch_bursts_total counter',
+      '# TYPE rmwatch_bursts_active gauge',
       '# TYPE rmwatch_events_seen_total counter',
       '# TYPE rmwatch_events_filtered_total counter',
       '# TYPE rmwatch_events_lost_total counter',
       '# TYPE rmwatch_events_delivered_total counter',
+      '# TYPE rmwatch_events_folded_total counter',
+      '# TYPE rmwatch_burst_untracked_deletions_total counter',
       '# TYPE rmwatch_probe_missed_total counter',
       '# TYPE rmwatch_unattributed_deletions_total counter',
       '# TYPE rmwatch_event_delay_seconds histogram',
@@ -106,6 +113,10 @@ describe('metrics text', () => {
       'rmwatch_deletion_failures_total{watch="app",operation="move"} 0',
       'rmwatch_freed_bytes_total{watch="app"} 0',
       'rmwatch_freed_bytes_total{watch="all"} 0',
+      'rmwatch_bursts_total{watch="app"} 0',
+      'rmwatch_bursts_total{watch="all"} 0',
+      'rmwatch_bursts_active{watch="app"} 0',
+      'rmwatch_bursts_active{watch="all"} 0',
       'rmwatch_events_seen_total 0',
       'rmwatch_events_filtered_total{stage="kernel"} 0',
       'rmwatch_events_filtered_total{stage="daemon"} 0',
@@ -115,6 +126,8 @@ describe('metrics text', () => {
       'rmwatch_events_lost_total{reason="decode"} 0',
       'rmwatch_events_lost_total{reason="output"} 0',
       'rmwatch_events_delivered_total 0',
+      'rmwatch_events_folded_total 0',
+      'rmwatch_burst_untracked_deletions_total 0',
       'rmwatch_probe_missed_total 0',
       'rmwatch_unattributed_deletions_total 0',
       'rmwatch_ring_buffer_bytes 16777216',
@@ -155,6 +168,8 @@ describe('metrics text', () => {
       filteredInKernel: 3,
       filteredInDaemon: 2,
       delivered: 1,
+      folded: 5,
+      untracked: 6,
       probeMissed: 9,
       unattributed: 8,
     };
@@ -168,11 +183,17 @@ describe('metrics text', () => {
     app.deletions.unlink = 4;
     app.failures.rmdir = 5;
     app.freedBytes = 4096;
+    app.bursts = 3;
+    app.activeBursts = 1;
     const first = await ownLines();
     expect(await ownLines()).toEqual(first);
     expect(first).toContain('rmwatch_deletions_total{watch="app",operation="unlink"} 4');
     expect(first).toContain('rmwatch_deletion_failures_total{watch="app",operation="rmdir"} 5');
     expect(first).toContain('rmwatch_freed_bytes_total{watch="app"} 4096');
+    expect(first).toContain('rmwatch_bursts_total{watch="app"} 3');
+    expect(first).toContain('rmwatch_bursts_active{watch="app"} 1');
+    expect(first).toContain('rmwatch_events_folded_total 5');
+    expect(first).toContain('rmwatch_burst_untracked_deletions_total 6');
     expect(first).toContain('rmwatch_events_seen_total 7');
     expect(first).toContain('rmwatch_events_filtered_total{stage="kernel"} 3');
     expect(first).toContain('rmwatch_events_filtered_total{stage="daemon"} 2');

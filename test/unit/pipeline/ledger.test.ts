@@ -11,7 +11,7 @@ const UNATTRIBUTED = { unattributed: [3, 4] };
 function bench() {
   const kernel = { ...KERNEL, ...UNATTRIBUTED };
   const state = { missed: 3, skipped: 6, used: 512, swept: 2, closed: false };
-  const pipeline = { filtered: 5, undecodable: 1, unlogged: 7, deletions: 80 };
+  const pipeline = { filtered: 5, undecodable: 1, unlogged: 7, folded: 8, untracked: 9, deletions: 80 };
   const writer = { lostLines: 2, writtenLines: 60 };
   const open = <T>(value: T): T => {
     if (state.closed) throw new Error('the probe is closed');
@@ -44,6 +44,8 @@ it('has what was counted at each step', () => {
     filteredInDaemon: 5,
     lost: { ring_full: 4, state_full: 1 + 2 + 2, probe_skipped: 6, decode: 1, output: 2 },
     delivered: 67,
+    folded: 8,
+    untracked: 9,
     probeMissed: 3,
     unattributed: 4,
     ring: { capacityBytes: 4096, usedBytes: 384 },

@@ -32,6 +32,7 @@ import {
 import { RecordView } from '../../../src/probe/record-view.js';
 import { WatchFilter } from '../../../src/watch/watch-filter.js';
 import { validateEventLine } from '../../lib/event-schema.js';
+import { newBursts } from '../../lib/new-bursts.js';
 import { deletionRecord, processRecord, processTextRecord, ringOf, WHOLE_ARGS } from '../../lib/records.js';
 import { systemErrorName } from '../../lib/system-error-name.js';
 
@@ -73,6 +74,7 @@ function watch(name: string, changes: Partial<WatchConfig> = {}): WatchConfig {
     view: 'host',
     operations: OPERATIONS,
     caseInsensitive: false,
+    fold: false,
     failures: false,
     ignore,
     log: true,
@@ -118,26 +120,29 @@ class Bench {
       expect(lines.flatMap(validateEventLine)).toEqual([]);
       this.lines.push(...lines);
     };
+    const line = new FailingEncoder({
+      hostName: 'h',
+      bootId: undefined,
+      attach: 'kprobe',
+      userName,
+      errorName: systemErrorName,
+    });
+    const notice = (text: string) => {
+      expect(validateEventLine(JSON.parse(text))).toEqual([]);
+      if (this.noticeRoom) this.lines.push(JSON.parse(text));
+      return this.noticeRoom;
+    };
     this.pipeline = new Pipeline({
-      line: new FailingEncoder({
-        hostName: 'h',
-        bootId: undefined,
-        attach: 'kprobe',
-        userName,
-        errorName: systemErrorName,
-      }),
+      line,
       lines: new LineBuffer(take),
-      notice: (line) => {
-        expect(validateEventLine(JSON.parse(line))).toEqual([]);
-        if (this.noticeRoom) this.lines.push(JSON.parse(line));
-        return this.noticeRoom;
-      },
+      notice,
       processes: new ProcessTable({
         args: { ...WHOLE_ARGS, limitBytes: 512, commandLine: false },
         bootId: undefined,
         forgetInKernel: () => {},
       }),
       delay: this.delay,
+      bursts: newBursts(line, notice),
       readClocks: (out) => out.set([0, 0, UPTIME]),
       mountsFor: (device) => {
         if (device === UNREADABLE) throw new Error('the mounts cannot be read');
@@ -231,6 +236,8 @@ describe('Pipeline', () => {
         failures: { unlink: 1, rmdir: 0, replace: 0, move: 0 },
         reportsFailures: true,
         freedBytes: 4608,
+        bursts: 0,
+        activeBursts: 0,
       },
       {
         name: 'quiet',
@@ -238,10 +245,47 @@ describe('Pipeline', () => {
         failures: { unlink: 0, rmdir: 0, replace: 0, move: 0 },
         reportsFailures: false,
         freedBytes: 4096,
+        bursts: 0,
+        activeBursts: 0,
       },
     ]);
     expect(bench.ledger()).toEqual([0, 7, 0]);
     expect(bench.lines.map(({ event }) => event.outcome)).toEqual([...Array(5).fill('success'), 'failure', undefined]);
+  });
+
+  it('counts what it folds, in the watch as well, and numbers the lines that are left', () => {
+    const bench = new Bench();
+    bench.pipeline.useBursts({ threshold: 10, windowSeconds: 10 });
+    bench.use(1, [watch('folding', { include: ['/a/**'], fold: true }), watch('plain', { include: ['/a/b/**'] })]);
+    bench.handle(...Array.from({ length: 30 }, (_, i) => deletion(`/a/${i}`)), deletion('/a/b/c'));
+    bench.handle(
+      deletion('/a/no', { result: -ENOENT }),
+      deletion('/a/missed', { flags: FOUND & ~DELETION_RESULT_KNOWN }),
+    );
+    bench.pipeline.endBursts();
+    const events = bench.lines.filter(({ event }) => event.kind === 'event');
+    // Ten before the burst began, one that another watch wants, one of which it is not known that it succeeded.
+    expect(events.map(({ event }) => event.sequence)).toEqual(Array.from({ length: 12 }, (_, i) => i + 1));
+    expect([bench.pipeline.handled, bench.pipeline.folded, bench.pipeline.unlogged]).toEqual([32, 20, 0]);
+    expect(countsOf(bench.counters)[0]).toMatchObject({ deletions: { unlink: 31 }, bursts: 1, activeBursts: 0 });
+    const alerts = bench.lines.filter(({ event }) => event.kind === 'alert');
+    expect(alerts.map(({ event }) => event.action)).toEqual(['mass-deletion-started', 'mass-deletion-ended']);
+    expect(alerts[1].rmwatch.burst).toMatchObject({ deletions: 31, folded: 20 });
+  });
+
+  it('ends a burst while nothing comes, by the time of what waits or of the host', () => {
+    const bench = new Bench();
+    bench.pipeline.useBursts({ threshold: 10, windowSeconds: 10 });
+    bench.use(1, [watch('all')]);
+    bench.handle(...Array.from({ length: 10 }, (_, i) => deletion(`/a/${i}`, { time_seconds: UPTIME - 100 })));
+    const actions = () => bench.lines.filter(({ event }) => event.kind === 'alert').map(({ event }) => event.action);
+    // Records of the burst may wait.
+    bench.drained = false;
+    bench.pipeline.lookAtBursts();
+    expect(actions()).toEqual(['mass-deletion-started']);
+    bench.drained = true;
+    bench.pipeline.lookAtBursts();
+    expect(actions()).toEqual(['mass-deletion-started', 'mass-deletion-ended']);
   });
 
   it('judges moves by where they lead to, for each watch', () => {

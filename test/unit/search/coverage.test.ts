@@ -112,3 +112,61 @@ describe('coverageOf', () => {
     expect(coverageOf(pieces, { ...ALL, since: at(0), complete: false }).asked).toBe(at(1));
   });
 });
+
+describe('folded bursts', () => {
+  const burst = (minute: number, action: string, folded: number, number = 1): RecordLine => ({
+    '@timestamp': at(minute),
+    message: `burst ${number}`,
+    event: {
+      kind: 'alert',
+      action: `mass-deletion-${action}`,
+      dataset: 'rmwatch.burst',
+      start: at(1),
+      end: at(minute),
+    },
+    rmwatch: { burst: { number, folded } },
+  });
+
+  const pieceOf = (...lines: RecordLine[]): PieceCoverage => {
+    const coverage = new PieceCoverage();
+    for (const line of lines) coverage.folded.add(line);
+    return coverage;
+  };
+
+  const folded = (pieces: PieceCoverage[], since = '', until = '~') =>
+    coverageOf(pieces, { since, until, complete: true }).folded.map(({ end, folded: count }) => [end, count]);
+
+  it('are told by their newest lines', () => {
+    const lines = [burst(1, 'started', 0), burst(2, 'continues', 5), burst(3, 'ended', 9)];
+    expect(folded([pieceOf(...lines)])).toEqual([[at(3), 9]]);
+    expect(folded([pieceOf(...lines.slice(0, 2))])).toEqual([[at(2), 5]]);
+    expect(folded([pieceOf(burst(1, 'started', 0), burst(2, 'ended', 0))])).toEqual([]);
+  });
+
+  it('are those of each run, whose numbers begin with 1 again', () => {
+    const first = [burst(1, 'started', 0), burst(2, 'continues', 5)];
+    const second = [burst(3, 'started', 0), burst(4, 'ended', 7)];
+    expect(folded([pieceOf(...first, ...second)])).toEqual([
+      [at(2), 5],
+      [at(4), 7],
+    ]);
+    expect(folded([pieceOf(...first), pieceOf(...second)])).toHaveLength(2);
+  });
+
+  it('go on in the next file', () => {
+    expect(folded([pieceOf(burst(1, 'started', 0), burst(2, 'continues', 5)), pieceOf(burst(3, 'ended', 9))])).toEqual([
+      [at(3), 9],
+    ]);
+  });
+
+  it('count where they overlap with the time that was asked for', () => {
+    const pieces = [pieceOf(burst(1, 'started', 0), burst(5, 'ended', 5))];
+    expect([folded(pieces, at(3)), folded(pieces, at(6)), folded(pieces, '', at(0))]).toEqual([[[at(5), 5]], [], []]);
+  });
+
+  it('that a hostile log makes up are bounded', () => {
+    const lines = Array.from({ length: 3_000 }, (_, number) => burst(1, 'continues', 1, number));
+    const coverage = pieceOf(...lines, { ...burst(1, 'ended', 1), rmwatch: { burst: 'x' } });
+    expect([coverage.folded.entries.length, coverage.folded.unkept]).toEqual([1_000, 2_000]);
+  });
+});

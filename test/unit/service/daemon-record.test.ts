@@ -17,6 +17,8 @@ const NO_COUNTS = {
   filteredInDaemon: 1,
   lost: { ring_full: 1, state_full: 0, probe_skipped: 0, decode: 0, output: 0 },
   delivered: 3,
+  folded: 0,
+  untracked: 0,
   probeMissed: 0,
   unattributed: 0,
   ring: { capacityBytes: 0, usedBytes: 0 },

@@ -17,6 +17,7 @@ function configOf(name: string): Config {
     exclude: [],
     view: 'host',
     caseInsensitive: false,
+    fold: false,
     operations: OPERATIONS,
     failures: false,
   } as const;
@@ -29,6 +30,7 @@ function configOf(name: string): Config {
     },
     http: { listen: { kind: 'off' }, webConfigFile: undefined },
     socket: { path: undefined },
+    bursts: { threshold: 1000, windowSeconds: 10 },
     selfTest: { intervalMs: 60_000 },
   };
 }

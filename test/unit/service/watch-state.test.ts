@@ -18,6 +18,7 @@ function watch(name: string): WatchConfig {
     view: 'host',
     operations: OPERATIONS,
     caseInsensitive: false,
+    fold: false,
     failures: false,
     ignore: { processes: [], ownedByRoot: false, users: [], effectiveUsers: [] },
     log: true,

@@ -9,7 +9,16 @@ const now = (totals: Readonly<Record<string, number>>): CountersNow => ({
   state: 'ready',
   queued: 6,
   counts: {
-    ...{ seen: 9, filteredInKernel: 3, filteredInDaemon: 1, delivered: 2, probeMissed: 0, unattributed: 0 },
+    ...{
+      seen: 16,
+      filteredInKernel: 3,
+      filteredInDaemon: 1,
+      delivered: 2,
+      folded: 7,
+      untracked: 0,
+      probeMissed: 0,
+      unattributed: 0,
+    },
     lost: { ring_full: 1, state_full: 1, probe_skipped: 0, decode: 0, output: 1 },
     ring: { capacityBytes: 0, usedBytes: 0 },
     backlog: { capacityBytes: 0, usedBytes: 0 },
@@ -20,6 +29,8 @@ const now = (totals: Readonly<Record<string, number>>): CountersNow => ({
     failures: { unlink: 0, rmdir: 0, replace: 2, move: 0 },
     reportsFailures: true,
     freedBytes: 5,
+    bursts: 0,
+    activeBursts: 0,
   })),
 });
 
@@ -43,7 +54,15 @@ it('tells ten thousand watches in lines that a reader takes', () => {
 
 it('comes through as it was', () => {
   const [counters] = new CounterLines().next(now({ a: 1 }), true);
-  expect(counters).toMatchObject({ seen: 9, filtered: 4, lost: 3, delivered: 2, queued: 6, complete: true });
+  expect(counters).toMatchObject({
+    seen: 16,
+    filtered: 4,
+    lost: 3,
+    delivered: 2,
+    folded: 7,
+    queued: 6,
+    complete: true,
+  });
   expect(counters!.watches).toEqual([{ name: 'a', deletions: 2, failures: 2, freed_bytes: 5 }]);
   const read = readLoggedLine(socketLine({ action: 'counters', counters: counters! }).toString().trimEnd());
   if (read?.kind !== 'record') throw new Error('it is no record');

@@ -19,7 +19,7 @@ const watch = (name: string, deletions: number, freed = 0): WatchSum => ({
 
 const counters = (watches: readonly WatchSum[], more: Partial<SocketCounters> = {}): SocketCounters => ({
   ...{ tick: true, complete: false, attach: 'kprobe', symbol: 'do_unlinkat', state: 'ready' },
-  ...{ seen: 1_250, filtered: 1_000, lost: 0, delivered: 230, queued: 1 },
+  ...{ seen: 1_250, filtered: 1_000, lost: 0, delivered: 230, folded: 0, queued: 1 },
   watches,
   ...more,
 });
@@ -142,6 +142,12 @@ describe('the view', () => {
     const lines = view(state);
     expect(lines[rowOf(lines, 'app ')]).toMatch(/^app .* 40 +- +/);
     expect(lines.join('\n')).not.toContain('KiB');
+  });
+
+  it('has what is folded in the ledger', () => {
+    const state = filled();
+    state.take(counters([watch('app', 40, 4096)], { delivered: 250, folded: 5, seen: 1_255 }), 2_000);
+    expect(view(state)[1]).toContain('delivered 250 + folded 5 + waiting 0');
   });
 
   it('obeys nothing that is in a name', () => {

@@ -9,7 +9,18 @@ const BITS = { unlink: 1, rmdir: 2, replace: 4, move: 8 };
 
 function watch(include: string[], operations: Operation[], failures = false, exclude: string[] = []): WatchConfig {
   const ignore = { processes: [], ownedByRoot: false, users: [], effectiveUsers: [] };
-  return { name: 'w', include, exclude, view: 'host', caseInsensitive: false, operations, failures, ignore, log: true };
+  return {
+    name: 'w',
+    include,
+    exclude,
+    view: 'host',
+    caseInsensitive: false,
+    operations,
+    failures,
+    ignore,
+    log: true,
+    fold: false,
+  };
 }
 
 function table(...watches: WatchConfig[]): (string | number)[][] {

@@ -15,6 +15,7 @@ function watch(include: string[], changes: Partial<WatchConfig> = {}): WatchConf
     view: 'host',
     operations: OPERATIONS,
     caseInsensitive: false,
+    fold: false,
     failures: false,
     ignore,
     log: true,

@@ -20,6 +20,7 @@ function watch(name: string, changes: Partial<WatchConfig> = {}): WatchConfig {
     view: 'host',
     operations: OPERATIONS,
     caseInsensitive: false,
+    fold: false,
     failures: false,
     ignore: { processes: [], ownedByRoot: false, users: [], effectiveUsers: [] },
     log: true,

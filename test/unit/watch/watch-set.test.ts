@@ -11,6 +11,7 @@ function watch(include: string[], exclude: string[] = [], rest: Partial<WatchCon
     view: 'host',
     operations: ['unlink', 'rmdir', 'replace'],
     caseInsensitive: false,
+    fold: false,
     failures: false,
     ignore: { processes: [], ownedByRoot: false, users: [], effectiveUsers: [] },
     log: true,
