@@ -45,7 +45,8 @@ static __always_inline bool operation__is_move(__u32 operation)
 
 /*
  * Where the attempts of the current thread are kept: by its number, of which the kernel never uses the uppermost bits
- * (a pid has 22). One rename can replace a file and move one or two names: each of these is an attempt of its own.
+ * (a pid has 22). One rename can replace a file and move one or two names: each of these is an attempt of its own, but
+ * for in_flight_attempt.moved.
  */
 static __always_inline __u64 attempt__key(__u32 operation)
 {
@@ -262,11 +263,11 @@ GLOBAL_FUNCTION int attempt__start_unseen(__u64 id, int operation)
 }
 
 /*
- * The victim was found: the struct dentry `victim` in the struct path `directory`, whose lock is held; `target` is, of
- * a move, the struct dentry of the place that it leads to. A second look within the same call (a broken delegation, a
- * stale handle) replaces the first.
+ * The victim was found: the struct dentry `victim` in the struct path `directory`, whose lock is held; `other` is, of a
+ * move, the struct dentry of the place that it leads to, and of others in_flight_attempt.moved. A second look within
+ * the same call (a broken delegation, a stale handle) replaces the first.
  */
-GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, __u64 target, int operation, int kind)
+GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, __u64 other, int operation, int kind)
 {
 	__u64 id = attempt__key(operation);
 	struct in_flight_attempt *attempt = bpf_map_lookup_elem(&attempts, &id);
@@ -281,9 +282,13 @@ GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, __u64 target
 	    attempt->inode == (__u64)inode && attempt->operation == (operation & 3) &&
 	    attempt__done_by_other(attempt, kind & 1))
 		return 0;
-	if (!attempt || attempt->phase == ATTEMPT_TOLD || attempt->phase == ATTEMPT_OVER ||
-	    operation__is_move(operation)) {
-		/* A move begins here. Of others the entry was missed, or found no room. */
+	if (attempt && attempt->slot == NO_SLOT && operation__is_move(operation)) {
+		/* A move begins here. */
+		attempt__prepare(attempt, operation);
+		attempt->filename = rename__filename(operation);
+	} else if (!attempt || attempt->phase == ATTEMPT_TOLD || attempt->phase == ATTEMPT_OVER ||
+		   operation__is_move(operation)) {
+		/* Of others than moves the entry was missed, or found no room. */
 		attempt__start_unseen(id, operation);
 		attempt = bpf_map_lookup_elem(&attempts, &id);
 		if (!attempt || attempt->phase != ATTEMPT_BEGUN)
@@ -292,7 +297,7 @@ GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, __u64 target
 	attempt->mount = (__u64)KERNEL_READ(parent, mnt);
 	attempt->dentry = victim;
 	attempt->inode = (__u64)inode;
-	attempt->link_count = KERNEL_READ(inode, i_nlink);
+	attempt->moved = other;
 	attempt->operation = operation & 3;
 	attempt->phase = ATTEMPT_CAPTURED;
 	attempt->kinds = 1u << (kind & 1);
@@ -300,15 +305,18 @@ GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, __u64 target
 		attempt->flags |= ATTEMPT_STACKED;
 		asked = inode__asked(inode);
 	}
-	attempt->size = KERNEL_READ(asked, i_size);
-	inode__mtime(asked, &attempt->mtime_seconds, &attempt->mtime_nanoseconds);
+	if (!operation__is_move(operation)) {
+		attempt->link_count = KERNEL_READ(inode, i_nlink);
+		attempt->size = KERNEL_READ(asked, i_size);
+		inode__mtime(asked, &attempt->mtime_seconds, &attempt->mtime_nanoseconds);
+	}
 	if (!(attempt->flags & ATTEMPT_FAILURE_WATCHED))
 		return 0;
 	slot = attempt->slot == NO_SLOT ? slot__take(&attempt->slot) : slot__at(attempt->slot);
 	if (!slot)
 		return 0;
 	slot->attempt = *attempt;
-	if (!attempt__keep(attempt->slot, target)) {
+	if (!attempt__keep(attempt->slot, operation__is_move(operation) ? other : 0)) {
 		attempt->flags |= ATTEMPT_UNWANTED;
 		slot__give_back(attempt->slot);
 		attempt->slot = NO_SLOT;

@@ -108,7 +108,7 @@ static __always_inline void slot__fill_file(struct slot *slot, struct inode *ino
 	record->mode = KERNEL_READ(inode, i_mode);
 	record->file_uid = KERNEL_READ(inode, i_uid.val);
 	record->file_gid = KERNEL_READ(inode, i_gid.val);
-	if (slot->attempt.inode) {
+	if (slot->attempt.inode && record->operation != OPERATION_MOVE) {
 		record->size = slot->attempt.size;
 		record->link_count = slot->attempt.link_count;
 		record->mtime_seconds = slot->attempt.mtime_seconds;
@@ -117,7 +117,7 @@ static __always_inline void slot__fill_file(struct slot *slot, struct inode *ino
 		struct inode *asked = inode__asked(inode);
 
 		record->size = KERNEL_READ(asked, i_size);
-		record->link_count = KERNEL_READ(inode, i_nlink) + 1;
+		record->link_count = KERNEL_READ(inode, i_nlink) + (record->operation != OPERATION_MOVE);
 		inode__mtime(asked, &record->mtime_seconds, &record->mtime_nanoseconds);
 	}
 }
@@ -231,6 +231,25 @@ static __always_inline __u32 slot__filter_victim(struct slot *slot, __u32 *elsew
 		length++;
 	}
 	return filter__by_prefix(slot->text, slot->start, length, generation);
+}
+
+/*
+ * What is wanted of another name in the directory of the victim, which has a name of `replaced` bytes: the slot holds
+ * its path. All that is wanted anywhere where that path does not decide.
+ */
+static __always_inline __u32 slot__filter_beside(struct slot *slot, __u64 replaced, const char *name, __u64 length)
+{
+	__u32 generation = slot->record.generation;
+	__u64 start = slot->start;
+	__u64 at = TEXT_PATH_END - replaced;
+
+	if (!(slot->record.flags & DELETION_PATH_COMPLETE) || slot->record.flags & DELETION_CASE_INSENSITIVE ||
+	    !BOUNDED(at, TEXT_PATH_START, TEXT_PATH_END) || !BOUNDED(length, 1, NAME_BYTES) || start >= at ||
+	    bpf_probe_read_kernel(slot->text + at, length, name))
+		return filter__anything(generation);
+	/* It moves: see slot__filter_victim(). */
+	slot->text[at + length] = 0;
+	return filter__by_prefix(slot->text, start, at + length + 1 - start, generation);
 }
 
 /* Whether the daemon needs the names above the root of the mount, to find other places of the file on this host. */

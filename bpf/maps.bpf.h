@@ -17,9 +17,9 @@
 
 /*
  * Threads that have removed or renamed something and have not ended: each keeps its place for its next call, because to
- * make and remove one costs more than all that is written to it. One that has renamed keeps two places, and three after
- * an exchange: room for 32,768 threads. Of threads that find no room, deletions and moves are told without the typed
- * name and the mount. 9 MB.
+ * make and remove one costs more than all that is written to it. One that has moved something keeps two places, and
+ * three after an exchange: room for 32,768 threads. Of threads that find no room, deletions and moves are told without
+ * the typed name and the mount. 9 MB.
  */
 #define ATTEMPT_COUNT 65536
 

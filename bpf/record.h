@@ -284,6 +284,9 @@ enum attempt_flag {
 /* These bits of an attempt's key, above those of process and thread, are 1 for a move and 2 for the second move. */
 #define ATTEMPT_PART_SHIFT 62
 
+/* The lowest bits of in_flight_attempt.moved: bit (1 << KIND_*) for each kind of program that has told the move. */
+#define MOVED_KINDS 3ull
+
 /* One call in flight; the daemon looks at those that threads left behind. */
 struct in_flight_attempt {
 	/* The kernel's struct filename of the name to be removed, valid until the call returns; 0: its entry was
@@ -291,11 +294,16 @@ struct in_flight_attempt {
 	__u64 filename;
 	/* Of a rename: the struct filename of the name that it takes away. */
 	__u64 from;
+	/*
+	 * Of a rename over a file of the same directory: the struct dentry that moves. Such a move has no attempt of
+	 * its own, unless its failure is watched.
+	 */
+	__u64 moved;
 	/* The victim, or what is moved: its struct vfsmount, struct dentry and struct inode. */
 	__u64 mount;
 	__u64 dentry;
 	__u64 inode;
-	/* What the removal may change. */
+	/* What a removal may change; a move changes none of it. */
 	__s64 size;
 	__s64 mtime_seconds;
 	__u32 mtime_nanoseconds;
@@ -344,7 +352,7 @@ RMWATCH_STATIC_ASSERT(__builtin_offsetof(struct deletion_record, comm) % 4 == 0,
 RMWATCH_STATIC_ASSERT(sizeof(struct process_record) == 72, "process_record: unexpected padding");
 RMWATCH_STATIC_ASSERT(sizeof(struct process_text_record) == 24, "process_text_record: unexpected padding");
 RMWATCH_STATIC_ASSERT(sizeof(struct kernel_counters) == 112, "kernel_counters: unexpected padding");
-RMWATCH_STATIC_ASSERT(sizeof(struct in_flight_attempt) == 80, "in_flight_attempt: unexpected padding");
+RMWATCH_STATIC_ASSERT(sizeof(struct in_flight_attempt) == 88, "in_flight_attempt: unexpected padding");
 RMWATCH_STATIC_ASSERT(sizeof(struct probe_settings) == 80, "probe_settings: unexpected padding");
 
 #endif

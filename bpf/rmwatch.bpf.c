@@ -28,18 +28,23 @@ static __always_inline void rename__capture(__u64 old_directory, struct dentry *
 {
 	struct inode *moved = KERNEL_READ(old, d_inode);
 	struct inode *replaced = KERNEL_READ(target, d_inode);
+	bool exchange = flags & RENAME_EXCHANGE;
+	bool moves = moves__watched();
+	/* One attempt is enough for both. */
+	bool beside = moves && replaced && !exchange && !failures__watched(OPERATION_MOVE) &&
+		      KERNEL_READ(old, d_parent) == KERNEL_READ(target, d_parent);
 
 	if ((KERNEL_READ(moved, i_mode) & S_IFMT) == S_IFDIR)
 		__sync_fetch_and_add(&directory_moves, 1);
 	/* Two names of one file: rename() does nothing then (POSIX). */
 	if (replaced == moved)
 		return;
-	if (replaced && !(flags & RENAME_EXCHANGE))
-		attempt__capture(directory, (__u64)target, 0, OPERATION_REPLACE, kind);
-	if (!moves__watched())
+	if (replaced && !exchange)
+		attempt__capture(directory, (__u64)target, beside ? (__u64)old : 0, OPERATION_REPLACE, kind);
+	if (!moves || beside)
 		return;
 	attempt__capture(old_directory, (__u64)old, (__u64)target, OPERATION_MOVE, kind);
-	if (flags & RENAME_EXCHANGE)
+	if (exchange)
 		attempt__capture(directory, (__u64)target, (__u64)old, OPERATION_MOVE | SECOND_MOVE, kind);
 }
 

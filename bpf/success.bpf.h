@@ -29,14 +29,21 @@ enum success_hook {
 	SUCCESS_MOVED = 3,
 	/* d_exchange() of the second name */
 	SUCCESS_MOVED_SECOND = 4,
+	/* d_move() of the name that moves to the victim's place, after SUCCESS_REPLACED */
+	SUCCESS_MOVED_OVER = 5,
 };
+
+static __always_inline bool hook__moves(int hook)
+{
+	return hook >= SUCCESS_MOVED;
+}
 
 /* The operation whose attempt the hook looks for, as attempt__key() takes it. */
 static __always_inline __u32 hook__operation(int hook)
 {
-	if (hook == SUCCESS_MOVED)
-		return OPERATION_MOVE;
-	return hook == SUCCESS_MOVED_SECOND ? OPERATION_MOVE | SECOND_MOVE : OPERATION_UNLINK;
+	if (!hook__moves(hook))
+		return OPERATION_UNLINK;
+	return hook == SUCCESS_MOVED_SECOND ? OPERATION_MOVE | SECOND_MOVE : OPERATION_MOVE;
 }
 
 /* References to the victim that the kernel's own call holds at each hook. */
@@ -114,6 +121,7 @@ GLOBAL_FUNCTION int success__describe(__u32 index, __u64 victim, __u64 target, i
 	slot__fill_namespace(slot);
 	slot__write_victim_path(index, victim);
 	wanted = slot__filter_victim(slot, &elsewhere);
+	slot->wanted = elsewhere;
 	if (!((wanted | elsewhere) & filter__outcome_bits(slot->record.operation, true, 0)) && !self) {
 		COUNT(filtered);
 		return 0;
@@ -164,7 +172,7 @@ static __always_inline bool success__adopt(struct slot *slot, struct in_flight_a
 {
 	__u64 id = attempt__key(hook__operation(hook));
 	bool directory = (KERNEL_READ(inode, i_mode) & S_IFMT) == S_IFDIR;
-	bool moves = hook == SUCCESS_MOVED || hook == SUCCESS_MOVED_SECOND;
+	bool moves = hook__moves(hook);
 	__u32 operation = hook == SUCCESS_REPLACED ? OPERATION_REPLACE : directory ? OPERATION_RMDIR : OPERATION_UNLINK;
 	bool told;
 
@@ -191,6 +199,41 @@ static __always_inline bool success__adopt(struct slot *slot, struct in_flight_a
 	return told || kind == KIND_KPROBE || !(settings.success_kinds >> KIND_KPROBE & 1);
 }
 
+enum move_told {
+	/* The move has an attempt of its own, or its rename was not seen. */
+	MOVE_APART = 0,
+	MOVE_TOLD_BEFORE = 1,
+	MOVE_TO_TELL = 2,
+};
+
+/*
+ * Whether the struct dentry `moved` is in_flight_attempt.moved of the call that the current task is in. Where it is to
+ * be told, the slot holds its attempt.
+ */
+GLOBAL_FUNCTION int rename__take_moved(__u32 index, __u64 moved, int kind)
+{
+	__u64 id = attempt__key(OPERATION_REPLACE);
+	struct in_flight_attempt *call = bpf_map_lookup_elem(&attempts, &id);
+	struct dentry *dentry = (void *)moved;
+	struct slot *slot = slot__at(index);
+
+	/* The lowest bits of the address tell which kinds of programs have told it; see attempt__done_by_other(). */
+	kind &= 1;
+	if (!slot || !call || (call->moved & ~MOVED_KINDS) != moved || call->moved >> kind & 1)
+		return MOVE_APART;
+	call->moved |= 1u << kind;
+	if (call->moved != (moved | 1u << kind)) {
+		COUNT(told_before);
+		return MOVE_TOLD_BEFORE;
+	}
+	slot->attempt = *call;
+	slot->attempt.operation = OPERATION_MOVE;
+	slot->attempt.filename = call->from;
+	slot->attempt.dentry = moved;
+	slot->attempt.inode = (__u64)KERNEL_READ(dentry, d_inode);
+	return MOVE_TO_TELL;
+}
+
 /*
  * A program at a success hook runs, with scratch space at `place`; the struct dentry `victim` has an inode. Decides
  * whether this is the deletion of a call that is watched, and still to be told: then the slot holds its attempt.
@@ -199,29 +242,35 @@ GLOBAL_FUNCTION int success__look(__u64 victim, int place, int hook)
 {
 	__u64 id = attempt__key(hook__operation(hook));
 	__u32 kind = place == SCRATCH_KPROBE ? KIND_KPROBE : KIND_FENTRY;
-	struct in_flight_attempt *attempt = bpf_map_lookup_elem(&attempts, &id);
-	struct task_struct *task = (void *)bpf_get_current_task();
+	struct in_flight_attempt *attempt;
 	struct dentry *dentry = (void *)victim;
 	struct inode *inode = KERNEL_READ(dentry, d_inode);
 	__u32 index = scratch__index(place), nr;
 	struct slot *slot = slot__at(index);
+	struct task_struct *task;
 	__u64 magic;
+	int told;
 
 	if (!slot || !inode)
 		return 0;
 	COUNT(success_runs[kind]);
+	if (hook == SUCCESS_MOVED_OVER) {
+		told = rename__take_moved(index, victim, kind);
+		if (told != MOVE_APART)
+			return told == MOVE_TO_TELL;
+	}
+	attempt = bpf_map_lookup_elem(&attempts, &id);
 	/* When this very program told it, the memory of what was removed then is used again. */
 	if (attempt && attempt->phase == ATTEMPT_TOLD && attempt->dentry == victim && attempt->inode == (__u64)inode &&
 	    attempt__done_by_other(attempt, kind)) {
 		COUNT(told_before);
 		return 0;
 	}
-	magic = KERNEL_READ(inode, i_sb, s_magic);
 	if (attempt && attempt->phase == ATTEMPT_CAPTURED && attempt->dentry == victim &&
 	    attempt->inode == (__u64)inode) {
 		/* Calls that failed come here too, when the server no longer knows the name. */
-		if (magic == NFS_SUPER_MAGIC && hook == SUCCESS_REMOVED &&
-		    KERNEL_READ(inode, i_nlink) >= attempt->link_count) {
+		if (hook == SUCCESS_REMOVED && KERNEL_READ(inode, i_nlink) >= attempt->link_count &&
+		    KERNEL_READ(inode, i_sb, s_magic) == NFS_SUPER_MAGIC) {
 			COUNT(passed[kind]);
 			return 0;
 		}
@@ -232,15 +281,23 @@ GLOBAL_FUNCTION int success__look(__u64 victim, int place, int hook)
 		attempt->kinds = 1u << kind;
 		return 1;
 	}
+	/* NFS moves to another place when the one that was found is still open. */
+	if (hook == SUCCESS_MOVED) {
+		told = rename__take_moved(index, victim, kind);
+		if (told != MOVE_APART)
+			return told == MOVE_TO_TELL;
+	}
 	if (hook == SUCCESS_RENAMED_AWAY ||
 	    (attempt && attempt->phase == ATTEMPT_CAPTURED && attempt->flags & ATTEMPT_STACKED)) {
 		COUNT(passed[kind]);
 		return 0;
 	}
-	if ((hook == SUCCESS_MOVED || hook == SUCCESS_MOVED_SECOND) && !rename__is_under_way(task)) {
+	task = (void *)bpf_get_current_task();
+	if (hook__moves(hook) && !rename__is_under_way(task)) {
 		COUNT(passed[kind]);
 		return 0;
 	}
+	magic = KERNEL_READ(inode, i_sb, s_magic);
 	if (task__is_removing(task, &nr)) {
 		/* In another call's name: a cache on disk that makes room. */
 		if (magic == NFS_SUPER_MAGIC || (attempt && attempt->phase == ATTEMPT_CAPTURED)) {
@@ -259,14 +316,51 @@ GLOBAL_FUNCTION int success__look(__u64 victim, int place, int hook)
 	return 0;
 }
 
-/* One after the other, not one within the other: the stack of a program is small. */
-static __always_inline void success__reached(__u64 victim, __u64 target, enum scratch_place place,
-					     enum success_hook hook)
+/*
+ * One after the other, not one within the other: the stack of a program is small. Tells whether no watch wants what was
+ * reached: then the slot holds its attempt and its path.
+ */
+static __always_inline bool success__reached(__u64 victim, __u64 target, enum scratch_place place, int hook)
 {
 	__u32 index = scratch__index(place);
 
-	if (success__look(victim, place, hook) && success__describe(index, victim, target, hook))
-		slot__deliver(index, index + 1);
+	if (!success__look(victim, place, hook))
+		return false;
+	if (!success__describe(index, victim, target, hook))
+		return true;
+	slot__deliver(index, index + 1);
+	return false;
+}
+
+/*
+ * The slot holds the attempt and the path of a victim that no watch wants. Tells whether no watch wants either what
+ * moves to its place, the struct dentry `moved` in the same directory, and counts it then.
+ */
+GLOBAL_FUNCTION int rename__move_unwanted(__u32 index, __u64 moved, int kind)
+{
+	__u32 wants = filter__outcome_bits(OPERATION_MOVE, true, 0);
+	__u64 id = attempt__key(OPERATION_REPLACE);
+	struct dentry *dentry = (void *)moved, *victim;
+	struct in_flight_attempt *call;
+	struct slot *slot = slot__at(index);
+	struct dentry_link link = {};
+
+	kind &= 1;
+	if (!slot || slot->attempt.moved != moved || slot->wanted & wants || task__is_daemon())
+		return 0;
+	victim = (void *)slot->attempt.dentry;
+	dentry__link(dentry, &link);
+	if (slot__filter_beside(slot, KERNEL_READ(victim, d_name.len), link.name, link.length) & wants)
+		return 0;
+	call = bpf_map_lookup_elem(&attempts, &id);
+	if (!call)
+		return 0;
+	call->moved |= 1u << kind;
+	COUNT(success_runs[kind]);
+	COUNT(told);
+	COUNT(seen);
+	COUNT(filtered);
+	return 1;
 }
 
 static __always_inline void success__removed(struct dentry *dentry, enum scratch_place place)
@@ -284,12 +378,15 @@ static __always_inline void success__note_directory(struct dentry *moved)
 
 static __always_inline void success__moved(struct dentry *moved, struct dentry *target, enum scratch_place place)
 {
-	if (KERNEL_READ(target, d_inode))
-		success__reached((__u64)target, 0, place, SUCCESS_REPLACED);
+	__u32 kind = place == SCRATCH_KPROBE ? KIND_KPROBE : KIND_FENTRY;
+	bool replaces = KERNEL_READ(target, d_inode);
+	bool unwanted = replaces && success__reached((__u64)target, 0, place, SUCCESS_REPLACED) &&
+			rename__move_unwanted(scratch__index(place), (__u64)moved, kind);
+
 	if (KERNEL_READ(moved, d_flags) & DCACHE_NFSFS_RENAMED)
 		success__reached((__u64)moved, 0, place, SUCCESS_RENAMED_AWAY);
-	else if (moves__watched())
-		success__reached((__u64)moved, (__u64)target, place, SUCCESS_MOVED);
+	else if (!unwanted && moves__watched())
+		success__reached((__u64)moved, (__u64)target, place, replaces ? SUCCESS_MOVED_OVER : SUCCESS_MOVED);
 	success__note_directory(moved);
 }
 

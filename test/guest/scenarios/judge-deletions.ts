@@ -2,7 +2,7 @@
 import { ledgerGap, lostEvents, parseMetrics, sampleOf } from '../../lib/metrics.js';
 import type { Check } from './checks.js';
 import type { Mode } from './mode.js';
-import { type DeletionsRecording, type DeletionsSession, WORK } from './plan.js';
+import { type DeletionsRecording, type DeletionsSession, NAMES, RENAMES, WORK } from './plan.js';
 import { type Event, growth, type SessionRecord } from './record-files.js';
 
 /** The verifier gives up at a million. */
@@ -16,6 +16,7 @@ export const DELETIONS_CHECKS = [
   'single deletions are told right',
   'a burst is told without gap',
   'calls that sleep in the kernel are told',
+  'a rename over a file is told by each of its two names',
   'SIGTERM under load delivers all that was seen',
   'every line is of the schema',
 ] as const;
@@ -30,12 +31,12 @@ interface Verdict {
 
 export function judgeDeletions(session: DeletionsSession, record: Record_): Check[] {
   const { error } = record.recording;
-  const judges = [judgeVerifier, judgeBasic, judgeBurst, judgeAsleep, judgeStop];
+  const judges = [judgeVerifier, judgeBasic, judgeBurst, judgeAsleep, judgeRenames, judgeStop];
   const checks: Check[] = judges.map((judge, index) => {
     const verdict = judge(session, record) ?? { problems: [error ?? 'the guest recorded nothing of it'] };
     return { name: DELETIONS_CHECKS[index]!, ...verdict };
   });
-  return [...checks, record.schemaCheck(DELETIONS_CHECKS[5])];
+  return [...checks, record.schemaCheck(DELETIONS_CHECKS[6])];
 }
 
 /** Which build of the programs the kernel can take at best. */
@@ -151,6 +152,27 @@ function judgeAsleep({ mode }: DeletionsSession, record: Record_): Verdict | und
   if (unseen + unknown > leftOut(mode, missed)) problems.push(`${unseen} not told, ${unknown} without outcome`);
   if (ledgerGap(metrics) !== 0) problems.push(`ledger gap ${ledgerGap(metrics)}`);
   return { problems, facts: `${unseen} not told, ${unknown} without outcome, ${missed} missed by the kernel` };
+}
+
+/** In tracepoint mode nothing tells what a rename replaces. */
+function judgeRenames({ mode }: DeletionsSession, record: Record_): Verdict | undefined {
+  const { renames } = record.recording;
+  if (renames === undefined) return undefined;
+  const metrics = parseMetrics(renames.after);
+  const missed = leftOut(mode, growth(parseMetrics(renames.before), metrics, MISSED));
+  const told = record
+    .eventsIn(renames.lines)
+    .filter((event) => event?.event.kind === 'event')
+    .map(({ event, file }) => `${event.action} ${file.path}`);
+  const expected = RENAMES.flatMap((rename) => rename.told)
+    .filter((one) => mode !== 'tracepoint' || one.startsWith('move'))
+    .map((one) => one.replace(' ', ` ${NAMES}/`));
+  const problems: string[] = [];
+  const left = told.filter((one) => !expected.includes(one));
+  if (left.length > 0 || told.length < expected.length - missed || (missed === 0 && told.join() !== expected.join()))
+    problems.push(`told ${told.join(', ')} instead of ${expected.join(', ')}`);
+  if (ledgerGap(metrics) !== 0) problems.push(`ledger gap ${ledgerGap(metrics)}`);
+  return { problems, facts: `${told.length} of ${expected.length} for ${RENAMES.length} renames` };
 }
 
 function judgeStop({ mode }: DeletionsSession, record: Record_): Verdict | undefined {

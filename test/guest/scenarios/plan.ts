@@ -65,6 +65,32 @@ export const RECORDS = '/tmp/record';
 /** The one directory that the sessions `deletions` watch, beside the disk. */
 export const WORK = '/tmp/work';
 export const DISK = '/mnt/ext4';
+/** They also watch a few names in here, which stand for one directory with and without wanted names. */
+export const NAMES = '/tmp/names';
+export const WATCHED_NAMES = ['kept', 'kept-too', 'deep/inner/file'] as const;
+
+/** A rename over what is there, and what must be told of it. */
+export interface RenameOver {
+  readonly from: string;
+  readonly to: string;
+  readonly kind: 'file' | 'directory';
+  readonly told: readonly string[];
+}
+
+const over = (from: string, to: string, ...told: string[]): RenameOver => ({ from, to, kind: 'file', told });
+/** One of the two names is wanted, both or none; the names differ in length, and begin alike. */
+export const RENAMES: readonly RenameOver[] = [
+  over('other', 'another'),
+  over('kept', 'other', 'move kept'),
+  over('kept', 'k', 'move kept'),
+  over('kept', 'a-longer-name-than-that', 'move kept'),
+  over('a', 'kept', 'replace kept'),
+  over('a-longer-name-than-that', 'kept', 'replace kept'),
+  over('kept-more', 'kept-less'),
+  over('kept', 'kept-too', 'replace kept-too'),
+  { from: 'deep', to: 'empty', kind: 'directory', told: ['move deep'] },
+  { from: 'other', to: 'empty', kind: 'directory', told: [] },
+];
 /** The one directory that the sessions `hiding` watch. */
 export const WATCHED = `${DISK}/watched`;
 /** File systems that find names whatever their case: all of a vfat, directories of an ext4 that have the flag. */
@@ -98,6 +124,7 @@ export interface DeletionsRecording {
     readonly after: string;
     readonly lines: LineRange;
   };
+  renames?: { readonly before: string; readonly after: string; readonly lines: LineRange };
   stop?: { readonly exit: number | string };
   error?: string;
 }

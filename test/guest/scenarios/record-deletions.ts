@@ -6,14 +6,28 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Daemon } from '../../lib/daemon.js';
-import { type Deletion, type DeletionsRecording, type DeletionsSession, DISK, SLEEPERS, STAGE, WORK } from './plan.js';
+import {
+  type Deletion,
+  type DeletionsRecording,
+  type DeletionsSession,
+  DISK,
+  NAMES,
+  RENAMES,
+  SLEEPERS,
+  STAGE,
+  WATCHED_NAMES,
+  WORK,
+} from './plan.js';
 
 const DELETER = '/opt/deleter';
 /** The daemon looks every second for attempts whose end the kernel left out. */
 const LEFT_OUT_MS = 2_500;
 
 export const deletionsConfig = {
-  watches: [{ name: 'work', include: [`${WORK}/**`, `${DISK}/**`] }],
+  watches: [
+    { name: 'work', include: [`${WORK}/**`, `${DISK}/**`] },
+    { name: 'names', include: WATCHED_NAMES.map((name) => `${NAMES}/${name}`), operations: ['replace', 'move'] },
+  ],
   self_test: { interval: 'off' },
 };
 
@@ -54,6 +68,8 @@ export async function recordDeletions(
     part('burst');
     recording.asleep = await recordAsleep(daemon);
     part('asleep');
+    recording.renames = await recordRenames(daemon);
+    part('renames');
     recording.stop = await recordStop(daemon, burst);
     part('stop');
   } catch (error) {
@@ -82,6 +98,23 @@ async function recordAsleep(daemon: Daemon): Promise<NonNullable<DeletionsRecord
     after = await daemon.settleLog();
   }
   return { did, before, after: after.text, lines: { from, to: daemon.eventLines() } };
+}
+
+async function recordRenames(daemon: Daemon): Promise<NonNullable<DeletionsRecording['renames']>> {
+  const from = daemon.eventLines();
+  const { text: before } = await daemon.metrics();
+  for (const rename of RENAMES) {
+    const places = [rename.from, rename.to].map((name) => `${NAMES}/${name}`) as [string, string];
+    fs.mkdirSync(NAMES, { recursive: true });
+    for (const place of places) {
+      if (rename.kind === 'directory') fs.mkdirSync(place);
+      else fs.writeFileSync(place, '');
+    }
+    fs.renameSync(...places);
+    fs.rmSync(NAMES, { recursive: true });
+  }
+  const { text: after } = await daemon.settleLog();
+  return { before, after, lines: { from, to: daemon.eventLines() } };
 }
 
 /** SIGTERM in the middle of a burst. */

@@ -8,7 +8,7 @@ import { HIDING_CHECKS, judgeHiding } from '../../guest/scenarios/judge-hiding.j
 import { judgeWorkload, WORKLOAD_CHECKS } from '../../guest/scenarios/judge-workload.js';
 import type { Mode } from '../../guest/scenarios/mode.js';
 import type { DeletionsRecording, HidingRecording, WorkloadRecording } from '../../guest/scenarios/plan.js';
-import { RECORDS } from '../../guest/scenarios/plan.js';
+import { NAMES, RECORDS, RENAMES } from '../../guest/scenarios/plan.js';
 import type { Event } from '../../guest/scenarios/record-files.js';
 import { scrape as metrics, recordOf as sessionRecordOf } from './session-files.js';
 
@@ -49,8 +49,8 @@ describe('deletions', () => {
   }
 
   test('a part that was not recorded fails with its reason', () => {
-    for (const check of [0, 1, 2, 3, 4]) expect(problemsOf(check, { error: 'it broke' })).toEqual(['it broke']);
-    expect(problemsOf(5, {}, [])).toEqual(['there was no event line to hold against the schema']);
+    for (const check of [0, 1, 2, 3, 4, 5]) expect(problemsOf(check, { error: 'it broke' })).toEqual(['it broke']);
+    expect(problemsOf(6, {}, [])).toEqual(['there was no event line to hold against the schema']);
   });
 
   test('a program that the verifier simulates for long fails, and so does a slow build', () => {
@@ -94,17 +94,34 @@ describe('deletions', () => {
     expect(problemsOf(3, { asleep }, told)).toEqual(['0 not told, 1 without outcome']);
   });
 
+  test('a rename whose names are not told, or told though nobody wants them, fails', () => {
+    const renamed = (told: readonly string[]) =>
+      told.map((one) => {
+        const [action = '', name] = one.split(' ');
+        return { event: { kind: 'event', action }, file: { path: `${NAMES}/${name}` } };
+      });
+    const expected = RENAMES.flatMap(({ told }) => told);
+    const problems = (told: readonly string[]) => {
+      const renames = { before: metrics(), after: metrics(), lines: { from: 0, to: told.length } };
+      return problemsOf(4, { renames }, renamed(told));
+    };
+    expect(problems(expected)).toEqual([]);
+    expect(problems(expected.slice(1))).toHaveLength(1);
+    expect(problems([...expected, 'move other'])).toHaveLength(1);
+    expect(problems([...expected].reverse())).toHaveLength(1);
+  });
+
   test('an end under load that delivers less than it says fails', () => {
     const stopped = (delivered: number, lost = 0) =>
       `${JSON.stringify({ message: 'stopped', delivered, lost: { ring_full: lost }, missed: 0 })}\n`;
-    expect(problemsOf(4, { stop: { exit: 0 } }, events, stopped(3))).toEqual([]);
-    expect(problemsOf(4, { stop: { exit: 0 } }, events, stopped(4))).toEqual(['4 delivered, 3 lines']);
-    expect(problemsOf(4, { stop: { exit: 0 } }, events, stopped(3, 1))).toEqual(['lost 1']);
-    expect(problemsOf(4, { stop: { exit: 'SIGKILL' } }, events, stopped(3))).toEqual(['exit SIGKILL']);
+    expect(problemsOf(5, { stop: { exit: 0 } }, events, stopped(3))).toEqual([]);
+    expect(problemsOf(5, { stop: { exit: 0 } }, events, stopped(4))).toEqual(['4 delivered, 3 lines']);
+    expect(problemsOf(5, { stop: { exit: 0 } }, events, stopped(3, 1))).toEqual(['lost 1']);
+    expect(problemsOf(5, { stop: { exit: 'SIGKILL' } }, events, stopped(3))).toEqual(['exit SIGKILL']);
   });
 
   test('a line that is not of the schema fails', () => {
-    expect(problemsOf(5, {})[0]).toBe('3 of 3 event lines are not of the schema');
+    expect(problemsOf(6, {})[0]).toBe('3 of 3 event lines are not of the schema');
   });
 });
 
