@@ -41,8 +41,9 @@ export interface HttpLimits {
 }
 
 const DEFAULT_LIMITS: HttpLimits = {
-  headersTimeoutMs: 2_000,
-  requestTimeoutMs: 5_000,
+  // A scraper needs milliseconds; but when the daemon itself got no CPU for seconds, that is not the scraper's fault.
+  headersTimeoutMs: 5_000,
+  requestTimeoutMs: 10_000,
   idleTimeoutMs: 30_000,
   checkIntervalMs: 500,
   maxConnections: 64,
