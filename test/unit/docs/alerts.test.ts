@@ -1,0 +1,24 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+
+const read = (file: string) => readFileSync(new URL(`../../../${file}`, import.meta.url), 'utf8');
+
+interface Rule {
+  readonly alert?: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+const { groups } = parse(read('config/prometheus/rules.yml')) as { groups: readonly { rules: readonly Rule[] }[] };
+const alerts = groups.flatMap(({ rules }) => rules).filter(({ alert }) => alert !== undefined);
+
+describe('the alerts', () => {
+  it('have one section each in the manual, under their names', () => {
+    const sections = [...read('docs/operations.md').matchAll(/^## (Rmwatch\w+)$/gm)].map(([, name]) => name!);
+    expect([...sections].sort()).toEqual(alerts.map(({ alert }) => alert!).sort());
+  });
+
+  it.each(alerts)('$alert says what it is, what it means and what to do', ({ annotations = {} }) => {
+    expect(Object.keys(annotations)).toEqual(['summary', 'description', 'runbook']);
+  });
+});
