@@ -305,7 +305,7 @@ GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, __u64 other,
 		attempt->flags |= ATTEMPT_STACKED;
 		asked = inode__asked(inode);
 	}
-	if (!operation__is_move(operation)) {
+	if (!operation__is_move(operation) || inode__is_directory(inode)) {
 		attempt->link_count = KERNEL_READ(inode, i_nlink);
 		attempt->size = KERNEL_READ(asked, i_size);
 		inode__mtime(asked, &attempt->mtime_seconds, &attempt->mtime_nanoseconds);

@@ -18,6 +18,11 @@
 #define S_IFMT 00170000
 #define S_IFDIR 0040000
 
+static __always_inline bool inode__is_directory(struct inode *inode)
+{
+	return (KERNEL_READ(inode, i_mode) & S_IFMT) == S_IFDIR;
+}
+
 /* Puts '/' and the typed name behind TEXT_PATH_END. */
 static __always_inline void slot__read_typed(struct slot *slot, __u64 text, bool from_user)
 {
@@ -108,7 +113,7 @@ static __always_inline void slot__fill_file(struct slot *slot, struct inode *ino
 	record->mode = KERNEL_READ(inode, i_mode);
 	record->file_uid = KERNEL_READ(inode, i_uid.val);
 	record->file_gid = KERNEL_READ(inode, i_gid.val);
-	if (slot->attempt.inode && record->operation != OPERATION_MOVE) {
+	if (slot->attempt.inode && (record->operation != OPERATION_MOVE || (record->mode & S_IFMT) == S_IFDIR)) {
 		record->size = slot->attempt.size;
 		record->link_count = slot->attempt.link_count;
 		record->mtime_seconds = slot->attempt.mtime_seconds;

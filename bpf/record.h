@@ -303,7 +303,7 @@ struct in_flight_attempt {
 	__u64 mount;
 	__u64 dentry;
 	__u64 inode;
-	/* What a removal may change; a move changes none of it. */
+	/* What a removal may change; of what moves only for directories, of which xfs notes that ".." is another. */
 	__s64 size;
 	__s64 mtime_seconds;
 	__u32 mtime_nanoseconds;

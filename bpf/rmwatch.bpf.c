@@ -34,7 +34,7 @@ static __always_inline void rename__capture(__u64 old_directory, struct dentry *
 	bool beside = moves && replaced && !exchange && !failures__watched(OPERATION_MOVE) &&
 		      KERNEL_READ(old, d_parent) == KERNEL_READ(target, d_parent);
 
-	if ((KERNEL_READ(moved, i_mode) & S_IFMT) == S_IFDIR)
+	if (inode__is_directory(moved))
 		__sync_fetch_and_add(&directory_moves, 1);
 	/* Two names of one file: rename() does nothing then (POSIX). */
 	if (replaced == moved)

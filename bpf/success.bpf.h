@@ -171,7 +171,7 @@ static __always_inline bool success__adopt(struct slot *slot, struct in_flight_a
 					   struct inode *inode, __u32 kind, int hook)
 {
 	__u64 id = attempt__key(hook__operation(hook));
-	bool directory = (KERNEL_READ(inode, i_mode) & S_IFMT) == S_IFDIR;
+	bool directory = inode__is_directory(inode);
 	bool moves = hook__moves(hook);
 	__u32 operation = hook == SUCCESS_REPLACED ? OPERATION_REPLACE : directory ? OPERATION_RMDIR : OPERATION_UNLINK;
 	bool told;
@@ -214,7 +214,6 @@ GLOBAL_FUNCTION int rename__take_moved(__u32 index, __u64 moved, int kind)
 {
 	__u64 id = attempt__key(OPERATION_REPLACE);
 	struct in_flight_attempt *call = bpf_map_lookup_elem(&attempts, &id);
-	struct dentry *dentry = (void *)moved;
 	struct slot *slot = slot__at(index);
 
 	/* The lowest bits of the address tell which kinds of programs have told it; see attempt__done_by_other(). */
@@ -230,7 +229,8 @@ GLOBAL_FUNCTION int rename__take_moved(__u32 index, __u64 moved, int kind)
 	slot->attempt.operation = OPERATION_MOVE;
 	slot->attempt.filename = call->from;
 	slot->attempt.dentry = moved;
-	slot->attempt.inode = (__u64)KERNEL_READ(dentry, d_inode);
+	/* Size and time are those of the victim. Within one directory a move changes none of its own. */
+	slot->attempt.inode = 0;
 	return MOVE_TO_TELL;
 }
 
@@ -372,7 +372,7 @@ static __always_inline void success__removed(struct dentry *dentry, enum scratch
 /* Whoever was described during the rename was described with the old path of the directory. */
 static __always_inline void success__note_directory(struct dentry *moved)
 {
-	if ((KERNEL_READ(moved, d_inode, i_mode) & S_IFMT) == S_IFDIR)
+	if (inode__is_directory(KERNEL_READ(moved, d_inode)))
 		__sync_fetch_and_add(&directory_moves, 1);
 }
 
