@@ -32,9 +32,11 @@ export function judgeWorkload(session: WorkloadSession, record: SessionRecord<Wo
 }
 
 function judgeRun({ mode, skip }: WorkloadSession, run: WorkloadRun, record: SessionRecord<WorkloadRecording>): Check {
+  const before = parseMetrics(run.before);
   const metrics = parseMetrics(run.after);
   // From Linux 7.0 on the kernel may leave out tracepoints of tasks that it preempts; it says how often.
-  const missed = growth(parseMetrics(run.before), metrics, MISSED);
+  const missed = growth(before, metrics, MISSED);
+  const lost = lostEvents(metrics) - lostEvents(before);
   const left = mode === 'tracepoint' ? missed : 0;
   const compared = compareRun({
     expected: record.lines(run.account),
@@ -61,7 +63,7 @@ function judgeRun({ mode, skip }: WorkloadSession, run: WorkloadRun, record: Ses
   }
   if (compared.attempts === 0) problems.push('no attempt was made');
   if (run.status !== 0) problems.push(`the workload: ${run.status} ${run.stderr.slice(-500)}`);
-  if (lostEvents(metrics) > left) problems.push(`lost ${lostEvents(metrics)}`);
+  if (lost > left) problems.push(`lost ${lost}`);
   if (ledgerGap(metrics) !== 0) problems.push(`ledger gap ${ledgerGap(metrics)}`);
   const skips = [
     ...compared.skips,

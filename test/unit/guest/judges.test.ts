@@ -185,6 +185,15 @@ describe('the workload', () => {
     const run = { filesystem: 'tmpfs', ...end, account: 'account', lines: { from: 0, to: 0 } };
     const problems = problemsOf(name, { runs: [{ ...run, before: metrics(), after: metrics() }] });
     expect(problems).toEqual(['no attempt was made', 'the workload: 1 no']);
+    // What was lost before the workload ran is not its loss.
+    const skipped = (count: number) =>
+      metrics({ rmwatch_events_seen_total: count, 'rmwatch_events_lost_total{reason="probe_skipped"}': count });
+    const loss = (before: number, after: number) =>
+      problemsOf(name, { runs: [{ ...run, before: skipped(before), after: skipped(after) }] }).filter((one) =>
+        /lost/.test(one),
+      );
+    expect(loss(4, 4)).toEqual([]);
+    expect(loss(4, 5)).toEqual(['lost 1']);
   });
 });
 
