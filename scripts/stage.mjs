@@ -12,11 +12,13 @@ const ADDON = 'build/Release/rmwatch.node';
 /** As many directories deep as the modules that look for package.json and the addon from where they lie. */
 const PROGRAM = 'dist/bundle/main.js';
 /** What the program starts as a thread lies beside it. */
-const THREADS = ['config/load-thread.js', 'http/password-worker.js'];
+const THREADS = ['config/load-thread.js', 'http/password-worker.js', 'page/page-thread.js'];
 
 /** Files and directories that go as they are. */
 const COPIES = [
   { from: ADDON, to: `${HOME}/${ADDON}` },
+  // Beside the program, which looks for them there.
+  { from: 'dist/page/assets', to: `${HOME}/dist/bundle/assets` },
   { from: 'config/rmwatch.default.yaml', to: 'etc/rmwatch/rmwatch.yaml' },
   { from: 'config/rmwatch.example.yaml', to: 'usr/share/rmwatch/rmwatch.example.yaml' },
   { from: 'config/rmwatch.schema.json', to: 'usr/share/rmwatch/rmwatch.schema.json' },

@@ -42,7 +42,7 @@ export function adHocConfig(base: Config, { patterns, processes, users }: AdHocW
     value: {
       ...base,
       watches: watches.map((watch) => ({ ...watch, ...only })),
-      http: { ...base.http, listen: { kind: 'off' } },
+      http: { ...base.http, listen: { kind: 'off' }, page: false },
       socket: { path: undefined },
     },
   };

@@ -6,6 +6,7 @@ import { loadInThread } from '../config/load-in-thread.js';
 import { formatProblem } from '../config/problem.js';
 import type { Parsed } from '../config/units.js';
 import { createDiagnostics, type Diagnostics } from '../diagnostics/diagnostics.js';
+import { pageObstacle } from '../http/page-access.js';
 import { someoneListens } from '../http/unix-socket.js';
 import type { Config } from '../model/config.js';
 import { inheritedStdout } from '../output/inherited-stdout.js';
@@ -109,9 +110,13 @@ function withOptions(file: Config, options: RunOptions): Parsed<Config> {
   const listen = options.listen === undefined ? undefined : parseListenAddress(options.listen);
   if (listen !== undefined && 'error' in listen) return { error: `--listen: ${listen.error}` };
   const config = based.value;
+  const http = { ...config.http, ...(listen !== undefined && { listen: listen.value }) };
+  // Without a server there is no page either, and none is missed by whoever wrote "off".
+  const obstacle = http.page && http.listen.kind !== 'off' ? pageObstacle(http) : undefined;
+  if (obstacle !== undefined) return { error: `--listen ${options.listen}: http.page ${obstacle}` };
   const value: Config = {
     ...config,
-    ...(listen !== undefined && { http: { ...config.http, listen: listen.value } }),
+    http,
     probe: { ...config.probe, ...(attach !== undefined && { attach }) },
     log: {
       ...config.log,

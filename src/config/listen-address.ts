@@ -51,6 +51,13 @@ export function parseSocketPath(path: string): Parsed<string> {
   return { value: path };
 }
 
+/** The name of a host as a browser sends it, in lower case, without a port. */
+export function parseHostName(text: string): Parsed<string> {
+  const name = text.toLowerCase();
+  if (isIP(name) !== 0 || isHostName(name)) return { value: name };
+  return { error: `expected the name or address of a host, without port and brackets, got "${text}"` };
+}
+
 function isHostName(name: string): boolean {
   return name.length <= 253 && /^[a-z0-9_]([a-z0-9_-]*[a-z0-9])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9])?)*\.?$/i.test(name);
 }

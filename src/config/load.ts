@@ -1,3 +1,4 @@
+import { pageObstacle } from '../http/page-access.js';
 import type { Config } from '../model/config.js';
 import type { WebConfig } from '../model/web-config.js';
 import { parseConfig } from './parse.js';
@@ -42,11 +43,17 @@ export async function loadConfig(file: string | undefined, defaultFile = DEFAULT
   if (problems.length > 0) return { problems };
   const web = await loadWebConfig(config.http, path, source);
   if ('problems' in web) return web;
+  const http = { ...config.http, ...web };
+  const obstacle = http.page ? pageObstacle(http) : undefined;
+  if (obstacle !== undefined) {
+    const position = source.position(source.offsetOf(['http', 'page']));
+    return { problems: [{ file: path, ...position, path: 'http.page', message: obstacle }] };
+  }
   return {
     config: {
       ...config,
       watches: placed.length === 0 ? config.watches : placed.map(({ watch }) => watch),
-      http: { ...config.http, ...web },
+      http,
     },
     origins: placed.map(({ origin }) => origin),
     file: text === undefined && placed.length === 0 ? undefined : path,

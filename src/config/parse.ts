@@ -134,7 +134,12 @@ function configOf(file: ConfigFile): Config {
       commandLine: file.log.command_line,
       redact: file.log.redact,
     },
-    http: { listen: file.http.listen, webConfigFile: file.http.web_config },
+    http: {
+      listen: file.http.listen,
+      webConfigFile: file.http.web_config,
+      page: file.http.page,
+      pageHosts: file.http.page_hosts,
+    },
     socket: { path: file.socket.path },
     bursts: file.bursts,
     selfTest: { intervalMs: file.self_test.interval },

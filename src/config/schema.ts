@@ -7,7 +7,7 @@ import { expandBraces } from '../watch/braces.js';
 import { compileGlob, type GlobRole } from '../watch/glob.js';
 import { PatternError } from '../watch/pattern-error.js';
 import type { KnownKeys } from './issue-text.js';
-import { parseListenAddress, parseSocketPath } from './listen-address.js';
+import { parseHostName, parseListenAddress, parseSocketPath } from './listen-address.js';
 import { formatSize, type Parsed, parseDuration, parseSize, SIZE_PATTERN } from './units.js';
 
 /**
@@ -301,6 +301,15 @@ const http = z.strictObject({
     .prefault('off')
     .transform(reading(parseWebConfigPath))
     .describe("A file with certificates and users in the form of Prometheus' web configuration, or off."),
+  page: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Show deletions to browsers at "/". It shows names: only with a unix socket, or users or verified client certificates in web_config.',
+    ),
+  page_hosts: optionalList(z.string().transform(reading(parseHostName))).describe(
+    'Names under which a browser reaches the page, beside localhost and the address of listen: those of a proxy, without port.',
+  ),
 });
 
 const socket = z.strictObject({

@@ -55,6 +55,11 @@ export class ConnectionLimit {
     });
   }
 
+  /** Takes a connection out of all limits: whoever answers it bounds it. To be called after answer(). */
+  release(connection: Duplex): void {
+    this.answering.delete(connection);
+  }
+
   private closeIdleReaders(): void {
     let bytes = 0;
     for (const connection of this.answering.keys()) bytes += connection.writableLength;

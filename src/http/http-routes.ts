@@ -1,3 +1,5 @@
+import type http from 'node:http';
+import type { Writable } from 'node:stream';
 import type { Metrics } from '../metrics/registry.js';
 import { SharedText } from './shared-text.js';
 
@@ -19,7 +21,16 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export type Route = () => Answer | Promise<Answer>;
+/** An answer that goes on until either side ends it. It is outside of the limits of the server: the route bounds it. */
+export interface StreamAnswer extends Omit<Answer, 'body'> {
+  /** Called once, when the head of the answer is sent; `out` may be closed already. */
+  open(out: Writable): void;
+}
+
+export type Route = (request: http.IncomingMessage) => Answer | StreamAnswer | Promise<Answer>;
+
+/** Paths beside those that every server has, which they win over. */
+export type MoreRoutes = ReadonlyMap<string, Route>;
 
 const HEADER_BYTES_MAX = 2_048;
 const PLAIN = 'text/plain; charset=utf-8';

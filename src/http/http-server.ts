@@ -8,7 +8,15 @@ import { escapeControl } from '../text/escape.js';
 import { Access } from './access.js';
 import type { BasicAuth } from './basic-auth.js';
 import { ConnectionLimit } from './connection-limit.js';
-import { type Answer, createRoutes, plain, type Readiness, type Route } from './http-routes.js';
+import {
+  type Answer,
+  createRoutes,
+  type MoreRoutes,
+  plain,
+  type Readiness,
+  type Route,
+  type StreamAnswer,
+} from './http-routes.js';
 import { RequestGate } from './request-gate.js';
 import { listenOnSocket, removeStaleSocket } from './unix-socket.js';
 
@@ -18,6 +26,8 @@ export interface HttpServerOptions {
   readonly web?: WebConfig | undefined;
   readonly metrics: Metrics;
   readiness(): Readiness;
+  /** What else is served at the moment; undefined: nothing. */
+  more?(): MoreRoutes | undefined;
   /** Told what went wrong while serving; the client gets no more than a 500. */
   onError(error: Error): void;
   readonly limits?: Partial<HttpLimits>;
@@ -118,8 +128,14 @@ function createServer(options: HttpServerOptions, access: Access): http.Server {
     const gate = request.socket as unknown as RequestGate;
     connections.answer(gate, response);
     response.once('close', () => gate.next());
-    serve(routes, request, access.auth, options.onError).then(
+    const find = (path: string): Route | undefined => options.more?.()?.get(path) ?? routes.get(path);
+    serve(find, request, access.auth, options.onError).then(
       (answer) => {
+        if ('open' in answer) {
+          connections.release(gate);
+          sendStream(response, answer, access.headers);
+          return;
+        }
         const isLast = gate.requests >= limits.maxRequestsPerConnection;
         send(request, response, answer, { ...access.headers, ...(isLast && { Connection: 'close' }) });
       },
@@ -156,19 +172,19 @@ function putGates(server: http.Server, connections: ConnectionLimit, access: Acc
 }
 
 async function serve(
-  routes: ReadonlyMap<string, Route>,
+  find: (path: string) => Route | undefined,
   request: http.IncomingMessage,
   auth: BasicAuth,
   onError: (error: Error) => void,
-): Promise<Answer> {
+): Promise<Answer | StreamAnswer> {
   const verdict = await auth.check(request.headers.authorization);
   if (verdict === 'busy') return plain(503, 'Too many passwords wait for their check.');
   if (verdict === 'refused') return plain(401, 'Unauthorized.');
-  const route = routes.get(request.url?.split('?', 1)[0] ?? '');
+  const route = find(request.url?.split('?', 1)[0] ?? '');
   if (!route) return plain(404, 'Not found.');
   if (request.method !== 'GET' && request.method !== 'HEAD') return plain(405, 'Only GET and HEAD are allowed.');
   try {
-    return await route();
+    return await route(request);
   } catch (error) {
     onError(error as Error);
     return plain(500, 'Internal error.');
@@ -194,6 +210,23 @@ function send(
   });
   // For HEAD, node:http itself leaves the body out.
   response.end(answer.body);
+}
+
+/** The end of the answer is the end of the connection: a stream takes no request after its own. */
+function sendStream(
+  response: http.ServerResponse,
+  answer: StreamAnswer,
+  headers: Readonly<Record<string, string>>,
+): void {
+  response.writeHead(answer.status, {
+    ...SAFE_HEADERS,
+    ...headers,
+    ...answer.headers,
+    'Content-Type': answer.contentType,
+    Connection: 'close',
+  });
+  response.flushHeaders();
+  answer.open(response);
 }
 
 function bind(server: http.Server, listen: Exclude<HttpListen, { kind: 'off' }>): Promise<void> {

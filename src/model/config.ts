@@ -77,6 +77,10 @@ export interface Config {
     readonly webConfigFile: string | undefined;
     /** What that file says, when it was read. */
     readonly web?: WebConfig;
+    /** Deletions are shown to browsers. */
+    readonly page: boolean;
+    /** Names, beside those that stand for this host anyway, under which a browser may reach the page; in lower case. */
+    readonly pageHosts: readonly string[];
   };
   readonly socket: {
     /** Where events are offered while they are written; undefined: nowhere. */ readonly path: string | undefined;

@@ -18,6 +18,11 @@ export interface ConditionsContext {
   readonly workingDirectory: string;
   /** The record is this host's own, so that its users are known here. */
   readonly ownHost: boolean;
+  /**
+   * False: neither file systems nor name services are asked, which can take their time. Then links in paths are not followed,
+   * users are compared by what the lines tell, and `--login-user` takes a number only. By default true.
+   */
+  readonly asksHost?: boolean;
 }
 
 const PID_MAX = 2 ** 22;
@@ -25,7 +30,7 @@ const PID_MAX = 2 ** 22;
 /** Reads the conditions; the first that is wrong is the error. */
 export function parseConditions(
   { paths, values, lists }: GivenConditions,
-  { nowMs, workingDirectory, ownHost }: ConditionsContext,
+  { nowMs, workingDirectory, ownHost, asksHost = true }: ConditionsContext,
 ): Parsed<ConditionValues> {
   try {
     const list = (name: string): readonly string[] => lists.get(name) ?? [];
@@ -43,14 +48,14 @@ export function parseConditions(
       value: {
         sinceMs,
         untilMs,
-        paths: paths.map((path) => required('PATH', parsePathCondition(path, workingDirectory))),
+        paths: paths.map((path) => required('PATH', parsePathCondition(path, workingDirectory, asksHost))),
         operations: list('operation'),
         outcomes: list('outcome'),
         watches: list('watch').map((name) => required('--watch', parseWatchName(name))),
         processes: list('process'),
         pids: list('pid').map((pid) => required('--pid', parsePid(pid))),
-        users: list('user').map((user) => required('--user', parseUser(user, ownHost))),
-        loginUids: list('login-user').map((user) => required('--login-user', parseLoginUser(user))),
+        users: list('user').map((user) => required('--user', parseUser(user, ownHost, asksHost))),
+        loginUids: list('login-user').map((user) => required('--login-user', parseLoginUser(user, asksHost))),
         containers: list('container'),
         largerThan: size === undefined ? undefined : required('--larger-than', parseSize(size)),
       },
@@ -83,15 +88,17 @@ function parseWatchName(text: string): Parsed<string> {
 }
 
 /** `ownHost`: a user who is not known here cannot be meant; in the log of another host it can. */
-function parseUser(text: string, ownHost: boolean): Parsed<UserCondition> {
+function parseUser(text: string, ownHost: boolean, asksHost: boolean): Parsed<UserCondition> {
   if (/^\d{1,10}$/.test(text)) return { value: { id: String(Number(text)), name: undefined } };
+  if (!asksHost) return { value: { name: text, id: undefined } };
   const id = uidOf(text);
   if (id === undefined && ownHost) return unknownUser(text);
   return { value: { name: text, id: ownHost ? id : undefined } };
 }
 
-function parseLoginUser(text: string): Parsed<string> {
+function parseLoginUser(text: string, asksHost = true): Parsed<string> {
   if (/^\d{1,10}$/.test(text)) return { value: String(Number(text)) };
+  if (!asksHost) return { error: `expected the number of a user, got "${text}"` };
   const id = uidOf(text);
   return id === undefined ? unknownUser(text) : { value: id };
 }

@@ -23,11 +23,15 @@ export interface PathCondition {
 /**
  * A path is one of this host, relative ones from the working directory, symbolic links in its parents followed as far as they
  * still exist. With wildcards it is a pattern as in a watch, and relative ones match at any depth; a name that really has
- * such characters is found all the same.
+ * such characters is found all the same. `followsLinks`: false asks no file system.
  */
-export function parsePathCondition(source: string, workingDirectory: string): Parsed<PathCondition> {
+export function parsePathCondition(
+  source: string,
+  workingDirectory: string,
+  followsLinks = true,
+): Parsed<PathCondition> {
   if (source === '' || source.includes('\0')) return { error: 'a PATH must not be empty' };
-  const literals = literalPaths(source, workingDirectory);
+  const literals = followsLinks ? literalPaths(source, workingDirectory) : [resolve(workingDirectory, source)];
   const globs: Glob[] = [];
   if (WILDCARD.test(source)) {
     try {

@@ -1,14 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { causesOfSilence } from '../host/silent-probes.js';
-import type { Readiness } from '../http/http-routes.js';
+import type { MoreRoutes, Readiness } from '../http/http-routes.js';
 import type { HttpServer } from '../http/http-server.js';
 import { isLoopback } from '../http/loopback.js';
+import { pageObstacle } from '../http/page-access.js';
 import { DelayHistogram } from '../metrics/delay-histogram.js';
 import { createMetrics, type ReloadState } from '../metrics/registry.js';
 import { countsOf } from '../metrics/watch-counters.js';
 import type { Config } from '../model/config.js';
 import type { PipelineCounts } from '../model/pipeline-counts.js';
+import { Page } from '../page/page.js';
+import { pageRoutes } from '../page/page-routes.js';
 import { type OpenedProbe, probeInfoOf } from '../probe/open-probe.js';
+import type { LineTap } from '../socket/event-socket.js';
 import { inSlices, type Steps } from '../watch/steps.js';
 import { isFallback } from './attach-limits.js';
 import { DaemonRecord } from './daemon-record.js';
@@ -43,6 +47,7 @@ interface Opened {
   readonly surroundings: RuntimeSurroundings;
   readonly stack: ResourceStack;
   readonly socket: Awaited<ReturnType<RuntimeParts['openEventSocket']>>;
+  readonly page: Page;
   readonly output: EventOutput;
   readonly watches: WatchState;
   readonly probe: OpenedProbe<Delivery>;
@@ -71,7 +76,11 @@ export async function openRuntime(
       await opened?.close();
     });
     const socket = await unlessAborted(openingSocket, signal);
-    const output = parts.openOutput(config.log, socket);
+    const page = new Page({
+      hostName: () => parts.host.name,
+      onProblem: (error) => diagnostics.error({ error }, 'page'),
+    });
+    const output = parts.openOutput(config.log, bothTaps(socket, page));
     stack.defer('close the log', () => {
       output.rotation?.close();
       output.writer.close();
@@ -91,7 +100,9 @@ export async function openRuntime(
       config.probe,
       (native, mode) => new Delivery({ probe: native, mode, config, output, watches, delay, parts, record, onFailure }),
     );
-    const runtime = new Runtime({ config, parts, surroundings, stack, socket, output, watches, probe, delay, record });
+    const runtime = new Runtime({
+      ...{ config, parts, surroundings, stack, socket, page, output, watches, probe, delay, record },
+    });
     await runtime.begin(signal);
     return runtime;
   } catch (error) {
@@ -111,6 +122,7 @@ export class Runtime {
   private nextLogLookMs = 0;
   private toldStatus: string | undefined;
   private http: HttpServer | undefined;
+  private pageRoutes: MoreRoutes | undefined;
   private planning = Promise.resolve();
 
   /** For openRuntime: takes over a probe that is attached. */
@@ -133,7 +145,7 @@ export class Runtime {
   /** For openRuntime: what there is to wait for. Rejects as openRuntime does. */
   async begin(signal: AbortSignal): Promise<void> {
     const { config } = this;
-    const { parts, stack, watches, probe, surroundings, output, record } = this.opened;
+    const { parts, stack, watches, probe, surroundings, output, record, page } = this.opened;
     const { diagnostics } = parts;
     const { prepared: delivery } = probe;
     reportProbe(probe, config.probe.attach, parts);
@@ -145,16 +157,19 @@ export class Runtime {
     delivery.start();
     if (record !== undefined) await inSlices(record.tellWatches(config.watches), signal);
     watches.follow(() => void this.lookUpAgain());
+    this.pageRoutes = this.pageNow();
     const serving = parts.serveHttp({
       listen: config.http.listen,
       web: config.http.web,
       metrics: this.createMetrics(),
       readiness: () => this.readiness(),
+      more: () => this.pageRoutes,
       onError: (error) => diagnostics.error({ error }, 'http'),
     });
     stack.defer('http', async () => {
       // The last counts can be read until all is written.
       await delivery.finish();
+      await page.close();
       // What could not be had needs no closing.
       const server = await serving.catch(() => undefined);
       await server?.close();
@@ -229,8 +244,34 @@ export class Runtime {
     reportUnserved(config, this.opened.probe.mode, this.opened.parts);
     const { probe, log } = this.config;
     this.config = { ...config, probe, http: { ...config.http, listen: this.config.http.listen }, log };
+    this.servePageAgain();
     this.selfTests.every(config.selfTest.intervalMs);
     this.opened.probe.prepared.useBursts(config.bursts);
+  }
+
+  /** What the page answers, where it is wanted and may be served. Throws when its files cannot be read. */
+  private pageNow(): MoreRoutes | undefined {
+    const { http } = this.config;
+    if (!http.page || pageObstacle(http) !== undefined) return undefined;
+    return pageRoutes({ page: this.opened.page, listen: http.listen, hosts: () => this.config.http.pageHosts });
+  }
+
+  /** After a reload, which changes neither the address nor the socket that are listened on. */
+  private servePageAgain(): void {
+    const { page, parts } = this.opened;
+    const { http } = this.config;
+    try {
+      this.pageRoutes = this.pageNow();
+    } catch (error) {
+      this.pageRoutes = undefined;
+      parts.diagnostics.error({ error }, 'cannot serve the page');
+    }
+    const obstacle = http.page ? pageObstacle(http) : undefined;
+    if (obstacle !== undefined) {
+      parts.diagnostics.warn(`http.page: the page is not served before the next start: it ${obstacle}`);
+    }
+    // Who may read it can have changed.
+    page.endStreams();
   }
 
   /** For the metrics. */
@@ -318,16 +359,18 @@ export class Runtime {
   }
 
   private tellReaders(): void {
-    const { socket, watches, probe, output } = this.opened;
-    if (socket.readerCount === 0) return;
+    const { socket, page, watches, probe, output } = this.opened;
+    if (socket.readerCount + page.streamCount === 0) return;
     const { attach, symbol } = probeInfoOf(probe);
     const { reason, degraded } = this.readiness();
     const state = [reason, ...degraded].join('; ');
-    socket.tell({
+    const now = {
       ...{ attach, symbol, state, counts: this.counts() },
       queued: output.writer.queuedLines,
       watches: countsOf(watches.plan.counters),
-    });
+    };
+    if (socket.readerCount > 0) socket.tell(now);
+    page.tell(now);
   }
 
   private boundLog(): void {
@@ -381,6 +424,20 @@ export class Runtime {
       }
     }
   }
+}
+
+/** What each of both gets. */
+function bothTaps(first: LineTap, second: LineTap): LineTap {
+  return {
+    offer: (chunk, length, lines) => {
+      first.offer(chunk, length, lines);
+      second.offer(chunk, length, lines);
+    },
+    notice: (line) => {
+      first.notice(line);
+      second.notice(line);
+    },
+  };
 }
 
 /** The form for people has none. */

@@ -23,7 +23,7 @@ export interface DaemonOptions {
   readonly program: readonly string[];
   /** For everything the daemon reads and writes; made if need be. */
   readonly directory: string;
-  /** What rmwatch.yaml holds; the address of its HTTP server is added. */
+  /** What rmwatch.yaml holds; to `http` the address of the server is added. */
   readonly config: DaemonConfig;
   /** As `--attach`; by default what the configuration says. */
   readonly attach?: string;
@@ -81,7 +81,8 @@ export class Daemon {
   configure(config: DaemonConfig): void {
     const listen = this.options.listen === 'port' ? '127.0.0.1:0' : `unix:${this.socket}`;
     // JSON is YAML. A file that is read while it is written would be empty, which stands for the defaults.
-    fs.writeFileSync(`${this.configFile}.new`, JSON.stringify({ ...config, http: { listen } }));
+    const http = { listen, ...(config['http'] as object | undefined) };
+    fs.writeFileSync(`${this.configFile}.new`, JSON.stringify({ ...config, http }));
     fs.renameSync(`${this.configFile}.new`, this.configFile);
   }
 

@@ -346,6 +346,16 @@ const NAMED_SUITES: readonly SuiteRow[] = [
   },
   {
     kind: 'suite',
+    name: 'page',
+    project: 'host',
+    files: ['test/host/page.test.ts'],
+    alone: true,
+    budgetSeconds: 60,
+    reason: 'the page in a real Chromium: content, hostile names, filter, restart, and readers that stop',
+    quick: false,
+  },
+  {
+    kind: 'suite',
     name: 'packages',
     project: 'host',
     files: ['test/host/stage.test.ts', 'test/host/package.test.ts'],

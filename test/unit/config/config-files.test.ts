@@ -35,7 +35,7 @@ describe('config/rmwatch.schema.json', () => {
     const paths = keyPaths(configJsonSchema() as Schema).map((path) => path.join('.'));
     expect(paths).toContain('watches.0.ignore.users');
     expect(paths).toContain('self_test.interval');
-    expect(paths).toHaveLength(6 + 10 + 4 + 2 + 8 + 2 + 1 + 2 + 2);
+    expect(paths).toHaveLength(6 + 10 + 4 + 2 + 8 + 4 + 1 + 2 + 2);
     expect(configJsonSchema()).toHaveProperty('additionalProperties', false);
   });
 });

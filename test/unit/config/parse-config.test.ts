@@ -43,7 +43,12 @@ const DEFAULTS: Config = {
     commandLine: false,
     redact: DEFAULT_REDACT,
   },
-  http: { listen: { kind: 'tcp', host: '127.0.0.1', port: 29293 }, webConfigFile: undefined },
+  http: {
+    listen: { kind: 'tcp', host: '127.0.0.1', port: 29293 },
+    webConfigFile: undefined,
+    page: false,
+    pageHosts: [],
+  },
   socket: { path: undefined },
   bursts: { threshold: 1000, windowSeconds: 10 },
   selfTest: { intervalMs: 300_000 },
@@ -70,7 +75,7 @@ watches:
     fold: true
 probe:  { attach: fentry, ring_buffer: 64KiB }
 log:    { output: /var/log/rmwatch.json, max_size: 2GiB, keep: 3, format: json, level: debug, process_args: false, command_line: true, redact: [pin-code] }
-http:   { listen: off }
+http:   { listen: off, page: true, page_hosts: [Watch.example.org] }
 socket: { path: /run/rmwatch/events.sock }
 bursts: { threshold: 50, window: 1m }
 self_test: { interval: off }
@@ -106,7 +111,7 @@ self_test: { interval: off }
         commandLine: true,
         redact: ['pin-code'],
       },
-      http: { listen: { kind: 'off' } },
+      http: { listen: { kind: 'off' }, page: true, pageHosts: ['watch.example.org'] },
       socket: { path: '/run/rmwatch/events.sock' },
       bursts: { threshold: 50, windowSeconds: 60 },
       selfTest: { intervalMs: null },

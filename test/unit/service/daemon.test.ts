@@ -28,7 +28,7 @@ function configOf(name: string): Config {
       ...{ output: '/log', maxBytes: Number.POSITIVE_INFINITY, keep: 14, format: 'json', level: 'info' },
       ...{ processArgsBytes: 512, commandLine: false, redact: [] },
     },
-    http: { listen: { kind: 'off' }, webConfigFile: undefined },
+    http: { listen: { kind: 'off' }, webConfigFile: undefined, page: false, pageHosts: [] },
     socket: { path: undefined },
     bursts: { threshold: 1000, windowSeconds: 10 },
     selfTest: { intervalMs: 60_000 },
