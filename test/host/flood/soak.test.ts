@@ -12,6 +12,8 @@ const ROTATION_MS = 5_000;
 const WARM_SECONDS = 20;
 /** Most that memory may grow in the whole run, as the line through all samples says. */
 const GROWTH_LIMIT = 30 * 1024 * 1024;
+/** Half of what systemd allows a service unless its unit says more (LimitNOFILE=, soft limit 1,024). */
+const DESCRIPTORS_LIMIT = 512;
 
 test(
   `${SECONDS} s at ${RATE} deletions a second, with rotations and scrapes`,
@@ -49,10 +51,10 @@ test(
       expect(metrics.get('rmwatch_deletions_total{watch="work",operation="unlink"}')).toBe(count);
       expect(growth * SECONDS).toBeLessThan(GROWTH_LIMIT);
       // None stays open. For a moment there are more: a scrape's connection, a file that is opened again, and the thread that
-      // reads the configuration of a reload, which loads modules many at a time.
+      // reads the configuration of a reload. It opens as many of its modules at once as it can, so the most depends on the disk.
       const half = Math.floor(descriptors.length / 2);
       expect(Math.min(...descriptors.slice(half))).toBeLessThanOrEqual(Math.min(...descriptors.slice(0, half)));
-      expect(Math.max(...descriptors) - Math.min(...descriptors)).toBeLessThan(64);
+      expect(Math.max(...descriptors)).toBeLessThan(DESCRIPTORS_LIMIT);
       expect(await daemon.stop()).toBe(0);
       const rest = daemon.events().length + (await daemon.removeRotated());
       expect(rotatedLines + rest).toBe(count);
