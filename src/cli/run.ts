@@ -194,8 +194,8 @@ function report(error: unknown, diagnostics: Diagnostics): number {
     return EXIT.failure;
   }
   for (const { mode, reason, hint, details } of error.refusals) {
-    diagnostics.error({ mode, reason, ...(hint && { hint }) }, 'attach mode not usable');
-    diagnostics.debug({ mode, details }, 'what libbpf said');
+    diagnostics.error({ attach: mode, reason, ...(hint && { hint }) }, 'attach mode not usable');
+    diagnostics.debug({ attach: mode, details }, 'what libbpf said');
   }
   if (error.refusals.some(({ code }) => code === 'ENOMEM')) {
     diagnostics.fatal(

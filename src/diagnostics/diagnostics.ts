@@ -1,8 +1,9 @@
 import tty from 'node:tty';
-import { type DestinationStream, type Logger, pino, stdSerializers, stdTimeFunctions, symbols } from 'pino';
+import { type DestinationStream, type Logger, pino, symbols } from 'pino';
 import type { LogLevel } from '../model/config.js';
 import { colorWanted } from '../text/terminal-style.js';
-import { diagnosticLine } from './diagnostic-line.js';
+import { type DiagnosticRecord, diagnosticLine } from './diagnostic-line.js';
+import { diagnosticFields, ecsStart } from './ecs-form.js';
 import { isJournal, priorityPrefix } from './journal.js';
 import { StderrDestination } from './stderr-destination.js';
 
@@ -24,7 +25,9 @@ export function createDiagnostics(options: DiagnosticsOptions): Diagnostics {
   const { descriptor = STDERR, env = process.env } = options;
   const pretty = options.format === 'pretty' || (options.format === 'auto' && tty.isatty(descriptor));
   const color = colorWanted(descriptor, env);
-  const form: Form = pretty ? (line) => `${diagnosticLine(JSON.parse(line), color)}\n` : (line) => line;
+  const form: Form = pretty
+    ? (line) => `${diagnosticLine(JSON.parse(line) as DiagnosticRecord, color)}\n`
+    : (line) => line;
   const prefix = isJournal(descriptor, env) ? priorityPrefix : () => '';
   return pino(
     {
@@ -33,9 +36,10 @@ export function createDiagnostics(options: DiagnosticsOptions): Diagnostics {
       base: null,
       messageKey: 'message',
       errorKey: 'error',
-      timestamp: stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-      serializers: { error: stdSerializers.err },
+      timestamp: ecsStart,
+      formatters: { level: (label) => ({ log: { level: label } }), log: diagnosticFields },
+      // diagnosticFields() has put it into its form.
+      serializers: { error: (fields: unknown) => fields },
     },
     new LevelledLines(descriptor, form, prefix),
   );
@@ -64,12 +68,7 @@ class LevelledLines implements DestinationStream {
   }
 
   private droppedLine(count: number): string {
-    const record = {
-      level: 'warn',
-      time: new Date().toISOString(),
-      dropped: count,
-      message: 'diagnostics were dropped',
-    };
-    return `${this.prefix('warn')}${this.form(`${JSON.stringify(record)}\n`)}`;
+    const rest = JSON.stringify({ rmwatch: { dropped: count }, message: 'diagnostics were dropped' }).slice(1);
+    return `${this.prefix('warn')}${this.form(`{"log":{"level":"warn"}${ecsStart()},${rest}\n`)}`;
   }
 }

@@ -1,7 +1,8 @@
 import { type AttachMode, OPERATIONS } from '../model/config.js';
+import { ECS_VERSION } from '../model/ecs.js';
 import { textOf } from '../text/byte-text.js';
 import type { BurstEvent } from './deletion-event.js';
-import { type BurstAction, type BurstOrigin, DATASET_BURST, ECS_VERSION } from './event-words.js';
+import { type BurstAction, type BurstOrigin, DATASET_BURST } from './event-words.js';
 import { cutToLimit, LINE_BYTES_MAX } from './line-limit.js';
 
 /** Who deletes, as members of a line. */

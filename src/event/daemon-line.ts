@@ -1,6 +1,7 @@
 import type { WatchConfig } from '../model/config.js';
+import { ECS_VERSION } from '../model/ecs.js';
 import type { DaemonEvent } from './deletion-event.js';
-import { DATASET_DAEMON, type DaemonAction, ECS_VERSION } from './event-words.js';
+import { DATASET_DAEMON, type DaemonAction } from './event-words.js';
 import { LINE_BYTES_MAX } from './line-limit.js';
 
 type Details = DaemonEvent['rmwatch'];

@@ -1,8 +1,9 @@
 import * as z from 'zod';
 import { ATTACH_MODES, OPERATIONS } from '../model/config.js';
+import { ECS_VERSION } from '../model/ecs.js';
 import { LOSS_REASONS, type LossReason } from '../model/pipeline-counts.js';
 import { DELETION_RULES, DETAILS_RULES, FILE_RULES, PROCESS_RULES } from './event-rules.js';
-import { DATASET_DELETION, DATASET_PROCESS, ECS_VERSION, FILE_TYPES, VIAS } from './event-words.js';
+import { DATASET_DELETION, DATASET_PROCESS, FILE_TYPES, VIAS } from './event-words.js';
 
 /**
  * The definition of every line of the event log. The TypeScript types (deletion-event.ts), config/event.schema.json and

@@ -2,6 +2,7 @@ import type { ProcessInfo, WholeArgs } from '../deletion/process-table.js';
 import type { PathText, Place, ResolvedPath } from '../deletion/resolved-path.js';
 import type { BootTime } from '../model/clocks.js';
 import type { AttachMode } from '../model/config.js';
+import { ECS_VERSION } from '../model/ecs.js';
 import {
   DELETION_ALLOCATION_KNOWN,
   DELETION_HAS_TYPED,
@@ -15,7 +16,7 @@ import { base64IfLossy, jsonPartOf } from '../text/byte-text.js';
 import { Timestamps } from '../text/timestamps.js';
 import type { Outcome } from '../watch/watch-filter.js';
 import type { BurstActor } from './burst-line.js';
-import { DATASET_PROCESS, ECS_VERSION, type FileType } from './event-words.js';
+import { DATASET_PROCESS, type FileType } from './event-words.js';
 import type { LineBuffer } from './line-buffer.js';
 import { LineFrame, type UserText } from './line-frame.js';
 import { cutToLimit, LINE_BYTES_MAX } from './line-limit.js';

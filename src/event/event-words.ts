@@ -1,7 +1,5 @@
 /** The fixed words of event lines, for the definition of the lines and for the code that writes them. */
 
-export const ECS_VERSION = '9.0.0';
-
 /** `event.dataset`. */
 export const DATASET_DELETION = 'rmwatch.deletion';
 export const DATASET_PROCESS = 'rmwatch.process';

@@ -1,10 +1,11 @@
 import type { ProcessInfo } from '../deletion/process-table.js';
 import { type AttachMode, OPERATIONS } from '../model/config.js';
+import { ECS_VERSION } from '../model/ecs.js';
 import { DELETION_IO_URING } from '../probe/record-layout.generated.js';
 import type { RecordView } from '../probe/record-view.js';
 import { jsonPartOf } from '../text/byte-text.js';
 import type { Outcome } from '../watch/watch-filter.js';
-import { DATASET_DELETION, ECS_VERSION } from './event-words.js';
+import { DATASET_DELETION } from './event-words.js';
 
 /** A user as a line tells it; another object as soon as the name is another. */
 export interface UserText {

@@ -1,6 +1,7 @@
 import { timestampOf } from '../event/daemon-line.js';
 import type { EventsLostEvent } from '../event/deletion-event.js';
-import { DATASET_DELETION, ECS_VERSION } from '../event/event-words.js';
+import { DATASET_DELETION } from '../event/event-words.js';
+import { ECS_VERSION } from '../model/ecs.js';
 import type { LossReason } from '../model/pipeline-counts.js';
 import { LOSS_REASONS } from '../model/pipeline-counts.js';
 

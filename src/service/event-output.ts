@@ -50,7 +50,8 @@ export function openEventOutput(
       else if (trouble.code === REMOVED) diagnostics.warn({ ...trouble }, 'opening the log file again');
       else diagnostics.error({ ...trouble }, 'cannot write events');
     },
-    onRecovered: (lostLines, seconds) => diagnostics.warn({ lostLines, seconds }, 'events can be written again'),
+    onRecovered: (lostLines, seconds) =>
+      diagnostics.warn({ lost_lines: lostLines, seconds }, 'events can be written again'),
   });
   const pretty = log.format === 'pretty' || (log.format === 'auto' && toStdout && tty.isatty(STDOUT));
   const color = toStdout && colorWanted(STDOUT, process.env);

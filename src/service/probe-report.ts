@@ -14,8 +14,8 @@ export function reportProbe(
 ): void {
   const { description } = probe;
   for (const { mode, reason, hint, details } of probe.refusals) {
-    diagnostics.info({ mode, reason, ...(hint && { hint }) }, 'attach mode not usable');
-    diagnostics.debug({ mode, details }, 'what libbpf said');
+    diagnostics.info({ attach: mode, reason, ...(hint && { hint }) }, 'attach mode not usable');
+    diagnostics.debug({ attach: mode, details }, 'what libbpf said');
   }
   diagnostics.info(probeInfoOf(probe), 'probe attached');
   if (description.leftOut !== '') {
@@ -34,7 +34,7 @@ export function reportUnserved({ watches }: Config, mode: AttachMode, { diagnost
   const unserved = unservedWatches(watches, mode);
   if (unserved.length === 0) return;
   diagnostics.error(
-    { watches: unserved.slice(0, NAMES_MAX), mode },
+    { watches: unserved.slice(0, NAMES_MAX), attach: mode },
     'watches that this attach mode cannot serve at all',
   );
 }

@@ -130,7 +130,7 @@ test('a watch that folds has the lines before the burst and those of others, and
   await waitUntil('readers of the socket have it', () => followed.text.includes('"mass-deletion-ended"'));
   expect(followed.text).toContain('"mass-deletion-started"');
   expect(await daemon.stop()).toBe(0);
-  expect(JSON.parse(daemon.diagnostics().trimEnd().split('\n').at(-1)!)).toMatchObject({ message: 'stopped', folded });
+  expect(daemon.lastDiagnostic()).toMatchObject({ message: 'stopped', rmwatch: { folded } });
 }, 90_000);
 
 test('nothing is folded that a watch without it wants, and nothing without bursts', async () => {

@@ -256,6 +256,12 @@ export class Daemon {
     return fs.existsSync(this.diagnosticsFile) ? fs.readFileSync(this.diagnosticsFile, 'utf8') : '';
   }
 
+  /** The last of its own messages, parsed. */
+  // biome-ignore lint/suspicious/noExplicitAny: what the daemon writes is what is tested
+  lastDiagnostic(): any {
+    return JSON.parse(this.diagnostics().trimEnd().split('\n').at(-1)!);
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.child!.kill(signal);
   }

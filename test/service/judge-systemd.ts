@@ -30,7 +30,7 @@ function judgeCheck({ name, expectations, error, seconds, facts }: CheckRecord):
 }
 
 /** The daemon's own messages have their level there, where events have none. */
-const isDiagnostic = (line: string) => /^\{"level":"[a-z]+",/.test(line);
+const isDiagnostic = (line: string) => /^\{"log":\{"level":"[a-z]+"\},/.test(line);
 
 function judgeLines(record: SessionRecord<SystemdRecording>): Check {
   const check = newLineCheck();

@@ -185,8 +185,8 @@ function judgeStop({ mode }: DeletionsSession, record: Record_): Verdict | undef
   const lines = record.events.filter((event) => event?.event.kind === 'event').length;
   const problems: string[] = [];
   if (stop.exit !== 0) problems.push(`exit ${stop.exit}`);
-  if (stopped?.delivered !== lines) problems.push(`${stopped?.delivered} delivered, ${lines} lines`);
-  const lost = Object.values<number>(stopped?.lost ?? {}).reduce((sum, count) => sum + count, 0);
-  if (lost > leftOut(mode, stopped?.missed ?? 0)) problems.push(`lost ${lost}`);
-  return { problems, facts: `${lines} lines, ${lost} lost, ${stopped?.missed} missed by the kernel` };
+  if (stopped?.rmwatch.delivered !== lines) problems.push(`${stopped?.rmwatch.delivered} delivered, ${lines} lines`);
+  const lost = Object.values<number>(stopped?.rmwatch.lost ?? {}).reduce((sum, count) => sum + count, 0);
+  if (lost > leftOut(mode, stopped?.rmwatch.missed ?? 0)) problems.push(`lost ${lost}`);
+  return { problems, facts: `${lines} lines, ${lost} lost, ${stopped?.rmwatch.missed} missed by the kernel` };
 }

@@ -134,7 +134,7 @@ function judgeMemory({ recording }: Record_): string[] {
   const { status, stderr } = recording.memory!;
   const problems: string[] = [];
   if (status !== 1) problems.push(`exit ${status}`);
-  const { level, message } = JSON.parse(stderr.trimEnd().split('\n').at(-1) ?? '');
-  if (level !== 'fatal' || !/^not enough memory .*probe\.ring_buffer/.test(message)) problems.push(stderr);
+  const { log, message } = JSON.parse(stderr.trimEnd().split('\n').at(-1) ?? '');
+  if (log.level !== 'fatal' || !/^not enough memory .*probe\.ring_buffer/.test(message)) problems.push(stderr);
   return problems;
 }

@@ -111,9 +111,8 @@ test(
     await deleter('burst', daemon.work, count);
     log.resume();
     expect(await daemon.stop()).toBe(0);
-    const last = JSON.parse(daemon.diagnostics().trimEnd().split('\n').at(-1)!);
     const lost = { ring_full: 0, state_full: 0, probe_skipped: 0, decode: 0, output: 0 };
-    expect(last).toMatchObject({ message: 'stopped', delivered: count, lost });
+    expect(daemon.lastDiagnostic()).toMatchObject({ message: 'stopped', rmwatch: { delivered: count, lost } });
     expect(await log.account()).toMatchObject({ read: count, torn: 0 });
   },
   5 * MINUTES,

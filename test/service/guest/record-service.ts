@@ -218,8 +218,8 @@ function stops(expect: Expect): undefined {
   expect('result', `${ActiveState} ${Result} ${ExecMainStatus}`, 'inactive success 0');
   expect('process', fs.existsSync(`/proc/${MainPID}`), false);
   expect('runtime directory', fs.existsSync('/run/rmwatch'), false);
-  const stopped = rmwatchLines().findLast((line) => (line.message ?? line.msg) === 'stopped');
-  expect('lost', JSON.stringify(Object.values(stopped?.lost ?? { none: 1 }).filter(Boolean)), '[]');
+  const stopped = rmwatchLines().findLast((line) => line.message === 'stopped');
+  expect('lost', JSON.stringify(Object.values(stopped?.rmwatch.lost ?? { none: 1 }).filter(Boolean)), '[]');
 }
 
 async function kprobeDropIn(expect: Expect): Promise<undefined> {

@@ -30,11 +30,36 @@ function diagnostics(options: Partial<DiagnosticsOptions> = {}) {
 const written = () => fs.readFileSync(file, 'utf8');
 
 describe('JSON form', () => {
-  it('has level label, ISO time, message and fields, and nothing of the host', () => {
-    diagnostics().warn({ path: '/x' }, 'careful');
+  it('has the names of the Elastic Common Schema, what is not in it below rmwatch, and nothing of the host', () => {
+    diagnostics().warn({ path: '/x', code: 'EIO' }, 'careful');
     const record = JSON.parse(written());
-    expect(record).toEqual({ level: 'warn', time: expect.any(String), path: '/x', message: 'careful' });
-    expect(new Date(record.time).toISOString()).toBe(record.time);
+    expect(record).toEqual({
+      '@timestamp': expect.any(String),
+      ecs: { version: '9.0.0' },
+      log: { level: 'warn' },
+      message: 'careful',
+      error: { code: 'EIO' },
+      rmwatch: { path: '/x' },
+    });
+    expect(new Date(record['@timestamp']).toISOString()).toBe(record['@timestamp']);
+  });
+
+  it('begins otherwise than an event, which begins with its time', () => {
+    diagnostics().info('x');
+    expect(written()).toMatch(/^{"log":{"level":"info"},"@timestamp":"/);
+  });
+
+  it('has of an error its type, message, stack and code', () => {
+    const error = Object.assign(new RangeError('no'), { code: 'ENOSPC', fd: 3 });
+    diagnostics().error({ error }, 'outer');
+    expect(JSON.parse(written()).error).toEqual({
+      type: 'RangeError',
+      message: 'no',
+      code: 'ENOSPC',
+      stack_trace: expect.stringContaining('RangeError: no\n    at '),
+    });
+    diagnostics().error({ error: 'thrown text' }, 'outer');
+    expect(JSON.parse(written().trimEnd().split('\n')[1]!).error).toEqual({ message: 'thrown text' });
   });
 
   it('is written at once, and only from the configured level on', () => {
@@ -57,7 +82,7 @@ describe('in the journal', () => {
     for (const level of ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const) log[level](level);
     const lines = written().trimEnd().split('\n');
     expect(lines.map((line) => line.slice(0, 4))).toEqual(['<7>{', '<7>{', '<6>{', '<4>{', '<3>{', '<2>{']);
-    expect(lines.map((line) => JSON.parse(line.slice(3)).level)).toEqual([
+    expect(lines.map((line) => JSON.parse(line.slice(3)).log.level)).toEqual([
       'trace',
       'debug',
       'info',
@@ -85,7 +110,12 @@ describe('pretty form', () => {
   });
 
   it('has the same text with colours', () => {
-    const record = { level: 'error', time: '2026-11-22T12:34:56.789Z', message: 'm', key: 1 };
+    const record = {
+      '@timestamp': '2026-11-22T12:34:56.789Z',
+      log: { level: 'error' },
+      message: 'm',
+      rmwatch: { key: 1 },
+    } as const;
     const colored = diagnosticLine(record, true);
     expect(colored).toContain('\x1b[31mERROR\x1b[0m');
     expect(colored.replace(/\x1b\[\d+m/g, '')).toBe(diagnosticLine(record, false));
@@ -128,8 +158,8 @@ describe('a reader of stderr that stops', () => {
       .split('\n')
       .map((line) => JSON.parse(line));
     expect(records.at(-1).message).toBe('after');
-    expect(records.at(-2)).toMatchObject({ level: 'warn', message: 'diagnostics were dropped' });
-    const dropped = records.reduce((sum, record) => sum + (record.dropped ?? 0), 0);
+    expect(records.at(-2)).toMatchObject({ log: { level: 'warn' }, message: 'diagnostics were dropped' });
+    const dropped = records.reduce((sum, record) => sum + (record.rmwatch?.dropped ?? 0), 0);
     const arrived = records.filter(({ message }) => message === 'flood');
     expect(arrived.length).toBeGreaterThan(4);
     expect(arrived.length + dropped).toBe(1_000);

@@ -117,8 +117,10 @@ test('a clock that jumps and takes events or self-tests with it fails', () => {
 test('an end that is not in order fails, and so does an unclear error', () => {
   expect(problemsOf(4, { stop: { exit: 0 } })).toEqual([]);
   expect(problemsOf(4, { stop: { exit: 1 } }, [], 'why')).toEqual(['exit 1: why']);
-  const stderr = JSON.stringify({ level: 'fatal', message: 'not enough memory for probe.ring_buffer' });
+  const stderr = JSON.stringify({ log: { level: 'fatal' }, message: 'not enough memory for probe.ring_buffer' });
   expect(problemsOf(5, { memory: { status: 1, stderr } })).toEqual([]);
   expect(problemsOf(5, { memory: { status: 137, stderr } })).toEqual(['exit 137']);
-  expect(problemsOf(5, { memory: { status: 1, stderr: '{"level":"fatal","message":"ENOMEM"}' } })).toHaveLength(1);
+  expect(problemsOf(5, { memory: { status: 1, stderr: '{"log":{"level":"fatal"},"message":"ENOMEM"}' } })).toHaveLength(
+    1,
+  );
 });

@@ -41,7 +41,7 @@ test('a check that broke, or that expected nothing, fails', () => {
 test('lines of the journal and of compressed logs are held against the schema, without the messages of the daemon', () => {
   const session = path.join(directory, RECORDS, 'session');
   fs.mkdirSync(session, { recursive: true });
-  fs.writeFileSync(path.join(session, 'journal.json'), '{"level":"info","message":"ready"}\n{"no":"event"}\n');
+  fs.writeFileSync(path.join(session, 'journal.json'), '{"log":{"level":"info"},"message":"ready"}\n{"no":"event"}\n');
   fs.writeFileSync(path.join(session, 'log.gz'), zlib.gzipSync('{"no":"event, either"}\n'));
   const linesOf = (lineFiles: string[]) => {
     const recording: SystemdRecording = { checks: [], lineFiles };

@@ -113,7 +113,7 @@ describe('deletions', () => {
 
   test('an end under load that delivers less than it says fails', () => {
     const stopped = (delivered: number, lost = 0) =>
-      `${JSON.stringify({ message: 'stopped', delivered, lost: { ring_full: lost }, missed: 0 })}\n`;
+      `${JSON.stringify({ message: 'stopped', rmwatch: { delivered, lost: { ring_full: lost }, missed: 0 } })}\n`;
     expect(problemsOf(5, { stop: { exit: 0 } }, events, stopped(3))).toEqual([]);
     expect(problemsOf(5, { stop: { exit: 0 } }, events, stopped(4))).toEqual(['4 delivered, 3 lines']);
     expect(problemsOf(5, { stop: { exit: 0 } }, events, stopped(3, 1))).toEqual(['lost 1']);
