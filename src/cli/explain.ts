@@ -3,6 +3,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { loadConfig } from '../config/load.js';
 import { formatProblem } from '../config/problem.js';
 import { OPERATIONS } from '../model/config.js';
+import { unseenOperations } from '../service/attach-limits.js';
 import { escapeControl } from '../text/escape.js';
 import { bytesOf, textOf } from '../text/utf8.js';
 import { decidingStage, type Stage } from '../watch/deciding-stage.js';
@@ -13,6 +14,7 @@ import { followLinks } from '../watch/symbolic-links.js';
 import { WatchSet } from '../watch/watch-set.js';
 import { EXIT } from './exit-codes.js';
 import type { CommandIo } from './io.js';
+import { type KnownMode, runningMode } from './running-mode.js';
 
 export interface ExplainOptions {
   readonly paths: readonly string[];
@@ -31,6 +33,8 @@ interface WatchVerdict {
   readonly include_resolved?: string;
   readonly exclude_resolved?: string;
   readonly decided_by: Stage;
+  /** false: the watch only counts. */
+  readonly log: boolean;
 }
 
 interface PathVerdict {
@@ -46,6 +50,12 @@ interface PathVerdict {
     readonly below: string[];
   };
   readonly watches: readonly WatchVerdict[];
+  /** In a burst only summaries are written: every watch that matches and writes lines has `fold: true`. */
+  readonly folds: boolean;
+  /** How the kernel is hooked; null: no daemon tells, and the configuration leaves it open. */
+  readonly attach: KnownMode['attach'] | null;
+  /** Operations that this mode does not report. */
+  readonly unseen: readonly string[];
 }
 
 export async function explain({ paths, config, json }: ExplainOptions, io: CommandIo): Promise<number> {
@@ -54,11 +64,18 @@ export async function explain({ paths, config, json }: ExplainOptions, io: Comma
     for (const problem of loaded.problems) io.stderr.write(`${formatProblem(problem)}\n`);
     return EXIT.configuration;
   }
+  const mode = await runningMode(loaded.config);
   const { watches, linked } = withResolvedPatterns(loaded.config.watches, await followLinks(loaded.config.watches));
   const watchSet = WatchSet.of(watches);
   const filter = kernelFilter(watches);
-  const verdicts = paths.map((path) => judge(reportedPath(path), watchSet, filter, linked));
-  io.stdout.write(json ? `${JSON.stringify(verdicts, null, 2)}\n` : verdicts.map(render).join('\n'));
+  const verdicts = paths.map((path) => ({
+    ...judge(reportedPath(path), watchSet, filter, linked),
+    attach: mode?.attach ?? null,
+    unseen: mode === undefined ? [] : unseenOperations(mode.attach),
+  }));
+  io.stdout.write(
+    json ? `${JSON.stringify(verdicts, null, 2)}\n` : verdicts.map((verdict) => render(verdict, mode)).join('\n'),
+  );
   return EXIT.ok;
 }
 
@@ -67,10 +84,12 @@ function judge(
   watchSet: WatchSet,
   filter: readonly KernelFilterEntry[],
   linked: readonly LinkedPattern[],
-): PathVerdict {
+): Omit<PathVerdict, 'attach' | 'unseen'> {
   const bytes = bytesOf(path);
   const entry = kernelEntryFor(filter, bytes);
   const operationsIn = (mask: number): string[] => OPERATIONS.filter((operation) => mask & OPERATION_BITS[operation]);
+  const explanations = watchSet.explain(bytes);
+  const logging = explanations.filter(({ watch, matched }) => matched && watch.log);
   return {
     path,
     kernel: entry
@@ -81,7 +100,8 @@ function judge(
         }
       : null,
     ...(isDirectory(path) && { move: moveOf(bytes, watchSet) }),
-    watches: watchSet.explain(bytes).map((explanation) => {
+    folds: logging.length > 0 && logging.every(({ watch }) => watch.fold),
+    watches: explanations.map((explanation) => {
       const { watch, matched } = explanation;
       const include = writtenPattern(watch.name, 'include', explanation.include?.source, linked);
       const exclude = writtenPattern(watch.name, 'exclude', explanation.exclude?.source, linked);
@@ -94,6 +114,7 @@ function judge(
         ...(include.resolved !== undefined && { include_resolved: include.resolved }),
         ...(exclude.resolved !== undefined && { exclude_resolved: exclude.resolved }),
         decided_by: decidingStage(explanation, bytes),
+        log: watch.log,
       };
     }),
   };
@@ -150,7 +171,7 @@ function reportedPath(path: string): string {
   }
 }
 
-function render({ path, kernel, move, watches }: PathVerdict): string {
+function render({ path, kernel, move, watches, folds }: PathVerdict, mode: KnownMode | undefined): string {
   const width = Math.max(...watches.map(({ watch }) => watch.length));
   const lines = watches.map((verdict) => {
     const { watch, matched, include, exclude, decided_by } = verdict;
@@ -160,7 +181,8 @@ function render({ path, kernel, move, watches }: PathVerdict): string {
         : `included by ${include}${byLink(verdict.include_resolved)}` +
           (exclude === null ? '' : `, but excluded by ${exclude}${byLink(verdict.exclude_resolved)}`);
     const view = verdict.view === 'process' ? ', as the process sees the path' : '';
-    return `  ${watch.padEnd(width)}  ${matched ? 'match   ' : 'no match'}  ${reason} (decided by the ${decided_by}${view})\n`;
+    const counts = matched && !verdict.log ? ', counted only' : '';
+    return `  ${watch.padEnd(width)}  ${matched ? 'match   ' : 'no match'}  ${reason} (decided by the ${decided_by}${view}${counts})\n`;
   });
   const failures =
     kernel === null || kernel.failures.length === 0 ? '' : `, and failed attempts at ${kernel.failures.join(', ')},`;
@@ -168,16 +190,32 @@ function render({ path, kernel, move, watches }: PathVerdict): string {
     kernel === null
       ? 'the kernel drops deletions here, no watch can want them'
       : `the kernel passes on ${kernel.operations.join(', ')}${failures} below ${kernel.prefix}`;
-  return `${escapeControl(path)}\n${lines.join('')}  ${escapeControl(passes)}\n${move === undefined ? '' : renderMove(move)}`;
+  const told = [
+    passes,
+    ...(move === undefined ? [] : [moveText(move)]),
+    ...(folds ? ['in a burst only summaries are written, because every watch that matches has fold: true'] : []),
+    ...modeTexts(mode),
+  ];
+  return `${escapeControl(path)}\n${lines.join('')}${told.map((one) => `  ${escapeControl(one)}\n`).join('')}`;
 }
 
-function renderMove({ matching, below }: NonNullable<PathVerdict['move']>): string {
-  if (matching.length + below.length === 0) return '  moving this directory away takes nothing from any watch\n';
+/** What the mode does not see; nothing of the modes that see everything. */
+function modeTexts(mode: KnownMode | undefined): string[] {
+  if (mode?.attach !== 'tracepoint') return [];
+  const who = mode.by === 'daemon' ? 'which the running daemon has' : 'which probe.attach asks for';
+  return [
+    `in tracepoint mode, ${who}, ${unseenOperations(mode.attach).join(', ')} is not seen, and of io_uring nothing;` +
+      ' a path is judged as the program typed it, links in its parents included',
+  ];
+}
+
+function moveText({ matching, below }: NonNullable<PathVerdict['move']>): string {
+  if (matching.length + below.length === 0) return 'moving this directory away takes nothing from any watch';
   const told = [
     ...(matching.length > 0 ? [`${matching.join(', ')}, which match it`] : []),
     ...(below.length > 0 ? [`${below.join(', ')}, of which it takes along what may lie below`] : []),
   ];
-  return `  moving this directory away is told for ${told.join('; and for ')}\n`;
+  return `moving this directory away is told for ${told.join('; and for ')}`;
 }
 
 function byLink(resolved: string | undefined): string {

@@ -8,6 +8,11 @@ const UNSEEN: Readonly<Record<AttachMode, readonly Operation[]>> = {
   tracepoint: ['replace'],
 };
 
+/** What the mode reports of no deletion at all. */
+export function unseenOperations(mode: AttachMode): readonly Operation[] {
+  return UNSEEN[mode];
+}
+
 /** `probe.attach: auto` had to take the mode that sees least. */
 export function isFallback(wanted: Config['probe']['attach'], mode: AttachMode): boolean {
   return wanted === 'auto' && mode === 'tracepoint';

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { existsSync } from 'node:fs';
 import net from 'node:net';
 import { dirname } from 'node:path';
@@ -182,6 +183,8 @@ export class EventSocket implements LineTap {
     const closed = new Promise((resolve) => place.server.close(resolve));
     for (const reader of place.readers) this.readers.delete(reader);
     const patience = new AbortController();
+    // Each reader listens; Node warns of more than ten.
+    setMaxListeners(this.limits.readers, patience.signal);
     const timer = setTimeout(() => patience.abort(), this.limits.graceMs);
     await Promise.all([...place.readers].map((reader) => reader.end(patience.signal)));
     clearTimeout(timer);

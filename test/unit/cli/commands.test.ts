@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { dispatch } from '../../../src/cli/dispatch.js';
+import { EventSocket } from '../../../src/socket/event-socket.js';
+import { countersNow } from '../../lib/counters-now.js';
 
 const directory = realpathSync(mkdtempSync(join(tmpdir(), 'rmwatch-cli-')));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -195,10 +197,29 @@ describe('explain', () => {
         path: '/home/u/x',
         kernel: { prefix: '/home/', operations: ['unlink', 'rmdir', 'replace', 'move'], failures: [] },
         watches: [
-          { watch: 'app', view: 'host', matched: false, include: null, exclude: null, decided_by: 'kernel' },
-          { watch: 'data', view: 'process', matched: false, include: null, exclude: null, decided_by: 'kernel' },
-          { watch: 'home', view: 'host', matched: true, include: '/home/*/x', exclude: null, decided_by: 'daemon' },
+          { watch: 'app', view: 'host', matched: false, include: null, exclude: null, decided_by: 'kernel', log: true },
+          {
+            watch: 'data',
+            view: 'process',
+            matched: false,
+            include: null,
+            exclude: null,
+            decided_by: 'kernel',
+            log: true,
+          },
+          {
+            watch: 'home',
+            view: 'host',
+            matched: true,
+            include: '/home/*/x',
+            exclude: null,
+            decided_by: 'daemon',
+            log: true,
+          },
         ],
+        folds: false,
+        attach: null,
+        unseen: [],
       },
     ]);
   });
@@ -226,6 +247,45 @@ describe('explain', () => {
       { matching: ['data'], below: [] },
       { matching: [], below: ['dbs'] },
     ]);
+  });
+
+  it('tells what is folded in a burst, and what is only counted', async () => {
+    const folding = fileWith(`watches:
+  - {name: all, include: ["/**"], fold: true}
+  - {name: counts, include: ["/srv/**"], log: false}
+  - {name: plain, include: ["/srv/plain/*"]}
+`);
+    const { out } = await rmwatch('explain', '--json', '/x', '/srv/x', '/srv/plain/x', '--config', folding);
+    expect(JSON.parse(out).map(({ folds }: { folds: boolean }) => folds)).toEqual([true, true, false]);
+    const text = (await rmwatch('explain', '/srv/x', '/srv/plain/x', '--config', folding)).out;
+    expect(text.split('in a burst only summaries are written')).toHaveLength(2);
+    expect(text).toContain('counts  match     included by /srv/** (decided by the kernel, counted only)\n');
+  });
+
+  it('tells what the attach mode does not see', async () => {
+    const limited = fileWith('probe: { attach: tracepoint }\n');
+    const { out } = await rmwatch('explain', '/x', '--config', limited);
+    expect(out).toContain('  in tracepoint mode, which probe.attach asks for, replace is not seen');
+    expect(JSON.parse((await rmwatch('explain', '--json', '/x', '--config', limited)).out)[0]).toMatchObject({
+      attach: 'tracepoint',
+      unseen: ['replace'],
+    });
+    const whole = fileWith('probe: { attach: kprobe }\n');
+    expect((await rmwatch('explain', '/x', '--config', whole)).out).not.toContain('mode');
+  });
+
+  it('asks the running daemon for its attach mode', async () => {
+    const path = join(directory, 'mode.sock');
+    const socket = await EventSocket.open(path, { limits: { graceMs: 200 }, onProblem: () => {} });
+    const counters = setInterval(() => socket.tell({ ...countersNow({}), attach: 'tracepoint' }), 20);
+    try {
+      const asking = fileWith(`probe: { attach: kprobe }\nsocket: { path: ${path} }\n`);
+      const { out } = await rmwatch('explain', '/x', '--config', asking);
+      expect(out).toContain('  in tracepoint mode, which the running daemon has, replace is not seen');
+    } finally {
+      clearInterval(counters);
+      await socket.close();
+    }
   });
 
   it('follows links in the parents, not in the last name', async () => {

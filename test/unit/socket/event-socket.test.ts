@@ -223,4 +223,19 @@ describe('EventSocket', () => {
     expect(reader.events).toHaveLength(2000);
     expect(() => lstatSync(path)).toThrow('ENOENT');
   });
+
+  it('closes with as many readers as there may be, without a warning of Node', async () => {
+    const warned: Error[] = [];
+    const hear = (warning: Error) => void warned.push(warning);
+    process.on('warning', hear);
+    try {
+      const socket = await offering();
+      await Promise.all(Array.from({ length: 16 }, () => new Reader().connected()));
+      await socket.close();
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(warned).toEqual([]);
+    } finally {
+      process.off('warning', hear);
+    }
+  });
 });
