@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import { lostEvents } from '../lib/metrics.js';
 import { isOfRecord } from '../lib/record-marks.js';
 import type { Context } from './context.js';
 import { forEachLine } from './lines.js';
@@ -40,9 +41,12 @@ export async function makeSearchLog(mode: string, context: Context): Promise<Sea
   const measured = await MeasuredDaemon.start({ program, mode, watches, outputs, quietMs: plan.quietMs });
   try {
     const { deletions } = await runWorkload(workload, { programs, roots });
-    await measured.daemon.settleLog();
+    const metrics = await measured.daemon.settleLog();
     const lines = measured.daemon.eventLines();
-    if (lines !== deletions) throw new Error(`the log to search has ${lines} lines of ${deletions} deletions`);
+    if (lines !== deletions) {
+      const lost = `${lostEvents(metrics)} counted as lost`;
+      throw new Error(`the log to search has ${lines} lines of ${deletions} deletions, ${lost}`);
+    }
     fs.renameSync(measured.daemon.eventsFile, json);
   } finally {
     await measured.stop();

@@ -9,7 +9,9 @@ import { type Spread, spread } from './statistics.js';
 
 /** A search of a whole log varies less than a deletion. */
 const MOST_ROUNDS = 5;
-const ANSWER_TIMEOUT_MS = 120_000;
+const ANSWER_SECONDS = 120;
+/** As timeout(1) tells it. */
+const TIMED_OUT = 124;
 
 export interface SearchRow {
   readonly tool: string;
@@ -37,9 +39,12 @@ interface Answer {
 /** What went wrong instead, when the command answers no number in time. */
 function answerOf(command: string): Answer | string {
   const script = `TIMEFORMAT='%R %U %S'; time { ${command}; }`;
-  const { stdout, stderr, error } = spawnSync('bash', ['-c', script], { encoding: 'utf8', timeout: ANSWER_TIMEOUT_MS });
+  // timeout(1) ends all processes of the command: one that went on would take CPU from the next tool.
+  const limited = ['--signal=KILL', String(ANSWER_SECONDS), 'bash', '-c', script];
+  const { stdout, stderr, error, status, signal } = spawnSync('timeout', limited, { encoding: 'utf8' });
   const [, wall, user, system] = /(\S+) (\S+) (\S+)\s*$/.exec(stderr) ?? [];
   if (error !== undefined) return error.message;
+  if (status === TIMED_OUT || signal === 'SIGKILL') return `no answer in ${ANSWER_SECONDS} s`;
   if (!/^\d+\s*$/.test(stdout) || wall === undefined) return `no answer: ${stdout}${stderr}`.slice(0, 500);
   return { found: Number(stdout), cpuSeconds: Number(user) + Number(system), wallSeconds: Number(wall) };
 }
