@@ -80,6 +80,30 @@ static __always_inline void cred__ids(struct cred *cred, struct cred_ids *ids)
 	ids->fsgid = KERNEL_READ(cred, fsgid.val);
 }
 
+/* The owner of a file and its mode, at the beginning of struct inode in every kernel so far. */
+struct inode_owner {
+	__u16 mode;
+	__u16 opflags;
+	__u32 uid;
+	__u32 gid;
+};
+
+static __always_inline void inode__owner(struct inode *inode, struct inode_owner *owner)
+{
+#ifndef RMWATCH_DIRECT_LOADS
+	if (bpf_core_field_offset(struct inode, i_mode) == 0 &&
+	    bpf_core_field_offset(struct inode, i_uid) == __builtin_offsetof(struct inode_owner, uid) &&
+	    bpf_core_field_offset(struct inode, i_gid) == __builtin_offsetof(struct inode_owner, gid)) {
+		/* One read instead of three. */
+		bpf_probe_read_kernel(owner, sizeof(*owner), inode);
+		return;
+	}
+#endif
+	owner->mode = KERNEL_READ(inode, i_mode);
+	owner->uid = KERNEL_READ(inode, i_uid.val);
+	owner->gid = KERNEL_READ(inode, i_gid.val);
+}
+
 /* Who calls. */
 static __always_inline void slot__fill_caller(struct slot *slot)
 {
@@ -98,7 +122,7 @@ static __always_inline void slot__fill_caller(struct slot *slot)
 	record->effective_gid = ids.egid;
 	record->fs_gid = ids.fsgid;
 	/* Workers of io_uring have names of their own; the process is the group leader. */
-	BPF_CORE_READ_INTO(&record->comm, task, group_leader, comm);
+	process__read_comm(KERNEL_READ(task, group_leader), record->comm);
 	if (KERNEL_READ(task, flags) & PF_IO_WORKER)
 		record->flags |= DELETION_IO_URING;
 }
@@ -107,12 +131,14 @@ static __always_inline void slot__fill_caller(struct slot *slot)
 static __always_inline void slot__fill_file(struct slot *slot, struct inode *inode)
 {
 	struct deletion_record *record = &slot->record;
+	struct inode_owner owner = {};
 
+	inode__owner(inode, &owner);
 	record->flags |= DELETION_HAS_VICTIM;
 	record->inode = KERNEL_READ(inode, i_ino);
-	record->mode = KERNEL_READ(inode, i_mode);
-	record->file_uid = KERNEL_READ(inode, i_uid.val);
-	record->file_gid = KERNEL_READ(inode, i_gid.val);
+	record->mode = owner.mode;
+	record->file_uid = owner.uid;
+	record->file_gid = owner.gid;
 	if (slot->attempt.inode && (record->operation != OPERATION_MOVE || (record->mode & S_IFMT) == S_IFDIR)) {
 		record->size = slot->attempt.size;
 		record->link_count = slot->attempt.link_count;
@@ -193,6 +219,7 @@ GLOBAL_FUNCTION int slot__write_victim_path(__u32 index, __u64 victim)
 	slot__note_comparison(slot, &link);
 	start = text__prepend(slot->text, TEXT_PATH_END, link.name, link.length);
 	slot->start = start ? start : TEXT_PATH_END;
+	slot->name = slot->start + 1;
 	slot->entry = (__u64)link.parent;
 	slot->on = slot->attempt.mount;
 	end = slot__walk(index);
@@ -238,23 +265,91 @@ static __always_inline __u32 slot__filter_victim(struct slot *slot, __u32 *elsew
 	return filter__by_prefix(slot->text, slot->start, length, generation);
 }
 
-/*
- * What is wanted of another name in the directory of the victim, which has a name of `replaced` bytes: the slot holds
- * its path. All that is wanted anywhere where that path does not decide.
- */
-static __always_inline __u32 slot__filter_beside(struct slot *slot, __u64 replaced, const char *name, __u64 length)
-{
-	__u32 generation = slot->record.generation;
-	__u64 start = slot->start;
-	__u64 at = TEXT_PATH_END - replaced;
+/* So many directories above two names are searched for one that holds both. */
+#define KIN_DEPTH 4
 
-	if (!(slot->record.flags & DELETION_PATH_COMPLETE) || slot->record.flags & DELETION_CASE_INSENSITIVE ||
-	    !BOUNDED(at, TEXT_PATH_START, TEXT_PATH_END) || !BOUNDED(length, 1, NAME_BYTES) || start >= at ||
-	    bpf_probe_read_kernel(slot->text + at, length, name))
+/* The names that lead from a directory, which holds another file as well, to a file; [0] is that of the file. */
+struct kin_names {
+	const char *name[KIN_DEPTH];
+	__u64 length[KIN_DEPTH];
+	__u64 directory[KIN_DEPTH];
+};
+
+/* The directories of the victim whose path a slot holds, and where their paths end in its text. */
+struct kin_directories {
+	__u64 directory[KIN_DEPTH];
+	__u64 end[KIN_DEPTH];
+};
+
+/*
+ * What is wanted of the struct dentry `dentry`, which lies on the same mount as the victim whose path the slot holds:
+ * the path is that of the victim up to the last directory that holds both. The victim's path is lost. All that is
+ * wanted anywhere where there is no such directory near both, and where paths do not decide.
+ */
+static __always_inline __u32 slot__filter_kin(struct slot *slot, struct dentry *dentry)
+{
+	__u32 generation = slot->record.generation, top = KIN_DEPTH;
+	struct kin_directories victim = {};
+	struct dentry_link link = {};
+	struct kin_names kin = {};
+	__u64 start = slot->start;
+	__u64 at = 0;
+
+	if (!(slot->record.flags & DELETION_PATH_COMPLETE))
+		return filter__anything(generation);
+	victim.directory[0] = slot->entry;
+	victim.end[0] = slot->name - 1;
+#pragma unroll
+	for (__u32 level = 0; level < KIN_DEPTH; level++) {
+		dentry__link(dentry, &link);
+		slot__note_comparison(slot, &link);
+		kin.name[level] = link.name;
+		kin.length[level] = link.length;
+		kin.directory[level] = (__u64)link.parent;
+		if (level) {
+			dentry__link((void *)victim.directory[level - 1], &link);
+			victim.directory[level] = (__u64)link.parent;
+			victim.end[level] = victim.end[level - 1] - link.length - 1;
+		}
+#pragma unroll
+		for (__u32 other = 0; other <= level; other++) {
+			if (kin.directory[level] == victim.directory[other]) {
+				top = level;
+				at = victim.end[other];
+				goto found;
+			}
+			if (kin.directory[other] == victim.directory[level]) {
+				top = other;
+				at = victim.end[level];
+				goto found;
+			}
+		}
+		dentry = (void *)kin.directory[level];
+	}
+	return filter__anything(generation);
+found:
+	/* Above the root of the mount the two are not seen as they lie. */
+	if (slot->record.flags & DELETION_CASE_INSENSITIVE || at < slot->below_mount || at < start)
+		return filter__anything(generation);
+#pragma unroll
+	for (__u32 level = KIN_DEPTH; level-- > 0;) {
+		__u64 length = kin.length[level];
+
+		if (level > top)
+			continue;
+		if (!BOUNDED(at, TEXT_PATH_START, TEXT_PATH_END + KIN_DEPTH * (NAME_BYTES + 1)) ||
+		    !BOUNDED(length, 1, NAME_BYTES))
+			return filter__anything(generation);
+		slot->text[at] = '/';
+		if (bpf_probe_read_kernel(slot->text + at + 1, length, kin.name[level]))
+			return filter__anything(generation);
+		at += length + 1;
+	}
+	if (!BOUNDED(at, TEXT_PATH_START, TEXT_PATH_END + KIN_DEPTH * (NAME_BYTES + 1)))
 		return filter__anything(generation);
 	/* It moves: see slot__filter_victim(). */
-	slot->text[at + length] = 0;
-	return filter__by_prefix(slot->text, start, at + length + 1 - start, generation);
+	slot->text[at] = 0;
+	return filter__by_prefix(slot->text, start, at + 1 - start, generation);
 }
 
 /* Whether the daemon needs the names above the root of the mount, to find other places of the file on this host. */

@@ -17,6 +17,19 @@
 /* Controllers of the version 1 hierarchies that are asked when the unified one knows nothing. */
 #define CGROUP_CONTROLLERS 14
 
+/* Reads the name of the process whose first thread `leader` is: 16 bytes, the last of them NUL. */
+static __always_inline void process__read_comm(struct task_struct *leader, char *comm)
+{
+#ifdef RMWATCH_DIRECT_LOADS
+	const __u64 *words = (const void *)&KERNEL_TYPED(leader)->comm;
+
+	((__u64 *)comm)[0] = words[0];
+	((__u64 *)comm)[1] = words[1];
+#else
+	bpf_probe_read_kernel(comm, 16, (void *)leader + bpf_core_field_offset(struct task_struct, comm));
+#endif
+}
+
 /* Sends text[start .. TEXT_PATH_END). Returns 0, or what the ring said. */
 static __always_inline long process_text__submit(struct slot *slot, __u64 start, __u64 process_id, __u16 which,
 						 __u16 flags)
@@ -253,29 +266,55 @@ GLOBAL_FUNCTION int process__submit_record(__u32 index, __u64 process_id)
 	return ring__output(slot->text, TEXT_PATH_END - sizeof(*record), TEXT_PATH_END + length);
 }
 
-/* Sets the hash of the title; 0 when that cannot be read at the moment. */
-static __always_inline void slot__hash_title(struct slot *slot, struct task_struct *task)
+/* Where the arguments lie in the process: [0] from, [1] to. */
+static __always_inline void mm__arguments(struct mm_struct *mm, __u64 arguments[2])
 {
-	struct mm_struct *mm = KERNEL_READ(task, mm);
-	__u64 args, length, hash;
-	const __u64 *words;
+#ifndef RMWATCH_DIRECT_LOADS
+	if (bpf_core_field_offset(struct mm_struct, arg_end) ==
+	    bpf_core_field_offset(struct mm_struct, arg_start) + 8) {
+		/* One read instead of two. */
+		bpf_probe_read_kernel(arguments, 16, (void *)mm + bpf_core_field_offset(struct mm_struct, arg_start));
+		return;
+	}
+#endif
+	arguments[0] = KERNEL_READ(mm, arg_start);
+	arguments[1] = KERNEL_READ(mm, arg_end);
+}
+
+/*
+ * Sets the hash of the title; 0 when that cannot be read at the moment. Only what slot__read_arguments() would look at
+ * is read: that is most often a few bytes, and what lies behind them may be no memory, which costs a page fault.
+ */
+static __always_inline void slot__hash_title(struct slot *slot, struct mm_struct *mm)
+{
+	__u64 arguments[2] = {}, length, hash;
+	char *title = slot->text + TITLE_AT;
 
 	slot->process.key.title_hash = 0;
 	if (!mm)
 		return;
-	args = KERNEL_READ(mm, arg_start);
-	length = KERNEL_READ(mm, arg_end) - args;
-	words = (const void *)(slot->text + TITLE_AT);
-	hash = args ^ length << 32;
-	/* Most often more follows: the environment, over which titles are written, too. */
-	if (bpf_probe_read_user(slot->text + TITLE_AT, TITLE_BYTES, (void *)args)) {
-		__builtin_memset(slot->text + TITLE_AT, 0, TITLE_BYTES);
-		if (!BOUNDED(length, 1, TITLE_BYTES) ||
-		    bpf_probe_read_user(slot->text + TITLE_AT, length, (void *)args))
+	mm__arguments(mm, arguments);
+	length = arguments[1] - arguments[0];
+	hash = arguments[0] ^ length << 32;
+	if (length > TITLE_BYTES)
+		length = TITLE_BYTES;
+	if (!BOUNDED(length, 1, TITLE_BYTES))
+		return;
+	*(__u64 *)(title + (length & ~7ull)) = 0;
+	if (bpf_probe_read_user(title, length, (void *)arguments[0]))
+		return;
+	/* No NUL at the end: a title goes on behind the arguments. */
+	if (title[length - 1] && length < TITLE_BYTES) {
+		if (!bpf_probe_read_user(title, TITLE_BYTES, (void *)arguments[0]))
+			length = TITLE_BYTES;
+		else if (bpf_probe_read_user(title, length, (void *)arguments[0]))
 			return;
 	}
-	for (int i = 0; i < TITLE_BYTES / 8; i++)
-		hash = (hash ^ words[i]) * 0x9e3779b97f4a7c15ull ^ hash >> 29;
+	for (__u32 at = 0; at < TITLE_BYTES; at += 8) {
+		if (at >= length)
+			break;
+		hash = (hash ^ *(__u64 *)(title + at)) * 0x9e3779b97f4a7c15ull ^ hash >> 29;
+	}
 	slot->process.key.title_hash = hash | 1;
 }
 
@@ -283,21 +322,24 @@ static __always_inline void slot__hash_title(struct slot *slot, struct task_stru
  * `victim`: what the call at hand removes. It is no deleted executable yet, although overlayfs has taken it out of the
  * directory by then.
  */
-static __always_inline void process_key__fill(struct process_key *key, struct task_struct *task, __u64 victim)
+static __always_inline void process_key__fill(struct process_key *key, struct task_struct *task, struct mm_struct *mm,
+					      __u64 victim)
 {
-	struct dentry *executable = KERNEL_READ(task, mm, exe_file, f_path.dentry);
-	struct dentry *directory = KERNEL_READ(task, fs, pwd.dentry);
-	struct vfsmount *vfsmount = KERNEL_READ(task, fs, pwd.mnt);
+	struct dentry *executable = KERNEL_READ(mm, exe_file, f_path.dentry);
+	struct task_struct *leader = KERNEL_READ(task, group_leader);
+	struct fs_struct *fs = KERNEL_READ(task, fs);
+	struct dentry *directory = KERNEL_READ(fs, pwd.dentry);
+	struct vfsmount *vfsmount = KERNEL_READ(fs, pwd.mnt);
 	struct mount *mount = mount__of(vfsmount);
 	struct dentry_link link = {};
 	struct task_struct *parent;
 
 	dentry__link(directory, &link);
-	key->start_time_ns = KERNEL_READ(task, group_leader, start_boottime);
+	key->start_time_ns = KERNEL_READ(leader, start_boottime);
 	key->exec_id = KERNEL_READ(task, self_exec_id);
-	key->parent = (__u64)KERNEL_READ(task, group_leader, real_parent);
+	key->parent = (__u64)KERNEL_READ(leader, real_parent);
 	parent = (void *)key->parent;
-	BPF_CORE_READ_INTO(&key->parent_comm, parent, group_leader, comm);
+	process__read_comm(KERNEL_READ(parent, group_leader), key->parent_comm);
 	if (bpf_core_field_exists(task->loginuid))
 		key->login_uid = KERNEL_READ(task, loginuid.val);
 	key->css_set = (__u64)KERNEL_READ(task, cgroups);
@@ -316,12 +358,13 @@ static __always_inline void process_key__fill(struct process_key *key, struct ta
 GLOBAL_FUNCTION int slot__fill_process_key(__u32 index)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
+	struct mm_struct *mm = KERNEL_READ(task, mm);
 	struct slot *slot = slot__at(index);
 
 	if (!slot)
 		return 0;
-	process_key__fill(&slot->process.key, task, slot->attempt.dentry);
-	slot__hash_title(slot, task);
+	process_key__fill(&slot->process.key, task, mm, slot->attempt.dentry);
+	slot__hash_title(slot, mm);
 	return 0;
 }
 

@@ -295,8 +295,8 @@ struct in_flight_attempt {
 	/* Of a rename: the struct filename of the name that it takes away. */
 	__u64 from;
 	/*
-	 * Of a rename over a file of the same directory: the struct dentry that moves. Such a move has no attempt of
-	 * its own, unless its failure is watched.
+	 * Of a rename over a file: the struct dentry that moves. Such a move has no attempt of its own, unless its
+	 * failure is watched. Directories have: of them a move changes what is told.
 	 */
 	__u64 moved;
 	/* The victim, or what is moved: its struct vfsmount, struct dentry and struct inode. */

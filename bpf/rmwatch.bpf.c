@@ -29,19 +29,19 @@ static __always_inline void rename__capture(__u64 old_directory, struct dentry *
 	struct inode *moved = KERNEL_READ(old, d_inode);
 	struct inode *replaced = KERNEL_READ(target, d_inode);
 	bool exchange = flags & RENAME_EXCHANGE;
+	bool directories = inode__is_directory(moved);
 	bool moves = moves__watched();
-	/* One attempt is enough for both. */
-	bool beside = moves && replaced && !exchange && !failures__watched(OPERATION_MOVE) &&
-		      KERNEL_READ(old, d_parent) == KERNEL_READ(target, d_parent);
+	/* One attempt is enough for both: see in_flight_attempt.moved. */
+	bool together = moves && replaced && !exchange && !directories && !failures__watched(OPERATION_MOVE);
 
-	if (inode__is_directory(moved))
+	if (directories)
 		__sync_fetch_and_add(&directory_moves, 1);
 	/* Two names of one file: rename() does nothing then (POSIX). */
 	if (replaced == moved)
 		return;
 	if (replaced && !exchange)
-		attempt__capture(directory, (__u64)target, beside ? (__u64)old : 0, OPERATION_REPLACE, kind);
-	if (!moves || beside)
+		attempt__capture(directory, (__u64)target, together ? (__u64)old : 0, OPERATION_REPLACE, kind);
+	if (!moves || together)
 		return;
 	attempt__capture(old_directory, (__u64)old, (__u64)target, OPERATION_MOVE, kind);
 	if (exchange)

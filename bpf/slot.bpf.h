@@ -75,6 +75,8 @@ struct slot {
 	__u64 serial;
 	/* Where the path begins in text. */
 	__u64 start;
+	/* Where the last name of a victim's path begins in text. */
+	__u64 name;
 	/* Where the part of the path begins that lies below the root of the file's mount; 0: not known. */
 	__u64 below_mount;
 	/* Where a walk sets out: a struct dentry and the struct vfsmount that it is seen on. */

@@ -31,6 +31,9 @@ enum success_hook {
 	SUCCESS_MOVED_SECOND = 4,
 	/* d_move() of the name that moves to the victim's place, after SUCCESS_REPLACED */
 	SUCCESS_MOVED_OVER = 5,
+	/* The same, where this program has told of the victim, or that no watch wants it: the move is its own to tell.
+	 */
+	SUCCESS_MOVED_CLAIMED = 6,
 };
 
 static __always_inline bool hook__moves(int hook)
@@ -102,17 +105,18 @@ GLOBAL_FUNCTION int success__describe(__u32 index, __u64 victim, __u64 target, i
 {
 	struct dentry *dentry = (void *)victim;
 	struct inode *inode = KERNEL_READ(dentry, d_inode);
+	struct kernel_counters *here = counters__here();
 	struct slot *slot = slot__at(index);
 	bool self = task__is_daemon();
 	__u32 elsewhere, wanted;
 
-	if (!slot)
+	if (!slot || !here)
 		return 0;
-	COUNT(told);
+	__sync_fetch_and_add(&here->told, 1);
 	if (!self)
-		COUNT(seen);
+		__sync_fetch_and_add(&here->seen, 1);
 	if (!slot->attempt.mount)
-		COUNT(mount_unknown);
+		__sync_fetch_and_add(&here->mount_unknown, 1);
 	__builtin_memset(&slot->record, 0, sizeof(slot->record));
 	slot->record.operation = slot->attempt.operation;
 	slot->record.generation = settings.generation;
@@ -123,11 +127,11 @@ GLOBAL_FUNCTION int success__describe(__u32 index, __u64 victim, __u64 target, i
 	wanted = slot__filter_victim(slot, &elsewhere);
 	slot->wanted = elsewhere;
 	if (!((wanted | elsewhere) & filter__outcome_bits(slot->record.operation, true, 0)) && !self) {
-		COUNT(filtered);
+		__sync_fetch_and_add(&here->filtered, 1);
 		return 0;
 	}
 	if (target && !slot__write_target(index, index + 1, target, wanted, elsewhere) && !self) {
-		COUNT(filtered);
+		__sync_fetch_and_add(&here->filtered, 1);
 		return 0;
 	}
 	slot__fill_caller(slot);
@@ -210,35 +214,51 @@ enum move_told {
  * Whether the struct dentry `moved` is in_flight_attempt.moved of the call that the current task is in. Where it is to
  * be told, the slot holds its attempt.
  */
-GLOBAL_FUNCTION int rename__take_moved(__u32 index, __u64 moved, int kind)
+GLOBAL_FUNCTION int rename__take_moved(__u32 index, __u64 moved, int kind, int hook)
 {
 	__u64 id = attempt__key(OPERATION_REPLACE);
-	struct in_flight_attempt *call = bpf_map_lookup_elem(&attempts, &id);
 	struct slot *slot = slot__at(index);
+	struct in_flight_attempt *call;
 
-	/* The lowest bits of the address tell which kinds of programs have told it; see attempt__done_by_other(). */
-	kind &= 1;
-	if (!slot || !call || (call->moved & ~MOVED_KINDS) != moved || call->moved >> kind & 1)
+	if (!slot)
 		return MOVE_APART;
-	call->moved |= 1u << kind;
-	if (call->moved != (moved | 1u << kind)) {
-		COUNT(told_before);
-		return MOVE_TOLD_BEFORE;
+	/* With SUCCESS_MOVED_CLAIMED the slot holds the call's attempt. */
+	if (hook != SUCCESS_MOVED_CLAIMED || slot->attempt.moved != moved) {
+		call = bpf_map_lookup_elem(&attempts, &id);
+		/* The lowest bits of the address tell which kinds of programs have told it; see
+		 * attempt__done_by_other(). */
+		kind &= 1;
+		if (!call || (call->moved & ~MOVED_KINDS) != moved || call->moved >> kind & 1)
+			return MOVE_APART;
+		call->moved |= 1u << kind;
+		if (call->moved != (moved | 1u << kind)) {
+			COUNT(told_before);
+			return MOVE_TOLD_BEFORE;
+		}
+		slot->attempt = *call;
 	}
-	slot->attempt = *call;
 	slot->attempt.operation = OPERATION_MOVE;
-	slot->attempt.filename = call->from;
+	slot->attempt.filename = slot->attempt.from;
 	slot->attempt.dentry = moved;
-	/* Size and time are those of the victim. Within one directory a move changes none of its own. */
+	/* Size and time are those of the victim. A move changes none but those of directories. */
 	slot->attempt.inode = 0;
 	return MOVE_TO_TELL;
 }
 
+/* What success__look() found. */
+enum looked {
+	NOT_TO_TELL = 0,
+	TO_TELL = 1,
+	/* The hook's other program has told both the victim and what moves to its place. */
+	BOTH_TOLD_BEFORE = 2,
+};
+
 /*
- * A program at a success hook runs, with scratch space at `place`; the struct dentry `victim` has an inode. Decides
- * whether this is the deletion of a call that is watched, and still to be told: then the slot holds its attempt.
+ * A program at a success hook runs, with scratch space at `place`; the struct dentry `victim` has an inode, and the
+ * struct dentry `moved`, or 0, moves to its place. Decides whether this is the deletion of a call that is watched, and
+ * still to be told: then the slot holds its attempt.
  */
-GLOBAL_FUNCTION int success__look(__u64 victim, int place, int hook)
+GLOBAL_FUNCTION int success__look(__u64 victim, int place, int hook, __u64 moved)
 {
 	__u64 id = attempt__key(hook__operation(hook));
 	__u32 kind = place == SCRATCH_KPROBE ? KIND_KPROBE : KIND_FENTRY;
@@ -252,19 +272,25 @@ GLOBAL_FUNCTION int success__look(__u64 victim, int place, int hook)
 	int told;
 
 	if (!slot || !inode)
-		return 0;
+		return NOT_TO_TELL;
 	COUNT(success_runs[kind]);
-	if (hook == SUCCESS_MOVED_OVER) {
-		told = rename__take_moved(index, victim, kind);
+	if (hook >= SUCCESS_MOVED_OVER) {
+		told = rename__take_moved(index, victim, kind, hook);
 		if (told != MOVE_APART)
-			return told == MOVE_TO_TELL;
+			return told == MOVE_TO_TELL ? TO_TELL : NOT_TO_TELL;
 	}
 	attempt = bpf_map_lookup_elem(&attempts, &id);
 	/* When this very program told it, the memory of what was removed then is used again. */
 	if (attempt && attempt->phase == ATTEMPT_TOLD && attempt->dentry == victim && attempt->inode == (__u64)inode &&
 	    attempt__done_by_other(attempt, kind)) {
 		COUNT(told_before);
-		return 0;
+		if (moved && attempt->moved == (moved | 1u << !kind)) {
+			attempt->moved |= 1u << kind;
+			COUNT(success_runs[kind]);
+			COUNT(told_before);
+			return BOTH_TOLD_BEFORE;
+		}
+		return NOT_TO_TELL;
 	}
 	if (attempt && attempt->phase == ATTEMPT_CAPTURED && attempt->dentry == victim &&
 	    attempt->inode == (__u64)inode) {
@@ -272,101 +298,104 @@ GLOBAL_FUNCTION int success__look(__u64 victim, int place, int hook)
 		if (hook == SUCCESS_REMOVED && KERNEL_READ(inode, i_nlink) >= attempt->link_count &&
 		    KERNEL_READ(inode, i_sb, s_magic) == NFS_SUPER_MAGIC) {
 			COUNT(passed[kind]);
-			return 0;
+			return NOT_TO_TELL;
 		}
 		slot->attempt = *attempt;
 		slot__give_back(attempt->slot);
 		attempt->slot = NO_SLOT;
 		attempt->phase = ATTEMPT_TOLD;
 		attempt->kinds = 1u << kind;
-		return 1;
+		/* What moves to the victim's place is this program's to tell, too. */
+		if (hook == SUCCESS_REPLACED && attempt->moved)
+			attempt->moved |= 1u << kind;
+		return TO_TELL;
 	}
 	/* NFS moves to another place when the one that was found is still open. */
 	if (hook == SUCCESS_MOVED) {
-		told = rename__take_moved(index, victim, kind);
+		told = rename__take_moved(index, victim, kind, hook);
 		if (told != MOVE_APART)
-			return told == MOVE_TO_TELL;
+			return told == MOVE_TO_TELL ? TO_TELL : NOT_TO_TELL;
 	}
 	if (hook == SUCCESS_RENAMED_AWAY ||
 	    (attempt && attempt->phase == ATTEMPT_CAPTURED && attempt->flags & ATTEMPT_STACKED)) {
 		COUNT(passed[kind]);
-		return 0;
+		return NOT_TO_TELL;
 	}
 	task = (void *)bpf_get_current_task();
 	if (hook__moves(hook) && !rename__is_under_way(task)) {
 		COUNT(passed[kind]);
-		return 0;
+		return NOT_TO_TELL;
 	}
 	magic = KERNEL_READ(inode, i_sb, s_magic);
 	if (task__is_removing(task, &nr)) {
 		/* In another call's name: a cache on disk that makes room. */
 		if (magic == NFS_SUPER_MAGIC || (attempt && attempt->phase == ATTEMPT_CAPTURED)) {
 			COUNT(unattributed[kind]);
-			return 0;
+			return NOT_TO_TELL;
 		}
 		if (success__adopt(slot, attempt, victim, inode, kind, hook))
-			return 1;
+			return TO_TELL;
 		COUNT(passed[kind]);
-		return 0;
+		return NOT_TO_TELL;
 	}
 	if (filesystem__forgets(magic) || system_call__mounts(nr) || task__keeps_devices(task))
 		COUNT(passed[kind]);
 	else
 		COUNT(unattributed[kind]);
-	return 0;
+	return NOT_TO_TELL;
 }
 
+enum reached {
+	/* Not for this program to tell. */
+	NOT_REACHED = 0,
+	REACHED_UNWANTED = 1,
+	REACHED_TOLD = 2,
+	/* As BOTH_TOLD_BEFORE. */
+	REACHED_BOTH_BEFORE = 3,
+};
+
 /*
- * One after the other, not one within the other: the stack of a program is small. Tells whether no watch wants what was
- * reached: then the slot holds its attempt and its path.
+ * One after the other, not one within the other: the stack of a program is small. After REACHED_UNWANTED the slot holds
+ * the attempt and the path, after REACHED_TOLD the attempt.
  */
-static __always_inline bool success__reached(__u64 victim, __u64 target, enum scratch_place place, int hook)
+static __always_inline enum reached success__reached(__u64 victim, __u64 target, enum scratch_place place, int hook,
+						     __u64 moved)
 {
 	__u32 index = scratch__index(place);
+	int looked = success__look(victim, place, hook, moved);
 
-	if (!success__look(victim, place, hook))
-		return false;
+	if (looked != TO_TELL)
+		return looked == BOTH_TOLD_BEFORE ? REACHED_BOTH_BEFORE : NOT_REACHED;
 	if (!success__describe(index, victim, target, hook))
-		return true;
+		return REACHED_UNWANTED;
 	slot__deliver(index, index + 1);
-	return false;
+	return REACHED_TOLD;
 }
 
 /*
  * The slot holds the attempt and the path of a victim that no watch wants. Tells whether no watch wants either what
- * moves to its place, the struct dentry `moved` in the same directory, and counts it then.
+ * moves to its place, the struct dentry `moved`, which is no directory then; and counts it.
  */
 GLOBAL_FUNCTION int rename__move_unwanted(__u32 index, __u64 moved, int kind)
 {
 	__u32 wants = filter__outcome_bits(OPERATION_MOVE, true, 0);
-	__u64 id = attempt__key(OPERATION_REPLACE);
-	struct dentry *dentry = (void *)moved, *victim;
-	struct in_flight_attempt *call;
+	struct kernel_counters *here = counters__here();
 	struct slot *slot = slot__at(index);
-	struct dentry_link link = {};
 
-	kind &= 1;
-	if (!slot || slot->attempt.moved != moved || slot->wanted & wants || task__is_daemon())
+	if (!slot || !here || slot->attempt.moved != moved || slot->wanted & wants || task__is_daemon() ||
+	    slot__filter_kin(slot, (void *)moved) & wants)
 		return 0;
-	victim = (void *)slot->attempt.dentry;
-	dentry__link(dentry, &link);
-	if (slot__filter_beside(slot, KERNEL_READ(victim, d_name.len), link.name, link.length) & wants)
-		return 0;
-	call = bpf_map_lookup_elem(&attempts, &id);
-	if (!call)
-		return 0;
-	call->moved |= 1u << kind;
-	COUNT(success_runs[kind]);
-	COUNT(told);
-	COUNT(seen);
-	COUNT(filtered);
+	__sync_fetch_and_add(&here->success_runs[kind & 1], 1);
+	__sync_fetch_and_add(&here->told, 1);
+	__sync_fetch_and_add(&here->seen, 1);
+	__sync_fetch_and_add(&here->filtered, 1);
 	return 1;
 }
 
 static __always_inline void success__removed(struct dentry *dentry, enum scratch_place place)
 {
 	if (KERNEL_READ(dentry, d_inode))
-		success__reached((__u64)dentry, 0, place, SUCCESS_REMOVED);
+		success__reached((__u64)dentry, 0, place, SUCCESS_REMOVED, 0);
 }
 
 /* Whoever was described during the rename was described with the old path of the directory. */
@@ -379,22 +408,29 @@ static __always_inline void success__note_directory(struct dentry *moved)
 static __always_inline void success__moved(struct dentry *moved, struct dentry *target, enum scratch_place place)
 {
 	__u32 kind = place == SCRATCH_KPROBE ? KIND_KPROBE : KIND_FENTRY;
-	bool replaces = KERNEL_READ(target, d_inode);
-	bool unwanted = replaces && success__reached((__u64)target, 0, place, SUCCESS_REPLACED) &&
-			rename__move_unwanted(scratch__index(place), (__u64)moved, kind);
+	int hook = SUCCESS_MOVED;
 
+	if (KERNEL_READ(target, d_inode)) {
+		enum reached replaced = success__reached((__u64)target, 0, place, SUCCESS_REPLACED, (__u64)moved);
+
+		/* What moves is no directory then. */
+		if (replaced == REACHED_BOTH_BEFORE ||
+		    (replaced == REACHED_UNWANTED && rename__move_unwanted(scratch__index(place), (__u64)moved, kind)))
+			return;
+		hook = replaced == NOT_REACHED ? SUCCESS_MOVED_OVER : SUCCESS_MOVED_CLAIMED;
+	}
 	if (KERNEL_READ(moved, d_flags) & DCACHE_NFSFS_RENAMED)
-		success__reached((__u64)moved, 0, place, SUCCESS_RENAMED_AWAY);
-	else if (!unwanted && moves__watched())
-		success__reached((__u64)moved, (__u64)target, place, replaces ? SUCCESS_MOVED_OVER : SUCCESS_MOVED);
+		success__reached((__u64)moved, 0, place, SUCCESS_RENAMED_AWAY, 0);
+	else if (moves__watched())
+		success__reached((__u64)moved, (__u64)target, place, hook, 0);
 	success__note_directory(moved);
 }
 
 static __always_inline void success__exchanged(struct dentry *first, struct dentry *second, enum scratch_place place)
 {
 	if (moves__watched()) {
-		success__reached((__u64)first, (__u64)second, place, SUCCESS_MOVED);
-		success__reached((__u64)second, (__u64)first, place, SUCCESS_MOVED_SECOND);
+		success__reached((__u64)first, (__u64)second, place, SUCCESS_MOVED, 0);
+		success__reached((__u64)second, (__u64)first, place, SUCCESS_MOVED_SECOND, 0);
 	}
 	success__note_directory(first);
 	success__note_directory(second);

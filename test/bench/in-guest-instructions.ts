@@ -9,8 +9,8 @@ import { ATTACH_MODES } from '../../src/model/config.js';
 import type { NativeBinding } from '../../src/probe/native-probe.js';
 import { WANT_WHOLE_SHIFT } from '../../src/probe/record-layout.generated.js';
 
-/** Instructions of one call of each kind; `rename` stays in the directory, `move` leaves it. */
-type Calls = Readonly<Record<'unlink' | 'replace' | 'rename' | 'move' | 'failed', number>>;
+/** Instructions of one call of each kind: `rename` and `replace` stay in the directory, `move` leaves it, `replaceAcross` comes from another one. */
+type Calls = Readonly<Record<'unlink' | 'replace' | 'rename' | 'move' | 'replaceAcross' | 'failed', number>>;
 
 /** `watched`: none without a build, where nothing watches. */
 export interface Instructions {

@@ -1,10 +1,10 @@
 /*
  * How long one call takes: calls DIR ROUNDS COUNT
  *
- * In each round COUNT files of DIR are removed, COUNT files are replaced by a rename, COUNT renames within DIR replace
- * nothing, COUNT more lead to the directory DIR.away, and COUNT removals fail because there is no such file. The result is one line of JSON: for each kind of call the
- * nanoseconds of one call in the fastest round. In a guest that counts instructions instead of time, one nanosecond is
- * one instruction.
+ * In each round COUNT files of DIR are removed, COUNT files are replaced by a rename within DIR, COUNT renames within DIR
+ * replace nothing, COUNT more lead to the directory DIR.away, COUNT lead from there over files of DIR, and COUNT removals
+ * fail because there is no such file. The result is one line of JSON: for each kind of call the nanoseconds of one call in
+ * the fastest round. In a guest that counts instructions instead of time, one nanosecond is one instruction.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -49,7 +49,7 @@ static void keep_least(double *least, long began, long count)
 int main(int argc, char **argv)
 {
 	long rounds = argc == 4 ? atol(argv[2]) : 0, count = argc == 4 ? atol(argv[3]) : 0, began;
-	double unlinked = 0, replaced = 0, renamed = 0, moved = 0, failed = 0;
+	double unlinked = 0, replaced = 0, renamed = 0, moved = 0, across = 0, failed = 0;
 
 	if (rounds < 1 || count < 1 || count > LONGEST)
 		errx(2, "usage: calls DIR ROUNDS COUNT, of at most %d calls", LONGEST);
@@ -87,10 +87,16 @@ int main(int argc, char **argv)
 			if (rename(path[1][i], path[2][i]))
 				err(1, "%s", path[1][i]);
 		keep_least(&moved, began, count);
+		make_files(1, count);
+		began = now();
 		for (long i = 0; i < count; i++)
-			unlink(path[2][i]);
+			if (rename(path[2][i], path[1][i]))
+				err(1, "%s", path[2][i]);
+		keep_least(&across, began, count);
+		for (long i = 0; i < count; i++)
+			unlink(path[1][i]);
 	}
-	printf("{\"unlink\":%.0f,\"replace\":%.0f,\"rename\":%.0f,\"move\":%.0f,\"failed\":%.0f}\n", unlinked, replaced,
-	       renamed, moved, failed);
+	printf("{\"unlink\":%.0f,\"replace\":%.0f,\"rename\":%.0f,\"move\":%.0f,\"replaceAcross\":%.0f,\"failed\":%.0f}\n",
+	       unlinked, replaced, renamed, moved, across, failed);
 	return 0;
 }

@@ -67,7 +67,8 @@ export const WORK = '/tmp/work';
 export const DISK = '/mnt/ext4';
 /** They also watch a few names in here, which stand for one directory with and without wanted names. */
 export const NAMES = '/tmp/names';
-export const WATCHED_NAMES = ['kept', 'kept-too', 'deep/inner/file'] as const;
+const FAR = 'far/1/2/3/4/5/6';
+export const WATCHED_NAMES = ['kept', 'kept-too', 'deep/inner/file', 'left/kept', 'far/1/kept', `${FAR}/kept`] as const;
 
 /** A rename over what is there, and what must be told of it. */
 export interface RenameOver {
@@ -88,6 +89,17 @@ export const RENAMES: readonly RenameOver[] = [
   over('a-longer-name-than-that', 'kept', 'replace kept'),
   over('kept-more', 'kept-less'),
   over('kept', 'kept-too', 'replace kept-too'),
+  // Of another directory: beside, above, below, and so far away that both paths are walked.
+  over('left/other', 'right/another'),
+  over('left/kept', 'right/kept', 'move left/kept'),
+  over('right/kept', 'left/kept', 'replace left/kept'),
+  over('left/kept', 'kept', 'replace kept'),
+  over('left/kept', 'other', 'move left/kept'),
+  over('other', 'left/inner/another'),
+  over('kept', 'left/inner/other', 'move kept'),
+  over('far/1/kept', 'left/inner/a-longer-name-than-that', 'move far/1/kept'),
+  over(`${FAR}/kept`, 'other', `move ${FAR}/kept`),
+  over(`${FAR}/other`, 'another'),
   { from: 'deep', to: 'empty', kind: 'directory', told: ['move deep'] },
   { from: 'other', to: 'empty', kind: 'directory', told: [] },
 ];

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Daemon } from '../../lib/daemon.js';
 import {
@@ -105,8 +106,8 @@ async function recordRenames(daemon: Daemon): Promise<NonNullable<DeletionsRecor
   const { text: before } = await daemon.metrics();
   for (const rename of RENAMES) {
     const places = [rename.from, rename.to].map((name) => `${NAMES}/${name}`) as [string, string];
-    fs.mkdirSync(NAMES, { recursive: true });
     for (const place of places) {
+      fs.mkdirSync(path.dirname(place), { recursive: true });
       if (rename.kind === 'directory') fs.mkdirSync(place);
       else fs.writeFileSync(place, '');
     }
