@@ -63,7 +63,8 @@ build_typescript() {
   rm -rf build/js
   node_modules/.bin/tsc --outDir build/js
   # What the page sends to browsers goes as it is.
-  cp -R src/page/assets build/js/page/assets
+  mkdir build/js/page/assets
+  cp src/page/assets/page.* build/js/page/assets/
   # As a whole, so that nothing remains of a source that is gone, and a failed build leaves the last good one.
   rm -rf dist
   mv build/js dist

@@ -17,6 +17,8 @@ else
   node_modules/.bin/biome check --error-on-warnings || failed=1
   node_modules/.bin/tsc --noEmit || failed=1
   node_modules/.bin/tsc -p test || failed=1
+  # What runs in browsers.
+  node_modules/.bin/tsc -p src/page/assets || failed=1
   # Every shell script, and the file that two of them read.
   if command -v shellcheck >/dev/null; then
     grep -rlZE '^#!.*[/ ](ba)?sh$' .ci bpf packaging scripts test/guest | xargs -0 shellcheck -x scripts/node-command.sh || failed=1

@@ -21,7 +21,7 @@ export interface PageState {
   /** `ready`, or why not, and what else is worse than it should be. */
   readonly state: string;
   readonly ledger: Pick<SocketCounters, 'seen' | 'filtered' | 'lost' | 'delivered' | 'folded' | 'queued'>;
-  /** Deletions a second of a minute, the newest last. */
+  /** Events a second of a minute, the newest last. */
   readonly rate: readonly number[];
   /** Those with most deletions in the last minute first. */
   readonly watches: readonly WatchRates[];

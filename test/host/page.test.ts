@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import bcrypt from 'bcryptjs';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { Certificates } from '../lib/certificates.js';
 import { expectCheckedLines } from '../lib/checked-lines.js';
 import { findChromium } from '../lib/chromium.js';
 import { HostDaemon } from '../lib/host-daemon.js';
@@ -131,6 +132,14 @@ describe('in a browser', () => {
       .waitFor();
     // The chart has a bar for the second in which it was.
     expect(await page.locator('#watches svg rect').count()).toBeGreaterThan(0);
+    // More than the list takes in a second: what it leaves out is told, and counted all the same.
+    remove(...numbered(1000));
+    await page
+      .locator('#missed')
+      .getByText(/^\d+ lines are not shown/)
+      .waitFor();
+    await page.locator('#watches td:nth-of-type(5)').getByText('1,003', { exact: true }).waitFor();
+    expect(await page.locator('#rows tr').count()).toBeLessThanOrEqual(500);
     const ground = () => page.evaluate<string>('getComputedStyle(document.body).backgroundColor');
     const light = await ground();
     await page.emulateMedia({ colorScheme: 'dark' });
@@ -206,6 +215,35 @@ describe('in a browser', () => {
     await shows('what comes after the pause', (shown) => shown.includes(join(daemon.work, 'g.db')));
     expect((await paths()).filter((path) => /[ef]\.db$/.test(path))).toEqual([]);
     expect(complaints).toEqual([]);
+  });
+
+  test('asks for the password of the web configuration, also over TLS', async () => {
+    await daemon.dispose();
+    daemon = new HostDaemon({ listen: 'port' });
+    const certificates = new Certificates(daemon.directory);
+    certificates.authority('own');
+    const web = {
+      tls_server_config: { cert_file: 'own.pem', key_file: 'own.key' },
+      basic_auth_users: { ada: bcrypt.hashSync('secret', 4) },
+    };
+    writeFileSync(join(daemon.directory, 'web.yml'), JSON.stringify(web));
+    configure({ web_config: join(daemon.directory, 'web.yml') });
+    daemon.spawn();
+    await waitUntil('it watches', () => daemon.diagnostics().includes('watching for deletions'), WAIT_MS);
+    const address = /"address":"(https:[^"]+)"/.exec(daemon.diagnostics())![1]!;
+    const stranger = await browser.newContext({ ignoreHTTPSErrors: true });
+    expect((await stranger.request.get(address)).status()).toBe(401);
+    await stranger.close();
+    await context.close();
+    context = await browser.newContext({
+      ignoreHTTPSErrors: true,
+      httpCredentials: { username: 'ada', password: 'secret' },
+    });
+    page = await context.newPage();
+    await page.goto(address);
+    await live();
+    remove('secured');
+    await shows('the row', (shown) => shown.includes(join(daemon.work, 'secured')));
   });
 
   test('comes back after the daemon, and says that it was away', async () => {

@@ -53,6 +53,7 @@ describe('the staged tree', () => {
       'usr/bin/rmwatch',
       'usr/lib/rmwatch/build/Release/rmwatch.node',
       'usr/lib/rmwatch/build/Release/lib/libbpf.so.1',
+      'usr/lib/rmwatch/dist/bundle/assets/page.html',
       'usr/lib/rmwatch/dist/bundle/main.js',
       'usr/lib/rmwatch/package.json',
       'usr/lib/rmwatch/systemd/kprobe.conf',
@@ -93,6 +94,19 @@ describe('the staged tree', () => {
       const { status, stdout, stderr } = run(command, ['version'], { cwd: '/' });
       expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: `rmwatch ${version}\n`, stderr: '' });
     }
+  });
+
+  it('has what the page for browsers is made of, and its thread', () => {
+    const bundle = path.join(tree, 'usr/lib/rmwatch/dist/bundle');
+    const sent = fs.readdirSync(path.join(ROOT, 'src/page/assets')).filter((name) => name.startsWith('page.'));
+    expect(fs.readdirSync(path.join(bundle, 'assets')).sort()).toEqual(sent.sort());
+    const script = `
+      const { Worker } = require('node:worker_threads');
+      const thread = new Worker(process.argv[1], { workerData: { run: 'x' } });
+      thread.postMessage({ kind: 'lines', bytes: new Uint8Array(0), events: 0 });
+      thread.once('message', ({ kind }) => { console.log(kind); process.exit(); });`;
+    const { stdout, stderr } = run(process.execPath, ['-e', script, path.join(bundle, 'page-thread.js')]);
+    expect({ stdout, stderr }).toEqual({ stdout: 'done\n', stderr: '' });
   });
 
   it('does not start without a standard output for its events', () => {

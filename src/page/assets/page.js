@@ -7,13 +7,13 @@ const RETRY_MS = 2000;
 const SVG = 'http://www.w3.org/2000/svg';
 const NUMBER = new Intl.NumberFormat('en-US');
 
-const form = byId('filter');
+const form = /** @type {HTMLFormElement} */ (byId('filter'));
 const rows = byId('rows');
 const pause = byId('pause');
 
 /** @type {EventSource | undefined} */
 let source;
-/** The last id, for streams that this page opens again itself. */
+/** The next attempt of this page's own to come back. */
 let retry;
 let paused = false;
 let unseen = 0;
@@ -211,7 +211,7 @@ function showPause() {
 
 // What is counted
 
-function showState({ attach, symbol, state, ledger, watches, watchCount, lists, listsSinceMs, listsLost }) {
+function showState({ attach, symbol, state, ledger, rate, watches, watchCount, lists, listsSinceMs, listsLost }) {
   knowsFreed = attach !== 'tracepoint';
   document.body.classList.toggle('without-freed', !knowsFreed);
   const health = byId('health');
@@ -219,7 +219,7 @@ function showState({ attach, symbol, state, ledger, watches, watchCount, lists, 
   health.className = `badge ${state === 'ready' ? 'good' : state.startsWith('ready;') ? '' : 'bad'}`;
   show(byId('mode'), `${attach} on ${symbol}`);
   if (paused) return;
-  showLedger(ledger);
+  showFigures(ledger, rate.at(-1));
   byId('watches').replaceChildren(...watches.map(watchRow));
   const more = watchCount - watches.length;
   show(byId('more-watches'), more > 0 ? `and ${countText(more)} more watches with fewer deletions` : '');
@@ -229,19 +229,20 @@ function showState({ attach, symbol, state, ledger, watches, watchCount, lists, 
   for (const [list, keys] of Object.entries(lists)) byId(`top-${list}`).replaceChildren(...keys.map(topRow));
 }
 
-function showLedger({ seen, filtered, delivered, folded, lost, queued }) {
+function showFigures({ seen, filtered, delivered, folded, lost, queued }, rate) {
   const figures = [
-    ['seen', seen],
-    ['filtered', filtered],
-    ['delivered', delivered],
-    ['folded', folded],
-    ['waiting for the log', queued],
-    ['lost', lost],
+    ['events per second', rateText(rate)],
+    ['seen', countText(seen)],
+    ['filtered', countText(filtered)],
+    ['delivered', countText(delivered)],
+    ['folded', countText(folded)],
+    ['waiting for the log', countText(queued)],
+    ['lost', countText(lost)],
   ];
   byId('ledger').replaceChildren(
-    ...figures.map(([name, count]) => {
-      const figure = element('div', undefined, name === 'lost' && count > 0 ? 'bad' : undefined);
-      figure.append(element('dt', name), element('dd', countText(count)));
+    ...figures.map(([name, text]) => {
+      const figure = element('div', undefined, name === 'lost' && lost > 0 ? 'bad' : undefined);
+      figure.append(element('dt', name), element('dd', text));
       return figure;
     }),
   );
@@ -337,12 +338,13 @@ pause.addEventListener('click', togglePause);
 document.addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const typing = event.target instanceof Element && event.target.matches('input, select');
-  if (event.key === 'Escape' && typing) event.target.blur();
+  if (event.key === 'Escape' && event.target instanceof HTMLElement) event.target.blur();
   if (typing) return;
   if (event.key === 'p') togglePause();
   if (event.key === '/') {
     event.preventDefault();
-    form.elements.namedItem('path').focus();
+    const path = form.elements.namedItem('path');
+    if (path instanceof HTMLElement) path.focus();
   }
 });
 
