@@ -23,13 +23,20 @@ export interface PageLimits {
   readonly waitingBytes: number;
   /** Bytes of lines that the thread has not gone through. */
   readonly threadBytes: number;
+  /** How long what is counted outlives the last stream: a browser closes one before it opens the next. */
+  readonly lingerMs: number;
 }
 
 /** What is used of a worker thread. */
 export type PageThread = Pick<Worker, 'postMessage' | 'on' | 'terminate'>;
 
 /** All streams together can make the daemon hold 20 MiB. */
-const DEFAULT_LIMITS: PageLimits = { streams: 16, waitingBytes: 2 ** 20, threadBytes: 4 * 2 ** 20 };
+const DEFAULT_LIMITS: PageLimits = {
+  streams: 16,
+  waitingBytes: 2 ** 20,
+  threadBytes: 4 * 2 ** 20,
+  lingerMs: 10_000,
+};
 /** Lists and rates take a few megabytes; a thread that grows beyond is ended, and not the daemon. */
 const THREAD_HEAP_MIB = 128;
 /** After so long a browser comes back by itself. */
@@ -46,6 +53,7 @@ export class Page implements LineTap {
   private readonly streams = new Map<number, PageStream>();
   private lastStream = 0;
   private thread: PageThread | undefined;
+  private lingering: NodeJS.Timeout | undefined;
   private waitingBytes = 0;
   /** The thread has not answered the last counters. */
   private countersWait = false;
@@ -61,6 +69,11 @@ export class Page implements LineTap {
 
   get streamCount(): number {
     return this.streams.size;
+  }
+
+  /** Whether tell() is of use. */
+  get counts(): boolean {
+    return this.thread !== undefined;
   }
 
   offer(chunk: Buffer, length: number, lines: number): void {
@@ -80,7 +93,7 @@ export class Page implements LineTap {
     this.post({ kind: 'notice', line });
   }
 
-  /** Tells what the counters say; to be called about once a second, while there are streams. */
+  /** Tells what the counters say; to be called about once a second, while it counts. */
   tell(now: CountersNow): void {
     if (this.thread === undefined || this.countersWait) return;
     this.countersWait = true;
@@ -114,6 +127,7 @@ export class Page implements LineTap {
   ): void {
     stream.open(out, () => this.leave(stream));
     if (!this.streams.has(stream.id)) return;
+    clearTimeout(this.lingering);
     this.thread ??= this.start();
     this.post({ kind: 'open', stream: stream.id, given });
     const hello = { host: this.options.hostName(), streams: this.limits.streams, ...this.sinceThen(lastId) };
@@ -130,8 +144,16 @@ export class Page implements LineTap {
   private leave({ id }: PageStream): void {
     if (!this.streams.delete(id)) return;
     this.post({ kind: 'close', stream: id });
-    // Nothing is counted for a page that nobody has open.
-    if (this.streams.size === 0) void this.endThread();
+    if (this.streams.size === 0) this.linger();
+  }
+
+  /** Nothing is counted for long while no page is open. */
+  private linger(): void {
+    clearTimeout(this.lingering);
+    this.lingering = setTimeout(() => {
+      if (this.streams.size === 0) void this.endThread();
+    }, this.limits.lingerMs);
+    this.lingering.unref();
   }
 
   private start(): PageThread {
@@ -175,6 +197,7 @@ export class Page implements LineTap {
 
   private async endThread(): Promise<void> {
     const { thread } = this;
+    clearTimeout(this.lingering);
     this.forgetThread();
     await thread?.terminate();
   }

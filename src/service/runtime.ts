@@ -360,7 +360,7 @@ export class Runtime {
 
   private tellReaders(): void {
     const { socket, page, watches, probe, output } = this.opened;
-    if (socket.readerCount + page.streamCount === 0) return;
+    if (socket.readerCount === 0 && !page.counts) return;
     const { attach, symbol } = probeInfoOf(probe);
     const { reason, degraded } = this.readiness();
     const state = [reason, ...degraded].join('; ');

@@ -2,14 +2,23 @@ import http from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type HttpServer, startHttpServer } from '../../../src/http/http-server.js';
 import { Page } from '../../../src/page/page.js';
+import type { FromThread } from '../../../src/page/page-messages.js';
 import { pageRoutes } from '../../../src/page/page-routes.js';
 import { waitUntil } from '../../lib/wait-until.js';
 
 let server: HttpServer;
 let page: Page;
+/** Tells the page something in the place of its thread. */
+let tell: (message: FromThread) => void;
 
 beforeEach(async () => {
-  const quiet = { postMessage: () => {}, on: () => {}, terminate: async () => 0 };
+  const quiet = {
+    postMessage: () => {},
+    on: (event: string, listener: (message: FromThread) => void) => {
+      if (event === 'message') tell = listener;
+    },
+    terminate: async () => 0,
+  };
   page = new Page({ hostName: () => 'web-3', onProblem: () => {}, startThread: () => quiet as never });
   const listen = { kind: 'tcp' as const, host: '127.0.0.1', port: 0 };
   const routes = pageRoutes({ page, listen, hosts: () => ['watch.example.org'] });
@@ -91,6 +100,29 @@ describe('the paths of the page', () => {
     expect((await get('/page/events', {}, 'HEAD')).status).toBe(200);
     expect((await get('/page/events', {}, 'POST')).status).toBe(405);
     expect(page.streamCount).toBe(0);
+  });
+
+  it('hold little for a browser that does not read', async () => {
+    const { response } = await get('/page/events');
+    response.pause();
+    const text = 'x'.repeat(10_000);
+    // A hundred times what may wait, so that the buffers of the kernel do not count.
+    for (let sent = 0; sent < 10_000; sent++) {
+      tell({ kind: 'rows', stream: 1, text, rows: 1, leftOut: 0 });
+      if (sent % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    let bytes = 0;
+    let told = '';
+    response.on('data', (part: string) => {
+      bytes += part.length;
+      told += part.replaceAll('x', '');
+    });
+    response.resume();
+    await waitUntil('it is told what it has lost', () => {
+      tell({ kind: 'state', text: '.' });
+      return /event: missed\ndata: \{"lines":\d+\}/.test(told);
+    });
+    expect(bytes).toBeLessThan(50_000_000);
   });
 
   it('have 16 streams, which take no place of a scrape and end with the server', async () => {

@@ -201,22 +201,41 @@ describe('the streams of the page', () => {
     expect(threads).toHaveLength(1);
   });
 
-  it('need a thread while there is one, and count in it from its first', async () => {
-    const page = newPage();
+  it('need a thread while there is one and a little longer, and count in it from its first', async () => {
+    const page = newPage({ lingerMs: 50 });
     offer(page, '/srv/unseen');
     page.notice('{}');
     page.tell(now());
     expect(threads).toHaveLength(0);
+    expect(page.counts).toBe(false);
     const reader = join(page);
     expect(threads).toHaveLength(1);
+    expect(page.counts).toBe(true);
     reader.out.destroy();
     await waitUntil('it has ended', () => threads[0]!.terminated);
+    expect(page.counts).toBe(false);
     const other = join(page);
     offer(page, '/srv/seen');
     work();
     await settle();
     expect(threads).toHaveLength(2);
     expect(other.paths).toEqual(['/srv/seen']);
+  });
+
+  it('keep what is counted when another filter takes the place of one', async () => {
+    const page = newPage();
+    const before = join(page);
+    offer(page, '/srv/a');
+    before.out.destroy();
+    await waitUntil('it is gone', () => page.streamCount === 0);
+    offer(page, '/srv/b');
+    const after = join(page, 'path=/none');
+    page.tell(now());
+    work();
+    await settle();
+    expect(threads).toHaveLength(1);
+    expect(after.events('state')[0].lists.user).toEqual([expect.objectContaining({ key: 'root', count: 2 })]);
+    expect(after.paths).toEqual([]);
   });
 
   it('lose lines of their own when they do not read', async () => {
