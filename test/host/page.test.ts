@@ -307,7 +307,7 @@ describe('over HTTP', () => {
     return { status: stream.status, text: stream.text, headers: stream.headers };
   };
 
-  test('refuses other names and other sites, and tells browsers to ask no other host', async () => {
+  test('refuses other names and other sites, and serves 16 streams with scrapes beside them', async () => {
     daemon = new HostDaemon();
     configure({ page_hosts: ['watch.example.org'] });
     await daemon.start();
@@ -330,12 +330,7 @@ describe('over HTTP', () => {
       status: 400,
       text: 'no condition "proces", did you mean "process"?\n',
     });
-  });
 
-  test('serves 16 streams, and scrapes beside them', async () => {
-    daemon = new HostDaemon();
-    configure();
-    await daemon.start();
     const opened = await Promise.all(numbered(16).map(() => events()));
     expect(opened.map(({ status }) => status)).toEqual(Array(16).fill(200));
     expect(await answer('/page/events')).toMatchObject({
@@ -347,7 +342,7 @@ describe('over HTTP', () => {
     expect(new Set(scrapes.map(({ status }) => status))).toEqual(new Set([200]));
     remove('shown');
     for (const stream of opened) await says(stream, `${daemon.work}/shown`);
-    streams[0]!.destroy();
+    opened[0]!.response.destroy();
     await waitUntil('a place is free', async () => (await events()).status === 200);
   });
 

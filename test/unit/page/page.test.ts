@@ -5,7 +5,7 @@ import { Page, type PageLimits, type PageThread } from '../../../src/page/page.j
 import { givenConditions } from '../../../src/page/page-conditions.js';
 import type { FromThread, ToThread } from '../../../src/page/page-messages.js';
 import { PageView, ROWS_PER_SECOND } from '../../../src/page/page-view.js';
-import type { CountersNow } from '../../../src/socket/socket-counters.js';
+import { countersNow } from '../../lib/counters-now.js';
 import { FULL_DELETION } from '../../lib/sample-events.js';
 import { waitUntil } from '../../lib/wait-until.js';
 
@@ -112,20 +112,7 @@ function offer(page: Page, ...paths: string[]): void {
   chunk.fill(0);
 }
 
-function now(deletions = 0): CountersNow {
-  const none = { unlink: 0, rmdir: 0, replace: 0, move: 0 };
-  const watch = { name: 'app-data', failures: none, reportsFailures: false, freedBytes: 9, bursts: 0, activeBursts: 0 };
-  const lost = { ring_full: 1, state_full: 0, probe_skipped: 0, decode: 0, output: 0 };
-  const fill = { capacityBytes: 0, usedBytes: 0 };
-  return {
-    ...{ attach: 'kprobe', symbol: 'do_unlinkat', state: 'ready', queued: 2 },
-    counts: {
-      ...{ seen: 10, filteredInKernel: 3, filteredInDaemon: 1, lost, delivered: 5, folded: 0, untracked: 0 },
-      ...{ probeMissed: 0, unattributed: 0, ring: fill, backlog: fill },
-    },
-    watches: [{ ...watch, deletions: { ...none, unlink: deletions } }],
-  };
-}
+const now = (deletions = 0) => countersNow({ 'app-data': deletions });
 
 const work = () => threads.at(-1)!.work();
 const settle = () => new Promise((resolve) => setImmediate(resolve));
@@ -175,14 +162,14 @@ describe('the streams of the page', () => {
     expect(more).toEqual([]);
     expect(first).toMatchObject({
       ...{ attach: 'kprobe', symbol: 'do_unlinkat', state: 'ready', watchCount: 1, listsLost: 0 },
-      ledger: { seen: 10, filtered: 4, lost: 1, delivered: 5, folded: 0, queued: 2 },
+      ledger: { seen: 16, filtered: 4, lost: 3, delivered: 2, folded: 7, queued: 6 },
       lists: {
         process: [{ key: '/usr/bin/rm', count: 2, error: 0, freedBytes: 8192 }],
         user: [{ key: 'root', count: 2 }],
         directory: [{ key: '/var/lib/app', count: 2 }],
       },
     });
-    expect(first.watches[0]).toMatchObject({ name: 'app-data', deletions: 2, freedBytes: 9 });
+    expect(first.watches[0]).toMatchObject({ name: 'app-data', deletions: 3, freedBytes: 5 });
     expect(first.watches[0].history.at(-1)).toBe(0);
     expect(second.watches[0].history.at(-1)).toBeGreaterThan(0);
   });
