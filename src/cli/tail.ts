@@ -1,4 +1,4 @@
-import { Conditions } from '../search/conditions.js';
+import { Conditions, concernsBurst } from '../search/conditions.js';
 import { type Found, judgeCandidate } from '../search/line-judge.js';
 import type { RecordLine } from '../search/logged-event.js';
 import { type GivenConditions, parseConditions } from '../search/parse-conditions.js';
@@ -49,6 +49,19 @@ export async function tail(given: GivenConditions, io: CommandIo): Promise<numbe
   }
 }
 
+/** Losses may be of any deletion. */
+function isAlwaysShown({ event }: RecordLine): boolean {
+  return event.kind === 'pipeline_error';
+}
+
+/** In a burst that is folded its lines are all there is. */
+function concerns({ event, rule }: RecordLine, { values }: Conditions): boolean {
+  if (event.kind !== 'alert') return false;
+  const { name } = (rule ?? {}) as { readonly name?: unknown };
+  const watch: unknown = Array.isArray(name) ? name[0] : undefined;
+  return concernsBurst(values, typeof watch === 'string' ? watch : undefined);
+}
+
 interface Asked {
   readonly conditions: Conditions;
   /** Nothing was asked of the deletions: every line of the log is shown. */
@@ -89,7 +102,8 @@ class Tail {
         if (conditions.matches(deletion)) this.show({ deletion, line });
       },
       onRecord: (record, line) => {
-        if (all || record.event.kind === 'pipeline_error') this.output.write(this.showRecord(record, line));
+        if (all || isAlwaysShown(record) || concerns(record, conditions))
+          this.output.write(this.showRecord(record, line));
       },
       onNews: (news) => {
         if (news.action !== 'reader-lost') return;

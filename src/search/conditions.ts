@@ -68,6 +68,14 @@ export class Conditions {
   }
 }
 
+/**
+ * Whether the summary of a burst can be about deletions that match: it is when its watch is wanted. A burst has deletions of many
+ * paths, and of more programs than it names.
+ */
+export function concernsBurst({ watches }: ConditionValues, watch: string | undefined): boolean {
+  return watches.length === 0 || (watch !== undefined && watches.includes(watch));
+}
+
 /** Every path under which the deleted name was known. */
 export function pathsOf({ file, rmwatch }: LoggedDeletion): string[] {
   return [file?.path, rmwatch.host_path].filter((path) => path !== undefined);

@@ -15,6 +15,7 @@ export interface RecordLine {
   };
   readonly rmwatch: Readonly<Record<string, unknown>>;
   readonly message?: string;
+  readonly rule?: unknown;
 }
 
 export type LoggedLine =

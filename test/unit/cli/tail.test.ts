@@ -116,6 +116,23 @@ describe('rmwatch tail', () => {
     expect(asking.out).toMatch(/LOST.*127 events were lost\n.*unlink.*\/srv\/a.*\n$/);
   });
 
+  it('shows the bursts of the watches that the conditions allow: a watch that folds writes nothing else', async () => {
+    const burst = (watch: string) => {
+      const { event, ...rest } = JSON.parse(STARTED);
+      const alert = { ...event, kind: 'alert', action: 'mass-deletion-started', dataset: 'rmwatch.burst' };
+      return JSON.stringify({ ...rest, event: alert, message: `burst in ${watch}`, rule: { name: [watch] } });
+    };
+    const tail = await new Tail('--json', '--limit', '1', '--watch', 'spool', '/srv/a').connected();
+    for (const watch of ['data', 'spool']) socket.notice(burst(watch));
+    const { rule, ...without } = JSON.parse(burst('spool'));
+    expect(rule).toEqual({ name: ['spool'] });
+    socket.notice(JSON.stringify({ ...without, message: 'names no watch' }));
+    offer(changed('/srv/a', () => ({ rule: { name: ['spool'] } })));
+    expect(await tail.ended).toBe(0);
+    expect(tail.out.split('\n')[0]).toBe(burst('spool'));
+    expect(tail.paths).toEqual(['-', '/srv/a']);
+  });
+
   it('escapes what names and messages hold for a terminal', async () => {
     const tail = await new Tail('--limit', '1').connected();
     socket.notice(STARTED.replace('1 watch', '\\u001b[2J'));
