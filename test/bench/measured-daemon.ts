@@ -1,5 +1,7 @@
 /** The daemon run as an operator would, with an account of what it uses. */
+import { once } from 'node:events';
 import fs from 'node:fs';
+import net from 'node:net';
 import path from 'node:path';
 import { Daemon, isSettled } from '../lib/daemon.js';
 import type { Metrics } from '../lib/metrics.js';
@@ -8,6 +10,7 @@ import { ProcessAccount } from './process-account.js';
 import type { Roots } from './workloads.js';
 
 const START_TIMEOUT_MS = 240_000;
+const SOCKET = 'events.sock';
 
 /** A watch as rmwatch.yaml has it. */
 export interface Watch {
@@ -26,6 +29,8 @@ export interface MeasuredDaemonOptions {
   readonly quietMs: number;
   /** Events go to /dev/null instead of a file. */
   readonly discard?: boolean;
+  /** So many read the event socket. */
+  readonly readers?: number | undefined;
 }
 
 /** One watch that wants all that is deleted. */
@@ -33,36 +38,50 @@ export function matchingWatch(roots: Roots): Watch {
   return { name: 'bench', include: Object.values(roots).map((root) => `${root}/**`) };
 }
 
+/** Takes what the event socket has, and drops it. */
+async function read(socket: string): Promise<net.Socket> {
+  const connection = net.connect(socket);
+  await once(connection, 'connect');
+  return connection.on('error', () => {}).resume();
+}
+
 export class MeasuredDaemon {
   private constructor(
     readonly daemon: Daemon,
     readonly account: ProcessAccount,
     private readonly directory: string,
+    private readonly connections: readonly net.Socket[],
   ) {}
 
   /** Resolves when it is ready. */
   static async start(options: MeasuredDaemonOptions): Promise<MeasuredDaemon> {
-    const { program, mode, watches, outputs, quietMs, discard = false } = options;
+    const { program, mode, watches, outputs, quietMs, discard = false, readers = 0 } = options;
     const name = `rmwatch-${mode}`;
     const directory = path.join(outputs, name);
     const daemon = new Daemon({
       program: [...ENDS_WITH_BENCH, ...program],
       directory,
-      config: { watches, self_test: { interval: 'off' } },
+      config: {
+        watches,
+        self_test: { interval: 'off' },
+        ...(readers > 0 && { socket: { path: path.join(directory, SOCKET) } }),
+      },
       attach: mode,
       startTimeoutMs: START_TIMEOUT_MS,
     });
     const log = discard ? fs.openSync('/dev/null', 'a') : daemon.eventsFile;
     daemon.spawn({ log });
     if (typeof log === 'number') fs.closeSync(log);
+    const connections: net.Socket[] = [];
     try {
       await daemon.ready();
+      for (let reader = 0; reader < readers; reader++) connections.push(await read(path.join(directory, SOCKET)));
     } catch (error) {
       daemon.kill();
       throw error;
     }
     const account = new ProcessAccount({ name, pid: daemon.pid, outputFile: daemon.eventsFile, quietMs });
-    return new MeasuredDaemon(daemon, account, directory);
+    return new MeasuredDaemon(daemon, account, directory, connections);
   }
 
   get pid(): number {
@@ -82,6 +101,7 @@ export class MeasuredDaemon {
   }
 
   async stop(): Promise<void> {
+    for (const connection of this.connections) connection.destroy();
     await this.daemon.stop();
     this.daemon.close();
     fs.rmSync(this.directory, { recursive: true, force: true });

@@ -10,6 +10,8 @@ interface Variant {
   readonly name: string;
   /** What is told of what is deleted. */
   readonly tells: 'lines' | 'counters' | 'nothing';
+  /** Programs that read the event socket, and take all that it has. */
+  readonly readers?: number;
   /** `count`: how many are many. */
   watches(roots: Roots, count: number): Watch[];
 }
@@ -25,6 +27,7 @@ function elsewhere(count: number): Watch[] {
 
 const VARIANTS: readonly Variant[] = [
   { name: 'one watch', tells: 'lines', watches: (roots) => [matchingWatch(roots)] },
+  { name: 'one watch, 4 readers', tells: 'lines', readers: 4, watches: (roots) => [matchingWatch(roots)] },
   { name: 'no match', tells: 'nothing', watches: () => elsewhere(1) },
   { name: 'metrics only', tells: 'counters', watches: (roots) => [{ ...matchingWatch(roots), log: false }] },
   {
@@ -71,7 +74,7 @@ interface RmwatchOptions {
 async function start(variant: Variant, mode: string, options: RmwatchOptions & StartOptions) {
   const { program, roots, plan, outputs, quietMs } = options;
   const watches = variant.watches(roots, plan.watches);
-  const measured = await MeasuredDaemon.start({ program, mode, watches, outputs, quietMs });
+  const measured = await MeasuredDaemon.start({ program, mode, watches, outputs, quietMs, readers: variant.readers });
   let before: Metrics;
   return {
     pid: measured.pid,
