@@ -9,6 +9,7 @@
  *   deleter one-pid DIR COUNT PROGRAM...   the same, all with the same process id
  *   deleter frozen DIR COUNT   COUNT processes at once that delete one file each, all of them asleep inside the call for
  *                              a while: the filesystem is frozen
+ *   deleter exchange A B       deletes nothing: exchanges the two names
  *   deleter casefold DIR       deletes nothing: names in the empty directory are found whatever their case from now on
  */
 #define _GNU_SOURCE
@@ -223,6 +224,12 @@ static void frozen(const char *dir, long count)
 	}
 }
 
+static void exchange(const char *one, const char *other)
+{
+	if (renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE))
+		err(1, "exchange %s", one);
+}
+
 static void casefold(const char *dir)
 {
 	int fd = open(dir, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
@@ -250,6 +257,8 @@ int main(int argc, char **argv)
 		each(argv[2], atol(argv[3]), argv + 4, true);
 	else if (argc >= 4 && !strcmp(argv[1], "frozen"))
 		frozen(argv[2], atol(argv[3]));
+	else if (argc >= 4 && !strcmp(argv[1], "exchange"))
+		exchange(argv[2], argv[3]);
 	else if (argc >= 3 && !strcmp(argv[1], "casefold"))
 		casefold(argv[2]);
 	else

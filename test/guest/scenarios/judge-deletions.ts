@@ -2,7 +2,7 @@
 import { ledgerGap, lostEvents, parseMetrics, sampleOf } from '../../lib/metrics.js';
 import type { Check } from './checks.js';
 import type { Mode } from './mode.js';
-import { type DeletionsRecording, type DeletionsSession, NAMES, RENAMES, WORK } from './plan.js';
+import { type DeletionsRecording, type DeletionsSession, RENAMES, toldOf, WORK } from './plan.js';
 import { type Event, growth, type SessionRecord } from './record-files.js';
 
 /** The verifier gives up at a million. */
@@ -16,7 +16,7 @@ export const DELETIONS_CHECKS = [
   'single deletions are told right',
   'a burst is told without gap',
   'calls that sleep in the kernel are told',
-  'a rename over a file is told by each of its two names',
+  'a rename is told by each of its two names',
   'SIGTERM under load delivers all that was seen',
   'every line is of the schema',
 ] as const;
@@ -163,10 +163,8 @@ function judgeRenames({ mode }: DeletionsSession, record: Record_): Verdict | un
   const told = record
     .eventsIn(renames.lines)
     .filter((event) => event?.event.kind === 'event')
-    .map(({ event, file }) => `${event.action} ${file.path}`);
-  const expected = RENAMES.flatMap((rename) => rename.told)
-    .filter((one) => mode !== 'tracepoint' || one.startsWith('move'))
-    .map((one) => one.replace(' ', ` ${NAMES}/`));
+    .map(({ event, file, rmwatch }) => `${event.action} ${file.path} ${rmwatch.moved_to ?? ''}`);
+  const expected = RENAMES.flatMap(toldOf).filter((one) => mode !== 'tracepoint' || one.startsWith('move'));
   const problems: string[] = [];
   const left = told.filter((one) => !expected.includes(one));
   if (left.length > 0 || told.length < expected.length - missed || (missed === 0 && told.join() !== expected.join()))

@@ -69,18 +69,26 @@ export const DISK = '/mnt/ext4';
 export const NAMES = '/tmp/names';
 const FAR = 'far/1/2/3/4/5/6';
 export const WATCHED_NAMES = ['kept', 'kept-too', 'deep/inner/file', 'left/kept', 'far/1/kept', `${FAR}/kept`] as const;
+/** And one more, by a watch of its own. */
+export const BORDER_NAME = 'border';
 
-/** A rename over what is there, and what must be told of it. */
-export interface RenameOver {
+/**
+ * A rename of a file or a directory over another one, over nothing (`alone`), or with another one (`exchange`), and what must
+ * be told of it: operations and old names.
+ */
+export interface Rename {
   readonly from: string;
   readonly to: string;
-  readonly kind: 'file' | 'directory';
+  readonly kind: 'file' | 'directory' | 'alone' | 'exchange';
   readonly told: readonly string[];
 }
 
-const over = (from: string, to: string, ...told: string[]): RenameOver => ({ from, to, kind: 'file', told });
-/** One of the two names is wanted, both or none; the names differ in length, and begin alike. */
-export const RENAMES: readonly RenameOver[] = [
+const over = (from: string, to: string, ...told: string[]): Rename => ({ from, to, kind: 'file', told });
+/**
+ * One of the two names is wanted, both or none; the names differ in length, and begin alike. No failures are watched here: what
+ * the success hooks leave out is told by nothing else.
+ */
+export const RENAMES: readonly Rename[] = [
   over('other', 'another'),
   over('kept', 'other', 'move kept'),
   over('kept', 'k', 'move kept'),
@@ -100,9 +108,26 @@ export const RENAMES: readonly RenameOver[] = [
   over('far/1/kept', 'left/inner/a-longer-name-than-that', 'move far/1/kept'),
   over(`${FAR}/kept`, 'other', `move ${FAR}/kept`),
   over(`${FAR}/other`, 'another'),
+  over('kept', BORDER_NAME, `replace ${BORDER_NAME}`, 'move kept'),
+  over('left/kept', BORDER_NAME, `replace ${BORDER_NAME}`, 'move left/kept'),
+  { from: 'left/kept', to: BORDER_NAME, kind: 'exchange', told: ['move left/kept', `move ${BORDER_NAME}`] },
+  { from: 'kept', to: 'other', kind: 'alone', told: ['move kept'] },
+  { from: 'kept', to: 'left/kept', kind: 'alone', told: [] },
+  { from: 'kept', to: 'other', kind: 'exchange', told: ['move kept'] },
+  { from: 'right/other', to: 'left/kept', kind: 'exchange', told: ['move left/kept'] },
+  { from: 'kept', to: 'kept-too', kind: 'exchange', told: [] },
   { from: 'deep', to: 'empty', kind: 'directory', told: ['move deep'] },
   { from: 'other', to: 'empty', kind: 'directory', told: [] },
 ];
+/** What must be told of a rename: operation, old path and, of a move, the new path. */
+export function toldOf({ from, to, told }: Rename): string[] {
+  return told.map((one) => {
+    const [action, name] = one.split(' ');
+    const place = action === 'move' ? `${NAMES}/${name === from ? to : from}` : '';
+    return `${action} ${NAMES}/${name} ${place}`;
+  });
+}
+
 /** The one directory that the sessions `hiding` watch. */
 export const WATCHED = `${DISK}/watched`;
 /** File systems that find names whatever their case: all of a vfat, directories of an ext4 that have the flag. */

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Daemon } from '../../lib/daemon.js';
 import {
+  BORDER_NAME,
   type Deletion,
   type DeletionsRecording,
   type DeletionsSession,
@@ -28,6 +29,7 @@ export const deletionsConfig = {
   watches: [
     { name: 'work', include: [`${WORK}/**`, `${DISK}/**`] },
     { name: 'names', include: WATCHED_NAMES.map((name) => `${NAMES}/${name}`), operations: ['replace', 'move'] },
+    { name: 'border', include: [`${NAMES}/${BORDER_NAME}`], operations: ['replace', 'move'] },
   ],
   self_test: { interval: 'off' },
 };
@@ -109,9 +111,10 @@ async function recordRenames(daemon: Daemon): Promise<NonNullable<DeletionsRecor
     for (const place of places) {
       fs.mkdirSync(path.dirname(place), { recursive: true });
       if (rename.kind === 'directory') fs.mkdirSync(place);
-      else fs.writeFileSync(place, '');
+      else if (rename.kind !== 'alone' || place === places[0]) fs.writeFileSync(place, '');
     }
-    fs.renameSync(...places);
+    if (rename.kind === 'exchange') execFileSync(DELETER, ['exchange', ...places]);
+    else fs.renameSync(...places);
     fs.rmSync(NAMES, { recursive: true });
   }
   const { text: after } = await daemon.settleLog();

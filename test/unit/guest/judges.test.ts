@@ -8,7 +8,7 @@ import { HIDING_CHECKS, judgeHiding } from '../../guest/scenarios/judge-hiding.j
 import { judgeWorkload, WORKLOAD_CHECKS } from '../../guest/scenarios/judge-workload.js';
 import type { Mode } from '../../guest/scenarios/mode.js';
 import type { DeletionsRecording, HidingRecording, WorkloadRecording } from '../../guest/scenarios/plan.js';
-import { NAMES, RECORDS, RENAMES } from '../../guest/scenarios/plan.js';
+import { NAMES, RECORDS, RENAMES, toldOf } from '../../guest/scenarios/plan.js';
 import type { Event } from '../../guest/scenarios/record-files.js';
 import { scrape as metrics, recordOf as sessionRecordOf } from './session-files.js';
 
@@ -97,17 +97,18 @@ describe('deletions', () => {
   test('a rename whose names are not told, or told though nobody wants them, fails', () => {
     const renamed = (told: readonly string[]) =>
       told.map((one) => {
-        const [action = '', name] = one.split(' ');
-        return { event: { kind: 'event', action }, file: { path: `${NAMES}/${name}` } };
+        const [action, path, movedTo] = one.split(' ');
+        return { event: { kind: 'event', action }, file: { path }, rmwatch: { moved_to: movedTo || undefined } };
       });
-    const expected = RENAMES.flatMap(({ told }) => told);
+    const expected = RENAMES.flatMap(toldOf);
     const problems = (told: readonly string[]) => {
       const renames = { before: metrics(), after: metrics(), lines: { from: 0, to: told.length } };
       return problemsOf(4, { renames }, renamed(told));
     };
     expect(problems(expected)).toEqual([]);
     expect(problems(expected.slice(1))).toHaveLength(1);
-    expect(problems([...expected, 'move other'])).toHaveLength(1);
+    expect(problems([...expected, `move ${NAMES}/other ${NAMES}/another`])).toHaveLength(1);
+    expect(problems(expected.map((one) => one.replace('/other', '/elsewhere')))).toHaveLength(1);
     expect(problems([...expected].reverse())).toHaveLength(1);
   });
 
