@@ -1,4 +1,5 @@
 import type { Config } from '../model/config.js';
+import { asksWho } from './asks-who.js';
 
 /**
  * Why the page for browsers may not be served there, as the end of a sentence about `http.page`; undefined: it may. It shows
@@ -12,8 +13,7 @@ export function pageObstacle({ listen, web }: Pick<Config['http'], 'listen' | 'w
     case 'unix':
       return undefined;
     case 'tcp': {
-      const asksWho = web !== undefined && (web.users.size > 0 || web.tls?.clientAuth === 'RequireAndVerifyClientCert');
-      if (asksWho) return undefined;
+      if (asksWho(web)) return undefined;
       return (
         'would show names of files and users to every user of this host: let http.listen be a socket ("unix:/path"), or ' +
         'name a file with basic_auth_users or verified client certificates (RequireAndVerifyClientCert) in http.web_config'

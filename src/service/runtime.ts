@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { causesOfSilence } from '../host/silent-probes.js';
+import { asksWho } from '../http/asks-who.js';
 import type { MoreRoutes, Readiness } from '../http/http-routes.js';
 import type { HttpServer } from '../http/http-server.js';
 import { isLoopback } from '../http/loopback.js';
@@ -462,10 +463,9 @@ function* planFor({ watches }: Config, previous: WatchPlan | undefined, { lookup
 /** Names, counts and paths of watches are not for everybody who can reach this host. */
 function warnOfOpenPages({ listen, web }: Config['http'], diagnostics: RuntimeParts['diagnostics']): void {
   if (listen.kind !== 'tcp' || isLoopback(listen.host)) return;
-  const asksWho = web !== undefined && (web.users.size > 0 || (web.tls?.clientAuth ?? '').startsWith('Require'));
-  if (asksWho) return;
+  if (asksWho(web)) return;
   diagnostics.warn(
-    `http.listen: whoever reaches ${listen.host} can read the metrics: name users or certificates in http.web_config`,
+    `http.listen: whoever reaches ${listen.host} can read the metrics: name users, or verified certificates, in http.web_config`,
   );
 }
 
