@@ -215,7 +215,7 @@ function moveText({ matching, below }: NonNullable<PathVerdict['move']>): string
     ...(matching.length > 0 ? [`${matching.join(', ')}, which match it`] : []),
     ...(below.length > 0 ? [`${below.join(', ')}, of which it takes along what may lie below`] : []),
   ];
-  return `moving this directory away is told for ${told.join('; and for ')}`;
+  return `moving this directory away is reported for ${told.join('; and for ')}`;
 }
 
 function byLink(resolved: string | undefined): string {

@@ -82,7 +82,7 @@ export const burstSchema = z
     '@timestamp': timestamp.describe('When it was noticed. RFC 3339, UTC, with nanoseconds.'),
     ecs,
     log: z.strictObject({
-      level: z.enum(['info', 'warn']).describe('"info" for the end of a burst, otherwise "warn".'),
+      level: z.enum(['info', 'warn']).describe('"info" when a burst has ended, otherwise "warn".'),
     }),
     message: text.describe(message),
     event: z.strictObject({

@@ -86,12 +86,12 @@ const file = z
       .exactOptional(),
     uid: numericId
       .describe(
-        'The user id of the owner, as the file system has it, whatever an idmapped mount shows. Absent with the inode.',
+        'The user id of the owner, as the file system stores it. An idmapped mount can show another one. Absent with the inode.',
       )
       .exactOptional(),
     gid: numericId
       .describe(
-        'The group id of the owner, as the file system has it, whatever an idmapped mount shows. Absent with the inode.',
+        'The group id of the owner, as the file system stores it. An idmapped mount can show another one. Absent with the inode.',
       )
       .exactOptional(),
     mode: z

@@ -172,7 +172,7 @@ function registerPipelineMetrics(registry: Registry, sources: MetricsSources): v
   counter('rmwatch_probe_missed_total', 'Hook runs that the kernel reports as missed.', (counts) => counts.probeMissed);
   counter(
     'rmwatch_unattributed_deletions_total',
-    'Deletions that no watched call led to, as by the servers in the kernel; they are not told.',
+    'Deletions that no watched call led to, as by the servers in the kernel; they are not reported.',
     (counts) => counts.unattributed,
   );
   registerDelay(registry, sources.delay);

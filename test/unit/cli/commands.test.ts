@@ -237,9 +237,9 @@ describe('explain', () => {
     const { out } = await rmwatch('explain', ...asked, join(place, 'missing'), '--config', moves);
     const told = out.split('\n').filter((line) => line.includes('moving'));
     expect(told).toEqual([
-      '  moving this directory away is told for data, dbs, of which it takes along what may lie below',
-      '  moving this directory away is told for data, which match it',
-      '  moving this directory away is told for dbs, of which it takes along what may lie below',
+      '  moving this directory away is reported for data, dbs, of which it takes along what may lie below',
+      '  moving this directory away is reported for data, which match it',
+      '  moving this directory away is reported for dbs, of which it takes along what may lie below',
     ]);
     const json = await rmwatch('explain', '--json', ...asked, '--config', moves);
     expect(JSON.parse(json.out).map(({ move }: { move: object }) => move)).toEqual([
