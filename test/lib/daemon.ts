@@ -206,11 +206,17 @@ export class Daemon {
   }
 
   /**
-   * Like settle(), and waits until each event that is counted as delivered has its line in `eventsFile`. For configurations
-   * in which every watch logs, and a log that was not moved away.
+   * Waits until the ring is empty, the ledger closes, and each event that is counted as delivered has its line in
+   * `eventsFile`. For configurations in which every watch logs, and a log that takes lines, however slowly, and was not moved
+   * away.
    */
   async settleLog(): Promise<Metrics> {
-    const metrics = await this.settle();
+    let metrics = new Metrics('');
+    const closes = async () => {
+      metrics = await this.metrics();
+      return isSettled(metrics);
+    };
+    await waitUntil('the ledger closes', closes, REST_TIMEOUT_MS, POLL_MS);
     const delivered = sampleOf(metrics, 'rmwatch_events_delivered_total');
     const hasAll = () => this.eventLines() >= delivered;
     await waitUntil(`${delivered} events have their lines`, hasAll, REST_TIMEOUT_MS, POLL_MS);
