@@ -61,6 +61,7 @@ export const SERVICE_CHECKS = {
   deletionsOfOthers: 'deletions by other users, namespaces and units are told right',
   followers: 'the group of the service follows its events, and others do not',
   journalIsJson: 'every line in the journal is JSON, and none is a warning',
+  searchesJournal: 'search and who find a deletion in the journal',
   prometheus: 'a Prometheus with the shipped configuration has the rate of deletions',
   reload: 'a reload takes over a good configuration and refuses a bad one',
   stops: 'the service stops in order and loses nothing',

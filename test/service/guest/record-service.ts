@@ -154,10 +154,26 @@ async function followers(expect: Expect): Promise<undefined> {
 function journalIsJson(expect: Expect): undefined {
   const lines = rmwatchLines();
   expect('lines', lines.length > 3, true);
-  const complaints = lines.filter(({ level }) => ['warn', 'error', 'fatal'].includes(level));
+  // Lines about the record itself have an event, and may warn.
+  const messages = lines.filter(({ event }) => event === undefined);
+  expect('messages', messages.length > 3, true);
+  const complaints = messages.filter(({ log }) => ['warn', 'error', 'fatal'].includes(log.level));
   // The self-test that was made to fail.
-  const others = complaints.filter(({ message, msg }) => !/^self-test failed/.test(message ?? msg));
+  const others = complaints.filter(({ message }) => !/^self-test failed/.test(message));
   expect('complaints', JSON.stringify(others), '[]');
+}
+
+/** The events are in the journal, together with the messages of the daemon. */
+function searchesJournal(expect: Expect): undefined {
+  const letter = '/home/alice/letter';
+  const found = run('rmwatch', 'search', '--json', letter);
+  expect('exit code of search', found.status, 0);
+  expect('what search found', found.stdout, /^{"@timestamp":.*"path":"\/home\/alice\/letter".*}\n$/);
+  expect('torn or foreign lines', found.stderr.includes('no lines of rmwatch'), false);
+  const who = run('rmwatch', 'who', letter);
+  expect('exit code of who', who.status, 0);
+  expect('what who says', who.stdout, /\/home\/alice\/letter was deleted\.\nBy user alice\.\n/);
+  expect('exit code when there is nothing', run('rmwatch', 'search', '/home/alice/none').status, 3);
 }
 
 async function prometheus(expect: Expect): Promise<Facts> {
@@ -253,6 +269,10 @@ async function logrotate(expect: Expect): Promise<undefined> {
   const sequence = files.flatMap((file) => deletions(rmwatchLines(file)).map(({ event }) => event.sequence));
   expect('event.sequence', sequence.join(), '1,2');
   fs.rmSync(files[0]!);
+  const found = run('rmwatch', 'search', '--count', '--watch', 'files');
+  expect('what search finds in the rotated files', `${found.status} ${found.stdout}`, '0 2\n');
+  const stranger = run('runuser', '-u', 'nobody', '--', 'rmwatch', 'search');
+  expect('exit code of a user who may not read the log', stranger.status, 4);
 }
 
 async function rootDropIn(expect: Expect): Promise<undefined> {
@@ -321,6 +341,7 @@ export async function recordService(
     deletionsOfOthers,
     followers,
     journalIsJson,
+    searchesJournal,
     prometheus,
     reload,
     stops,
