@@ -80,7 +80,8 @@ describe.each(FLAVOURS)('the package $name', ({ flavour, name }) => {
   test('names the licence of everything that it ships', () => {
     const text = fs.readFileSync(path.join(tree, `usr/share/doc/${name}/copyright`), 'utf8');
     const bundle = path.join(tree, 'usr/lib/rmwatch/dist/bundle');
-    const programs = fs.readdirSync(bundle).map((file) => fs.readFileSync(path.join(bundle, file), 'utf8'));
+    const files = fs.readdirSync(bundle).filter((file) => file.endsWith('.js'));
+    const programs = files.map((file) => fs.readFileSync(path.join(bundle, file), 'utf8'));
     // The bundler marks where each module begins.
     const modules = programs.join('\n').matchAll(/^\s*\/\/ node_modules\/((?:@[^/]+\/)?[^/]+)/gm);
     const packages = [...new Set([...modules].map(([, each]) => each!))];
