@@ -15,6 +15,7 @@
 #include "attempt.bpf.h"
 #include "counters.bpf.h"
 #include "deletion.bpf.h"
+#include "kin_path.bpf.h"
 #include "maps.bpf.h"
 #include "system_call.bpf.h"
 
@@ -31,8 +32,7 @@ enum success_hook {
 	SUCCESS_MOVED_SECOND = 4,
 	/* d_move() of the name that moves to the victim's place, after SUCCESS_REPLACED */
 	SUCCESS_MOVED_OVER = 5,
-	/* The same, where this program has told of the victim, or that no watch wants it: the move is its own to tell.
-	 */
+	/* The same, after this program has handled the victim; the hook's other program leaves the move to it */
 	SUCCESS_MOVED_CLAIMED = 6,
 };
 
