@@ -1,17 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { causesOfSilence } from '../host/silent-probes.js';
 import { asksWho } from '../http/asks-who.js';
-import type { MoreRoutes, Readiness } from '../http/http-routes.js';
+import type { Readiness } from '../http/http-routes.js';
 import type { HttpServer } from '../http/http-server.js';
 import { isLoopback } from '../http/loopback.js';
-import { pageObstacle } from '../http/page-access.js';
 import { DelayHistogram } from '../metrics/delay-histogram.js';
 import { createMetrics, type ReloadState } from '../metrics/registry.js';
 import { countsOf } from '../metrics/watch-counters.js';
 import type { Config } from '../model/config.js';
 import type { PipelineCounts } from '../model/pipeline-counts.js';
-import { Page } from '../page/page.js';
-import { pageRoutes } from '../page/page-routes.js';
 import { type OpenedProbe, probeInfoOf } from '../probe/open-probe.js';
 import type { LineTap } from '../socket/event-socket.js';
 import { inSlices, type Steps } from '../watch/steps.js';
@@ -20,6 +17,7 @@ import { DaemonRecord } from './daemon-record.js';
 import { type Degradation, degradationsOf } from './degradation.js';
 import { Delivery } from './delivery.js';
 import type { EventOutput } from './event-output.js';
+import { PageServing } from './page-serving.js';
 import { reportProbe, reportUnserved } from './probe-report.js';
 import { type CloseFailure, ResourceStack } from './resource-stack.js';
 import type { RuntimeParts } from './runtime-parts.js';
@@ -48,7 +46,7 @@ interface Opened {
   readonly surroundings: RuntimeSurroundings;
   readonly stack: ResourceStack;
   readonly socket: Awaited<ReturnType<RuntimeParts['openEventSocket']>>;
-  readonly page: Page;
+  readonly pages: PageServing;
   readonly output: EventOutput;
   readonly watches: WatchState;
   readonly probe: OpenedProbe<Delivery>;
@@ -77,11 +75,8 @@ export async function openRuntime(
       await opened?.close();
     });
     const socket = await unlessAborted(openingSocket, signal);
-    const page = new Page({
-      hostName: () => parts.host.name,
-      onProblem: (error) => diagnostics.error({ error }, 'page'),
-    });
-    const output = parts.openOutput(config.log, bothTaps(socket, page));
+    const pages = new PageServing(diagnostics, () => parts.host.name);
+    const output = parts.openOutput(config.log, bothTaps(socket, pages.page));
     stack.defer('close the log', () => {
       output.rotation?.close();
       output.writer.close();
@@ -102,7 +97,7 @@ export async function openRuntime(
       (native, mode) => new Delivery({ probe: native, mode, config, output, watches, delay, parts, record, onFailure }),
     );
     const runtime = new Runtime({
-      ...{ config, parts, surroundings, stack, socket, page, output, watches, probe, delay, record },
+      ...{ config, parts, surroundings, stack, socket, pages, output, watches, probe, delay, record },
     });
     await runtime.begin(signal);
     return runtime;
@@ -123,7 +118,6 @@ export class Runtime {
   private nextLogLookMs = 0;
   private toldStatus: string | undefined;
   private http: HttpServer | undefined;
-  private pageRoutes: MoreRoutes | undefined;
   private planning = Promise.resolve();
 
   /** For openRuntime: takes over a probe that is attached. */
@@ -146,7 +140,7 @@ export class Runtime {
   /** For openRuntime: what there is to wait for. Rejects as openRuntime does. */
   async begin(signal: AbortSignal): Promise<void> {
     const { config } = this;
-    const { parts, stack, watches, probe, surroundings, output, record, page } = this.opened;
+    const { parts, stack, watches, probe, surroundings, output, record, pages } = this.opened;
     const { diagnostics } = parts;
     const { prepared: delivery } = probe;
     reportProbe(probe, config.probe.attach, parts);
@@ -158,19 +152,19 @@ export class Runtime {
     delivery.start();
     if (record !== undefined) await inSlices(record.tellWatches(config.watches), signal);
     watches.follow(() => void this.lookUpAgain());
-    this.pageRoutes = this.pageNow();
+    pages.use(config.http);
     const serving = parts.serveHttp({
       listen: config.http.listen,
       web: config.http.web,
       metrics: this.createMetrics(),
       readiness: () => this.readiness(),
-      more: () => this.pageRoutes,
+      more: () => pages.routes,
       onError: (error) => diagnostics.error({ error }, 'http'),
     });
     stack.defer('http', async () => {
       // The last counts can be read until all is written.
       await delivery.finish();
-      await page.close();
+      await pages.page.close();
       // What could not be had needs no closing.
       const server = await serving.catch(() => undefined);
       await server?.close();
@@ -245,34 +239,9 @@ export class Runtime {
     reportUnserved(config, this.opened.probe.mode, this.opened.parts);
     const { probe, log } = this.config;
     this.config = { ...config, probe, http: { ...config.http, listen: this.config.http.listen }, log };
-    this.servePageAgain();
+    this.opened.pages.useAgain(this.config.http);
     this.selfTests.every(config.selfTest.intervalMs);
     this.opened.probe.prepared.useBursts(config.bursts);
-  }
-
-  /** What the page answers, where it is wanted and may be served. Throws when its files cannot be read. */
-  private pageNow(): MoreRoutes | undefined {
-    const { http } = this.config;
-    if (!http.page || pageObstacle(http) !== undefined) return undefined;
-    return pageRoutes({ page: this.opened.page, listen: http.listen, hosts: () => this.config.http.pageHosts });
-  }
-
-  /** After a reload, which changes neither the address nor the socket that are listened on. */
-  private servePageAgain(): void {
-    const { page, parts } = this.opened;
-    const { http } = this.config;
-    try {
-      this.pageRoutes = this.pageNow();
-    } catch (error) {
-      this.pageRoutes = undefined;
-      parts.diagnostics.error({ error }, 'cannot serve the page');
-    }
-    const obstacle = http.page ? pageObstacle(http) : undefined;
-    if (obstacle !== undefined) {
-      parts.diagnostics.warn(`http.page: the page is not served before the next start: it ${obstacle}`);
-    }
-    // Who may read it can have changed.
-    page.endStreams();
   }
 
   /** For the metrics. */
@@ -360,7 +329,8 @@ export class Runtime {
   }
 
   private tellReaders(): void {
-    const { socket, page, watches, probe, output } = this.opened;
+    const { socket, pages, watches, probe, output } = this.opened;
+    const { page } = pages;
     if (socket.readerCount === 0 && !page.counts) return;
     const { attach, symbol } = probeInfoOf(probe);
     const { reason, degraded } = this.readiness();
