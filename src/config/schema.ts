@@ -308,7 +308,7 @@ const http = z.strictObject({
       'Show deletions to browsers at "/". It shows names: only with a unix socket, or users or verified client certificates in web_config.',
     ),
   page_hosts: optionalList(z.string().transform(reading(parseHostName))).describe(
-    'Names under which a browser reaches the page, beside localhost and the address of listen: those of a proxy, without port.',
+    'Host names, without port, by which browsers may reach the page in addition to localhost and the address of listen, such as that of a proxy.',
   ),
 });
 
