@@ -6,7 +6,7 @@ const RING_BYTES = 1 << 16;
 const BACKLOG_BYTES = 12 * RING_BYTES;
 const PAUSE_MS = 20;
 /** Records handled at once. */
-const BATCH = 1024;
+const BATCH = 256;
 
 /** The ring as the drain sees it: records wait, are collected, and keep their space until they are released. */
 class Ring {
@@ -65,7 +65,7 @@ function bench({ noMemory = false } = {}) {
   const ring = new Ring();
   ring.noMemory = noMemory;
   const handled: number[] = [];
-  const state: { backpressure: Backpressure } = { backpressure: 'none' };
+  const state: { backpressure: Backpressure; comesMeanwhile: number[] } = { backpressure: 'none', comesMeanwhile: [] };
   const problems: string[] = [];
   const drain = new RingDrain({
     probe: ring.probe,
@@ -73,6 +73,7 @@ function bench({ noMemory = false } = {}) {
     handle: (record, offsets, count) => {
       ring.calls.push(record.bytes.length === BACKLOG_BYTES ? 'handle backlog' : 'handle');
       handled.push(...offsets.subarray(0, count));
+      ring.add(...state.comesMeanwhile.splice(0));
     },
     backpressure: () => state.backpressure,
     onProblem: (message) => problems.push(message),
@@ -137,19 +138,23 @@ describe('RingDrain', () => {
     expect(handled).toHaveLength(BATCH);
     vi.advanceTimersByTime(0);
     expect(handled).toHaveLength(2 * BATCH);
-    vi.advanceTimersByTime(1);
+    vi.advanceTimersByTime(PAUSE_MS - 1);
     expect(handled).toEqual(numbers(2_700));
   });
 
-  it('pauses when little is waiting', () => {
-    const { ring, handled, drain } = bench();
-    ring.bytesPerRecord = 1;
+  it.each([
+    { does: 'pauses', when: 'a sixteenth of the ring', bytesPerRecord: RING_BYTES / 16, handledAtOnce: 1 },
+    { does: 'does not pause', when: 'more', bytesPerRecord: RING_BYTES / 16 + 1, handledAtOnce: 2 },
+  ])('$does when $when came while it handled a batch that was not full', ({ bytesPerRecord, handledAtOnce }) => {
+    const { ring, handled, state, drain } = bench();
+    ring.bytesPerRecord = bytesPerRecord;
+    state.comesMeanwhile = [16];
     drain.start();
-    ring.add(...numbers(BATCH + RING_BYTES / 16));
+    ring.add(8);
     vi.advanceTimersByTime(PAUSE_MS - 1);
-    expect(handled).toHaveLength(BATCH);
+    expect(handled).toHaveLength(handledAtOnce);
     vi.advanceTimersByTime(1);
-    expect(handled).toHaveLength(2 * BATCH);
+    expect(handled).toEqual([8, 16]);
   });
 
   it('leaves records in the ring while the output is congested', () => {
