@@ -67,10 +67,17 @@ function judgeSession({ session, rows }: PlannedSession, result: Result): Outcom
     const own = isWorkload ? checks.filter(({ name }) => name === casesCheck(row.filesystem)) : checks;
     // What is promised of the whole session is told with its first row.
     const shared = isWorkload && index === 0 ? checks.slice(rows.length) : [];
-    const outcome = { row, seconds, passed: 0, failed: [], skipped: 0, notes: [] };
+    const notes = isWorkload ? [] : partTimes(report?.parts ?? {});
+    const outcome = { row, seconds, passed: 0, failed: [], skipped: 0, notes };
     const failed = [...own, ...shared].some(({ problems }) => problems.length > 0);
     return withChecks(outcome, [...own, ...shared], failed ? [`console and records: ${result.runDir}`] : []);
   });
+}
+
+/** What each part of a session took, for sessions of several. */
+function partTimes(parts: Readonly<Record<string, number>>): string[] {
+  const times = Object.entries(parts).map(([name, seconds]) => `${name} ${seconds.toFixed(0)} s`);
+  return times.length > 1 ? [times.join(', ')] : [];
 }
 
 function checksOf(session: RowSession, { outputDir, runDir }: Result): Check[] {

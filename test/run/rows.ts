@@ -19,9 +19,13 @@ export interface Variant {
 }
 
 export const PLAIN: Variant = { name: 'plain' };
-const JIT_HARDEN: Variant = { name: 'bpf_jit_harden', prepare: 'echo 2 >/proc/sys/net/core/bpf_jit_harden' };
+/** Both at once, for they do not touch one another: lockdown=integrity is what Secure Boot brings. */
+const HARDENED: Variant = {
+  name: 'hardened',
+  append: 'lockdown=integrity',
+  prepare: 'echo 2 >/proc/sys/net/core/bpf_jit_harden',
+};
 const X32: Variant = { name: 'x32', append: 'syscall.x32=y' };
-const LOCKDOWN: Variant = { name: 'lockdown', append: 'lockdown=integrity' };
 
 export const SCENARIOS = ['workload', 'deletions', 'hiding', 'contention', 'faults', 'differential'] as const;
 export type Scenario = (typeof SCENARIOS)[number];
@@ -196,18 +200,10 @@ const BLOCKS: readonly Block[] = [
     modes: ['kprobe', 'fentry'],
     filesystems: ['tmpfs'],
     scenario: 'workload',
-    variant: JIT_HARDEN,
+    variant: HARDENED,
     budgetSeconds: 120,
-    reason: 'net.core.bpf_jit_harden=2 blinds the constants of every program',
-  },
-  {
-    kernels: ['6.12'],
-    modes: ['kprobe', 'fentry'],
-    filesystems: ['tmpfs'],
-    scenario: 'workload',
-    variant: LOCKDOWN,
-    budgetSeconds: 120,
-    reason: 'lockdown=integrity is what Secure Boot brings',
+    reason:
+      'net.core.bpf_jit_harden=2 blinds the constants of every program, lockdown=integrity takes rights from root',
   },
   {
     kernels: KERNELS,
