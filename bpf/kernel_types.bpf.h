@@ -94,8 +94,13 @@ struct mnt_namespace {
 	struct mount *root;
 };
 
+struct ipc_namespace {
+	struct vfsmount *mq_mnt;
+};
+
 struct nsproxy {
 	struct mnt_namespace *mnt_ns;
+	struct ipc_namespace *ipc_ns;
 };
 
 struct fs_struct {

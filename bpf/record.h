@@ -223,7 +223,7 @@ struct kernel_counters {
 	__u64 told;
 	__u64 told_before;
 	__u64 success_runs[KIND_COUNT];
-	/* No call that is watched led here: a server in the kernel, mq_unlink(), an ioctl. */
+	/* No call that is watched led here: a server in the kernel, an ioctl. */
 	__u64 unattributed[KIND_COUNT];
 	/* No deletion: the lower layers of a stacked filesystem, or a cache that forgets what was removed elsewhere. */
 	__u64 passed[KIND_COUNT];
@@ -276,6 +276,8 @@ enum attempt_flag {
 	ATTEMPT_UNWANTED = 1u << 1,
 	/* The victim lies on a filesystem that keeps its files on another one: calls within this one remove those. */
 	ATTEMPT_STACKED = 1u << 2,
+	/* `filename` is an address of the process: the name as it was typed. */
+	ATTEMPT_TYPED_BY_USER = 1u << 3,
 };
 
 /* Added to OPERATION_MOVE for the second name of a RENAME_EXCHANGE, which moves two. */

@@ -302,7 +302,8 @@ int BPF_PROG(syscall_exit, struct pt_regs___kernel *regs, long result)
 		return 0;
 	if (nr != NR_unlink && nr != NR_unlinkat && nr != NR_rmdir && nr != NR_rename && nr != NR_renameat &&
 	    nr != NR_renameat2 && nr != NR_ia32_unlink && nr != NR_ia32_rename && nr != NR_ia32_rmdir &&
-	    nr != NR_ia32_unlinkat && nr != NR_ia32_renameat && nr != NR_ia32_renameat2)
+	    nr != NR_ia32_unlinkat && nr != NR_ia32_renameat && nr != NR_ia32_renameat2 && nr != NR_mq_unlink &&
+	    nr != NR_ia32_mq_unlink)
 		return 0;
 	removal_call__exit(regs, nr, result);
 	rename_call__exit(regs, nr, result);

@@ -67,6 +67,9 @@ enum {
 #define CEPH_SUPER_MAGIC 0x00c36400
 #define OCFS2_SUPER_MAGIC 0x7461636f
 
+/* ipc/mqueue.c */
+#define MQUEUE_MAGIC 0x19800202
+
 /* Filesystems that call d_delete() for names that were removed elsewhere. */
 static __always_inline bool filesystem__forgets(__u64 magic)
 {
@@ -95,6 +98,14 @@ static __always_inline bool task__is_removing(struct task_struct *task, __u32 *n
 		return false;
 	*nr = task__system_call(task);
 	return system_call__removes(*nr, KERNEL_READ(task, thread_info.status) & TS_COMPAT);
+}
+
+/* Whether the current task is in mq_unlink(2), of which the hooks before the success see nothing. */
+static __always_inline bool task__removes_queue(struct task_struct *task)
+{
+	if (KERNEL_READ(task, flags) & (PF_KTHREAD | PF_IO_WORKER))
+		return false;
+	return system_call__removes_queue(task__system_call(task), KERNEL_READ(task, thread_info.status) & TS_COMPAT);
 }
 
 /*
@@ -140,7 +151,10 @@ GLOBAL_FUNCTION int success__describe(__u32 index, __u64 victim, __u64 target, i
 		slot__fill_release(slot, inode, dentry,
 				   hook == SUCCESS_REPLACED ? REPLACED_DENTRY_REFERENCES : REMOVED_DENTRY_REFERENCES,
 				   hook == SUCCESS_REPLACED ? REPLACED_INODE_REFERENCES : REMOVED_INODE_REFERENCES);
-	slot__read_filename(slot, slot->attempt.filename);
+	if (slot->attempt.flags & ATTEMPT_TYPED_BY_USER)
+		slot__read_typed(slot, slot->attempt.filename, true);
+	else
+		slot__read_filename(slot, slot->attempt.filename);
 	if (slot__needs_fs_root(slot, elsewhere))
 		slot__write_fs_root(index);
 	if (target)
@@ -316,17 +330,33 @@ GLOBAL_FUNCTION int success__look(__u64 victim, int place, int hook, __u64 moved
 		if (told != MOVE_APART)
 			return told == MOVE_TO_TELL ? TO_TELL : NOT_TO_TELL;
 	}
+	magic = KERNEL_READ(inode, i_sb, s_magic);
+	task = (void *)bpf_get_current_task();
+	if (magic == MQUEUE_MAGIC && hook == SUCCESS_REMOVED && task__removes_queue(task)) {
+		/* An attempt that is still there is one of an earlier call, which failed. */
+		if (attempt) {
+			slot__give_back(attempt->slot);
+			attempt->slot = NO_SLOT;
+			attempt->phase = ATTEMPT_OVER;
+		}
+		if (!success__adopt(slot, attempt, victim, inode, kind, hook)) {
+			COUNT(passed[kind]);
+			return NOT_TO_TELL;
+		}
+		slot->attempt.mount = (__u64)task__queues(task);
+		slot->attempt.filename = task__first_argument(task);
+		slot->attempt.flags = ATTEMPT_TYPED_BY_USER;
+		return TO_TELL;
+	}
 	if (hook == SUCCESS_RENAMED_AWAY ||
 	    (attempt && attempt->phase == ATTEMPT_CAPTURED && attempt->flags & ATTEMPT_STACKED)) {
 		COUNT(passed[kind]);
 		return NOT_TO_TELL;
 	}
-	task = (void *)bpf_get_current_task();
 	if (hook__moves(hook) && !rename__is_under_way(task)) {
 		COUNT(passed[kind]);
 		return NOT_TO_TELL;
 	}
-	magic = KERNEL_READ(inode, i_sb, s_magic);
 	if (task__is_removing(task, &nr)) {
 		/* In another call's name: a cache on disk that makes room. */
 		if (magic == NFS_SUPER_MAGIC || (attempt && attempt->phase == ATTEMPT_CAPTURED)) {

@@ -6,6 +6,8 @@
 #include "kernel_types.bpf.h"
 #include "record.h"
 
+#include <stdbool.h>
+
 #include "kernel_read.bpf.h"
 #include <bpf/bpf_helpers.h>
 
@@ -17,6 +19,7 @@ enum {
 	NR_rmdir = 84,
 	NR_unlink = 87,
 	NR_mount = 165,
+	NR_mq_unlink = 241,
 	NR_unlinkat = 263,
 	NR_renameat = 264,
 	NR_renameat2 = 316,
@@ -25,6 +28,7 @@ enum {
 	NR_ia32_mount = 21,
 	NR_ia32_rename = 38,
 	NR_ia32_rmdir = 40,
+	NR_ia32_mq_unlink = 278,
 	NR_ia32_unlinkat = 301,
 	NR_ia32_renameat = 302,
 	NR_ia32_renameat2 = 353,
@@ -41,6 +45,8 @@ struct removal_call {
 	__u64 name;
 	__s32 dfd;
 	__s32 operation;
+	/* The name is one of a message queue, wherever those are mounted. */
+	bool queue;
 };
 
 #define CALL_OTHER (-1)
@@ -61,6 +67,12 @@ static __always_inline long system_call__number(long nr)
 	return nr < 0 ? nr : nr & ~(long)X32_SYSCALL_BIT;
 }
 
+/* mq_unlink(2) */
+static __always_inline bool system_call__removes_queue(long nr, bool compat)
+{
+	return nr == (compat ? NR_ia32_mq_unlink : NR_mq_unlink);
+}
+
 static __always_inline void removal_call__decode(struct removal_call *call, struct pt_regs___kernel *regs, long nr,
 						 bool compat)
 {
@@ -69,6 +81,7 @@ static __always_inline void removal_call__decode(struct removal_call *call, stru
 	__u64 third = compat ? (__u32)regs->dx : regs->dx;
 
 	call->operation = CALL_OTHER;
+	call->queue = system_call__removes_queue(nr, compat);
 	if (nr == (compat ? NR_ia32_unlinkat : NR_unlinkat)) {
 		call->dfd = first;
 		call->name = second;
@@ -77,7 +90,7 @@ static __always_inline void removal_call__decode(struct removal_call *call, stru
 	}
 	call->dfd = AT_FDCWD;
 	call->name = first;
-	if (nr == (compat ? NR_ia32_unlink : NR_unlink))
+	if (call->queue || nr == (compat ? NR_ia32_unlink : NR_unlink))
 		call->operation = OPERATION_UNLINK;
 	else if (nr == (compat ? NR_ia32_rmdir : NR_rmdir))
 		call->operation = OPERATION_RMDIR;
@@ -130,17 +143,38 @@ static __always_inline bool system_call__mounts(long nr)
 	return nr == NR_mount || nr == NR_ia32_mount || nr == NR_fsconfig;
 }
 
-/* The number of the system call that the current task is in; it must not be a thread of the kernel. */
-static __always_inline long task__system_call(struct task_struct *task)
+/* The registers of the system call that the current task is in; it must not be a thread of the kernel. */
+static __always_inline struct pt_regs___kernel *task__registers(struct task_struct *task)
 {
 #ifdef RMWATCH_BPF_LOOP
-	struct pt_regs___kernel *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	return (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
 #else
 	/* Before 5.15: the registers lie at the end of the stack, which has four pages. */
-	struct pt_regs___kernel *regs =
-		KERNEL_READ(task, stack) + 4 * 4096 - bpf_core_type_size(struct pt_regs___kernel);
+	return KERNEL_READ(task, stack) + 4 * 4096 - bpf_core_type_size(struct pt_regs___kernel);
 #endif
+}
+
+/* Its number. */
+static __always_inline long task__system_call(struct task_struct *task)
+{
+	struct pt_regs___kernel *regs = task__registers(task);
+
 	return system_call__number(BPF_CORE_READ(regs, orig_ax));
+}
+
+static __always_inline __u64 task__first_argument(struct task_struct *task)
+{
+	struct pt_regs___kernel *regs = task__registers(task);
+
+	if (KERNEL_READ(task, thread_info.status) & TS_COMPAT)
+		return (__u32)BPF_CORE_READ(regs, bx);
+	return BPF_CORE_READ(regs, di);
+}
+
+/* The kernel's own mount of the message queues that the task sees. */
+static __always_inline struct vfsmount *task__queues(struct task_struct *task)
+{
+	return KERNEL_READ(task, nsproxy, ipc_ns, mq_mnt);
 }
 
 #endif

@@ -26,6 +26,16 @@ static __always_inline bool removal_call__read(__u32 index, struct slot *slot, _
 	return self || !slot__typed_unwanted(index, generation, outcome);
 }
 
+/* As removal_call__write_base() of a message queue: where queues are mounted by convention, mq_overview(7). */
+static __always_inline void removal_call__write_queues(struct slot *slot)
+{
+	static const char queues[] = "/dev/mqueue";
+
+	slot->start = TEXT_PATH_END - (sizeof(queues) - 1);
+	slot->record.flags |= DELETION_PATH_IS_BASE;
+	__builtin_memcpy(slot->text + TEXT_PATH_END - (sizeof(queues) - 1), queues, sizeof(queues) - 1);
+}
+
 /* Writes the directory that the typed name starts from, as far as it is sure to be that of the call. */
 static __always_inline void removal_call__write_base(__u32 index, struct slot *slot, int dfd)
 {
@@ -71,11 +81,14 @@ static __always_inline void removal_call__exit(struct pt_regs___kernel *regs, lo
 	slot = slot__at(index);
 	if (!slot)
 		return;
-	if (!removal_call__read(index, slot, call.name, call.operation, generation, outcome, self)) {
+	if (!removal_call__read(index, slot, call.name, call.operation, generation, outcome, self || call.queue)) {
 		COUNT(filtered);
 		return;
 	}
-	removal_call__write_base(index, slot, call.dfd);
+	if (call.queue)
+		removal_call__write_queues(slot);
+	else
+		removal_call__write_base(index, slot, call.dfd);
 	if (slot__filter_joined(index, generation) & outcome || self)
 		removal_call__deliver(index, slot, result, self);
 	else

@@ -191,7 +191,7 @@ const BLOCKS: readonly Block[] = [
     filesystems: ['tmpfs'],
     scenario: 'workload',
     variant: X32,
-    only: ['x32'],
+    only: ['x32', 'message-queue'],
     budgetSeconds: 60,
     reason: 'calls of x32 programs, which the cloud kernels do not have and others only with syscall.x32=y',
   },

@@ -176,6 +176,8 @@ function expectationOf(
       mode === 'tracepoint' ? attempt.untold_by_calls || attempt.via === 'io_uring' : attempt.moves_nothing;
     return moveRules === undefined || isSilent ? 'nothing' : 'event';
   }
+  // No hook is reached by one that fails.
+  if (mode !== 'tracepoint' && attempt.call.endsWith('mq_unlink') && attempt.failed) return 'nothing';
   if (mode === 'tracepoint' && (attempt.operation === 'replace' || attempt.via === 'io_uring')) return 'nothing';
   // And no reason to leave it out.
   if (watched === '/') return 'event';

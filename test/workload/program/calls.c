@@ -32,6 +32,9 @@ const char *const call_names[CALL_COUNT] = {
 	[X32_RENAME] = "x32 rename",
 	[X32_RENAMEAT] = "x32 renameat",
 	[X32_RENAMEAT2] = "x32 renameat2",
+	[MQ_UNLINK] = "mq_unlink",
+	[IA32_MQ_UNLINK] = "ia32 mq_unlink",
+	[X32_MQ_UNLINK] = "x32 mq_unlink",
 	[URING_UNLINKAT] = "io_uring unlinkat",
 	[URING_UNLINKAT_REMOVEDIR] = "io_uring unlinkat(AT_REMOVEDIR)",
 	[URING_RENAMEAT] = "io_uring renameat",
@@ -43,6 +46,7 @@ enum {
 	NR_ia32_getpid = 20,
 	NR_ia32_rename = 38,
 	NR_ia32_rmdir = 40,
+	NR_ia32_mq_unlink = 278,
 	NR_ia32_unlinkat = 301,
 	NR_ia32_renameat = 302,
 	NR_ia32_renameat2 = 353,
@@ -60,6 +64,9 @@ const char *call_operation(enum call call)
 	case IA32_UNLINKAT:
 	case X32_UNLINK:
 	case X32_UNLINKAT:
+	case MQ_UNLINK:
+	case IA32_MQ_UNLINK:
+	case X32_MQ_UNLINK:
 	case URING_UNLINKAT:
 		return "unlink";
 	case UNLINKAT_REMOVEDIR:
@@ -272,6 +279,12 @@ long call_make(const struct attempt *attempt)
 		return result_of(syscall(X32(SYS_renameat), old_dfd, from, dfd, typed));
 	case X32_RENAMEAT2:
 		return result_of(syscall(X32(SYS_renameat2), old_dfd, from, dfd, typed, attempt->flags));
+	case MQ_UNLINK:
+		return result_of(syscall(SYS_mq_unlink, typed));
+	case IA32_MQ_UNLINK:
+		return ia32_call(NR_ia32_mq_unlink, low_copy(typed), 0, 0, 0, 0);
+	case X32_MQ_UNLINK:
+		return result_of(syscall(X32(SYS_mq_unlink), typed));
 	case URING_UNLINKAT:
 	case URING_UNLINKAT_REMOVEDIR:
 	case URING_RENAMEAT:

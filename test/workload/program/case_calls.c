@@ -208,6 +208,51 @@ static void run_io_uring(void)
 	ATTEMPT(.call = URING_UNLINKAT, .typed = join(case_path, "moved"));
 }
 
+/*
+ * Removes a new queue. A call of the file system that failed in the same thread has nothing to do with it. `queues`: a
+ * directory where the queues are mounted.
+ */
+static void remove_queue(enum call call, int queues)
+{
+	int queue = (int)syscall(SYS_mq_open, "queue", O_CREAT | O_EXCL | O_RDWR, 0640, NULL);
+
+	MUST(queue >= 0 && close(queue) == 0);
+	ATTEMPT(.call = UNLINK, .typed = "directory", .want = EISDIR, .finds_victim = true);
+	ATTEMPT(.call = call, .dfd = queues, .typed = "queue", .path_state = PATH_INCOMPLETE,
+		.host_path = join(case_path, "dev/mqueue/queue"));
+	ATTEMPT(.call = call, .dfd = queues, .typed = "queue", .want = ENOENT, .path_state = PATH_INCOMPLETE,
+		.host_path = join(case_path, "dev/mqueue/queue"));
+}
+
+static void run_message_queue(void)
+{
+	int queue, queues;
+
+	/* Its own queues, so that they are mounted nowhere else. */
+	if (unshare(CLONE_NEWIPC))
+		skip("unshare(CLONE_NEWIPC): %s", strerror(errno));
+	make_directory("directory");
+	make_directory("dev");
+	make_directory("dev/mqueue");
+	if (mount("workload", "dev/mqueue", "mqueue", 0, NULL))
+		skip("mqueue: %s", strerror(errno));
+	mount_remember("dev/mqueue");
+	mounts_followed();
+	queues = open_directory("dev/mqueue");
+	remove_queue(MQ_UNLINK, queues);
+	if (!ia32_unusable())
+		remove_queue(IA32_MQ_UNLINK, queues);
+	if (!x32_unusable())
+		remove_queue(X32_MQ_UNLINK, queues);
+	queue = (int)syscall(SYS_mq_open, "open", O_CREAT | O_EXCL | O_RDWR, 0600, NULL);
+	MUST(queue >= 0);
+	ATTEMPT(.call = MQ_UNLINK, .dfd = queues, .typed = "open", .path_state = PATH_INCOMPLETE, .open = OPEN_YES,
+		.host_path = join(case_path, "dev/mqueue/open"));
+	queue = (int)syscall(SYS_mq_open, "file", O_CREAT | O_EXCL | O_RDWR, 0600, NULL);
+	MUST(queue >= 0 && close(queue) == 0);
+	ATTEMPT(.call = UNLINK, .typed = "dev/mqueue/file");
+}
+
 static void *remove_in_thread(void *unused)
 {
 	(void)unused;
@@ -345,6 +390,7 @@ const struct step call_cases[] = {
 	{ "ia32", run_ia32 },
 	{ "x32", run_x32 },
 	{ "io-uring", run_io_uring },
+	{ "message-queue", run_message_queue },
 	{ "thread", run_thread },
 	{ "thread-own-directory", run_thread_own_directory },
 	{ "shared-base", run_shared_base },
