@@ -12,12 +12,24 @@ import { WANT_WHOLE_SHIFT } from '../../src/probe/record-layout.generated.js';
 /** Instructions of one call of each kind: `rename` and `replace` stay in the directory, `move` leaves it, `replaceAcross` comes from another one. */
 type Calls = Readonly<Record<'unlink' | 'replace' | 'rename' | 'move' | 'replaceAcross' | 'failed', number>>;
 
+/**
+ * Calls that no watch wants, on files so many directories below `/tmp`: `far` replaces one by a file that lies as deep, and `/tmp` is the last directory
+ * that holds both; of `near` the two directories lie in one.
+ */
+export interface Deep {
+  readonly depth: number;
+  readonly unlink: number;
+  readonly far: number;
+  readonly near: number;
+}
+
 /** `watched`: none without a build, where nothing watches. */
 export interface Instructions {
   readonly build: string;
   readonly mode: string;
   readonly watched?: Calls;
   readonly unwatched: Calls;
+  readonly deep: readonly Deep[];
 }
 
 const [calls = '', modes = '', ...builds] = process.argv.slice(2);
@@ -26,6 +38,7 @@ const WATCHED = '/tmp/watched';
 const UNWATCHED = '/tmp/unwatched';
 const ROUNDS = 7;
 const COUNT = 400;
+const DEPTHS = [2, 6, 12, 30];
 /** Holds the records of all rounds: nothing drains it. */
 const RING_BYTES = 1 << 24;
 /** Every operation; the last is `move`. */
@@ -46,11 +59,15 @@ const MOUNTS = fs
 
 const results = fs.openSync(process.env['RMWATCH_RESULTS'] ?? '', 'a');
 const report = (result: Instructions) => fs.writeSync(results, `${JSON.stringify(result)}\n`);
-const measure = (directory: string): Calls =>
-  JSON.parse(execFileSync(calls, [directory, ROUNDS, COUNT].map(String), { encoding: 'utf8' }));
-
-for (const directory of [WATCHED, UNWATCHED])
-  for (const place of [directory, `${directory}.away`]) fs.mkdirSync(place, { recursive: true });
+const measure = (directory: string, away = `${directory}.away`): Calls => {
+  for (const place of [directory, away]) fs.mkdirSync(place, { recursive: true });
+  return JSON.parse(execFileSync(calls, [directory, away, ROUNDS, COUNT].map(String), { encoding: 'utf8' }));
+};
+const measureDeep = (depth: number): Deep => {
+  const below = '/directory'.repeat(depth - 1);
+  const { unlink, replaceAcross: far } = measure(`/tmp/to${below}`, `/tmp/from${below}`);
+  return { depth, unlink, far, near: measure(`/tmp/to${below}`).replaceAcross };
+};
 for (const build of builds) {
   const { Probe } = require(`${build}/usr/lib/rmwatch/build/Release/rmwatch.node`) as NativeBinding;
   for (const mode of ATTACH_MODES.filter((one) => modes.split(',').includes(one))) {
@@ -58,7 +75,7 @@ for (const build of builds) {
     const wants = { successOperations: OPERATIONS, failureOperations: 0, processView: 0 };
     probe.setFilter({ prefixes: PREFIXES, devices: [], mounts: MOUNTS, ...wants });
     probe.attach();
-    const measured = { watched: measure(WATCHED), unwatched: measure(UNWATCHED) };
+    const measured = { watched: measure(WATCHED), unwatched: measure(UNWATCHED), deep: DEPTHS.map(measureDeep) };
     const { lostRingFull } = probe.readCounters();
     if (lostRingFull > 0) throw new Error(`${lostRingFull} records found no room in the ring`);
     report({ build, mode, ...measured });
@@ -66,4 +83,4 @@ for (const build of builds) {
   }
 }
 // Last: what the boot left to do is done by now.
-report({ build: 'none', mode: 'none', unwatched: measure(UNWATCHED) });
+report({ build: 'none', mode: 'none', unwatched: measure(UNWATCHED), deep: DEPTHS.map(measureDeep) });

@@ -1,8 +1,8 @@
 /*
- * How long one call takes: calls DIR ROUNDS COUNT
+ * How long one call takes: calls DIR AWAY ROUNDS COUNT
  *
  * In each round COUNT files of DIR are removed, COUNT files are replaced by a rename within DIR, COUNT renames within DIR
- * replace nothing, COUNT more lead to the directory DIR.away, COUNT lead from there over files of DIR, and COUNT removals
+ * replace nothing, COUNT more lead to the directory AWAY, COUNT lead from there over files of DIR, and COUNT removals
  * fail because there is no such file. The result is one line of JSON: for each kind of call the nanoseconds of one call in
  * the fastest round. In a guest that counts instructions instead of time, one nanosecond is one instruction.
  */
@@ -48,16 +48,16 @@ static void keep_least(double *least, long began, long count)
 
 int main(int argc, char **argv)
 {
-	long rounds = argc == 4 ? atol(argv[2]) : 0, count = argc == 4 ? atol(argv[3]) : 0, began;
+	long rounds = argc == 5 ? atol(argv[3]) : 0, count = argc == 5 ? atol(argv[4]) : 0, began;
 	double unlinked = 0, replaced = 0, renamed = 0, moved = 0, across = 0, failed = 0;
 
 	if (rounds < 1 || count < 1 || count > LONGEST)
-		errx(2, "usage: calls DIR ROUNDS COUNT, of at most %d calls", LONGEST);
+		errx(2, "usage: calls DIR AWAY ROUNDS COUNT, of at most %d calls", LONGEST);
 	for (int which = 0; which < 2; which++)
 		for (long i = 0; i < count; i++)
 			snprintf(path[which][i], PATH_MAX, "%s/%c%ld", argv[1], 'a' + which, i);
 	for (long i = 0; i < count; i++)
-		snprintf(path[2][i], PATH_MAX, "%s.away/%ld", argv[1], i);
+		snprintf(path[2][i], PATH_MAX, "%s/%ld", argv[2], i);
 	for (long round = 0; round < rounds; round++) {
 		make_files(0, count);
 		began = now();
