@@ -75,7 +75,11 @@ export async function dispatch(argv: readonly string[], commands: ProbeCommands,
     case 'top':
       return top({ socket: values.get('socket'), config: values.get('config') }, io, process.stdin);
     case 'validate':
-      return validate({ file: operands[0], pid: values.get('pid'), json, strict: values.has('strict') }, io);
+      return validate(
+        { file: operands[0], pid: values.get('pid'), json, strict: values.has('strict') },
+        io,
+        () => process.stdin,
+      );
     case 'explain':
       return explain({ paths: operands, config: values.get('config'), json }, io);
     case 'doctor':

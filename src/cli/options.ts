@@ -177,6 +177,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'validate',
     summary: 'check a configuration file and list everything that is wrong with it',
+    details: 'FILE - is the standard input.',
     operands: { label: 'FILE', min: 0, max: 1 },
     options: [
       { name: 'pid', value: 'PID', description: 'the file of the daemon that has this process id' },

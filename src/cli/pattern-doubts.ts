@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { textOf } from '../text/utf8.js';
 import { compileGlob, type Glob, literalDirectory } from '../watch/glob.js';
+import { canMeet } from '../watch/glob-overlap.js';
 
 /**
  * Why an include pattern can match nothing on this host, or not what it seems to; undefined: there is no doubt. `excludes`
@@ -18,6 +19,22 @@ export function doubtAboutInclude(pattern: string, excludes: readonly string[]):
     return `is a directory: the pattern matches it alone; for everything below it write "${pattern}/**"`;
   }
   return undefined;
+}
+
+/**
+ * Why an exclude pattern leaves out nothing of its watch, whose patterns of include, with those that symbolic links make
+ * of them, are `includes`; undefined: there is no doubt.
+ */
+export function doubtAboutExclude(
+  pattern: string,
+  includes: readonly string[],
+  caseInsensitive: boolean,
+): string | undefined {
+  // Whether two patterns can mean one path is judged by letters.
+  if (caseInsensitive) return undefined;
+  const exclude = compileGlob(pattern, 'exclude');
+  if (includes.some((include) => canMeet(exclude, compileGlob(include, 'include')))) return undefined;
+  return 'excludes nothing: no include pattern of the watch reaches it';
 }
 
 /** Whether `exclude` takes everything that `include` matches; false also where that is hard to tell. */

@@ -33,7 +33,25 @@ export async function loadConfig(file: string | undefined, defaultFile = DEFAULT
   if (text === undefined && file !== undefined) {
     return fileProblem(path, 'cannot be read: no such file or directory (ENOENT)');
   }
-  const parsed = text === undefined || typeof text === 'string' ? parseConfig(text ?? '', path) : text;
+  const loaded = await combine(text ?? '', path, more);
+  const isDefault = text === undefined && 'config' in loaded && loaded.origins.length === 0;
+  return isDefault ? { ...loaded, file: undefined } : loaded;
+}
+
+/** As loadConfig(), for a text that is in no file; `name` stands for the file in the problems. */
+export async function loadConfigText(
+  text: string | { readonly problems: readonly Problem[] },
+  name: string,
+): Promise<LoadResult> {
+  return combine(text, name, { placed: [] });
+}
+
+async function combine(
+  text: string | { readonly problems: readonly Problem[] },
+  path: string,
+  more: Awaited<ReturnType<typeof loadWatchFiles>>,
+): Promise<LoadResult> {
+  const parsed = typeof text === 'string' ? parseConfig(text, path) : text;
   if ('problems' in parsed || 'problems' in more) {
     return { problems: [parsed, more].flatMap((read) => ('problems' in read ? read.problems : [])) };
   }
@@ -56,7 +74,7 @@ export async function loadConfig(file: string | undefined, defaultFile = DEFAULT
       http,
     },
     origins: placed.map(({ origin }) => origin),
-    file: text === undefined && placed.length === 0 ? undefined : path,
+    file: path,
   };
 }
 

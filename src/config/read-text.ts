@@ -18,9 +18,33 @@ export async function readText(path: string): Promise<string | { readonly proble
     if (code === 'ENOENT') return undefined;
     return fileProblem(path, `cannot be read: ${reasonOf(error as NodeJS.ErrnoException)}`);
   }
-  if (bytes === undefined) return fileProblem(path, `is larger than 16 MiB (${CONFIG_BYTES_MAX} bytes), refused`);
-  if (!isUtf8(bytes)) return { problems: [notUtf8(path, bytes)] };
-  return bytes.toString('utf8');
+  return textOf(bytes, path);
+}
+
+/** As readText(), for what a stream has; `name` stands for the file in the problems. */
+export async function readStreamText(
+  stream: NodeJS.ReadableStream,
+  name: string,
+): Promise<string | { readonly problems: readonly Problem[] }> {
+  const chunks: Buffer[] = [];
+  let total = 0;
+  try {
+    for await (const chunk of stream) {
+      const bytes = Buffer.from(chunk as Buffer);
+      total += bytes.length;
+      if (total > CONFIG_BYTES_MAX) return textOf(undefined, name);
+      chunks.push(bytes);
+    }
+  } catch (error) {
+    return fileProblem(name, `cannot be read: ${reasonOf(error as NodeJS.ErrnoException)}`);
+  }
+  return textOf(Buffer.concat(chunks), name);
+}
+
+/** `bytes`: undefined when there are too many. */
+function textOf(bytes: Buffer | undefined, file: string): string | { readonly problems: readonly Problem[] } {
+  if (bytes === undefined) return fileProblem(file, `is larger than 16 MiB (${CONFIG_BYTES_MAX} bytes), refused`);
+  return isUtf8(bytes) ? bytes.toString('utf8') : { problems: [notUtf8(file, bytes)] };
 }
 
 /**

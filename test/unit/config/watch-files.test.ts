@@ -101,7 +101,7 @@ describe('the files of conf.d', () => {
     let err = '';
     const stream = (take: (text: string) => void) => ({ write: (text: string) => take(text) }) as never;
     const io = { stdout: stream((text) => (out += text)), stderr: stream((text) => (err += text)) };
-    expect(await validate({ file, pid: undefined, json: false, strict: false }, io)).toBe(0);
+    expect(await validate({ file, pid: undefined, json: false, strict: false }, io, () => process.stdin)).toBe(0);
     expect(out).toBe(`${file} with 1 file of conf.d is valid: 2 watches\n`);
     expect(err).toContain(`${other}:4:27: watches[0].ignore.processes[0]: note: any user can name a program "rm"`);
   });
