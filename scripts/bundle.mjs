@@ -1,6 +1,5 @@
 // Puts the compiled program and the packages that it uses into few files: started from 700 files Node.js needs twice the
 // time before the first line of ours runs, and 10 MB more.
-import path from 'node:path';
 import { rolldown } from 'rolldown';
 
 const PACKAGE = /^(.*\/node_modules\/(?:@[^/]+\/)?[^/]+)\//;
@@ -12,20 +11,20 @@ function packagesOf(modules) {
 }
 
 /**
- * Writes the program that starts at `input` to `file`, and what it imports dynamically beside it, the same bytes every time.
- * Returns the name of each file and the directories of the packages that it contains.
+ * Writes the programs that start at `inputs`, one name and file each, to `directory`, and beside them what they share or import
+ * dynamically, the same bytes every time. Returns the name of each file and the directories of the packages that it contains.
  */
-export async function bundle(input, file) {
+export async function bundle(inputs, directory) {
   const build = await rolldown({
-    input,
+    input: inputs,
     platform: 'node',
     onLog(level, log) {
       if (level === 'warn') throw new Error(`bundling: ${log.message}`);
     },
   });
   const { output } = await build.write({
-    dir: path.dirname(file),
-    entryFileNames: path.basename(file),
+    dir: directory,
+    entryFileNames: '[name].js',
     chunkFileNames: '[name].js',
     format: 'esm',
     comments: { legal: true, annotation: false, jsdoc: false },

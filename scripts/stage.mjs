@@ -153,18 +153,13 @@ function sourceDateEpoch() {
 
 /** Bundles the program and its threads. Returns the licences of the packages in them. */
 async function writePrograms(target) {
-  const programs = [
-    { from: 'dist/main.js', to: PROGRAM },
-    ...THREADS.map((file) => ({ from: `dist/${file}`, to: path.join(path.dirname(PROGRAM), path.basename(file)) })),
-  ];
-  const licences = [];
-  for (const { from, to } of programs) {
-    for (const { fileName, packages } of await bundle(path.join(root, from), path.join(target, HOME, to))) {
-      const place = `/${HOME}/${path.dirname(to)}/${fileName}`;
-      licences.push(...packages.map((directory) => npmPackageLicence(directory, place)));
-    }
-  }
-  return licences;
+  const inputs = ['main.js', ...THREADS].map((file) => [path.basename(file, '.js'), path.join(root, 'dist', file)]);
+  const directory = path.dirname(PROGRAM);
+  const files = await bundle(Object.fromEntries(inputs), path.join(target, HOME, directory));
+  return files.flatMap(({ fileName, packages }) => {
+    const place = `/${HOME}/${directory}/${fileName}`;
+    return packages.map((from) => npmPackageLicence(from, place));
+  });
 }
 
 async function stage(argument) {

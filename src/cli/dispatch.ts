@@ -2,14 +2,8 @@ import type { Config } from '../model/config.js';
 import { parseCommandLine } from './command-line.js';
 import { type CompletionShell, completion } from './completion.js';
 import { EXIT } from './exit-codes.js';
-import { explain } from './explain.js';
 import type { CommandIo } from './io.js';
-import { search } from './search.js';
-import { tail } from './tail.js';
-import { top } from './top.js';
-import { validate } from './validate.js';
 import { version } from './version.js';
-import { who } from './who.js';
 
 /** Options of `run`; what is undefined is left to the configuration. */
 export interface RunOptions {
@@ -36,7 +30,7 @@ export interface ProbeCommands {
   doctor(options: DoctorOptions, io: CommandIo): Promise<number> | number;
 }
 
-/** Carries out one command line and returns the exit code. */
+/** Carries out one command line and returns the exit code. A command loads its own modules only: all of them take half a second. */
 export async function dispatch(argv: readonly string[], commands: ProbeCommands, io: CommandIo): Promise<number> {
   const line = parseCommandLine(argv);
   if (line.kind === 'help') {
@@ -67,21 +61,28 @@ export async function dispatch(argv: readonly string[], commands: ProbeCommands,
         io,
       );
     case 'search':
-      return search({ paths: operands, values, lists }, io);
+      return (await import('./search.js')).search({ paths: operands, values, lists }, io);
     case 'who':
-      return who({ path: operands[0]!, inputs: lists.get('input') ?? [], config: values.get('config') }, io);
+      return (await import('./who.js')).who(
+        { path: operands[0]!, inputs: lists.get('input') ?? [], config: values.get('config') },
+        io,
+      );
     case 'tail':
-      return tail({ paths: operands, values, lists }, io);
+      return (await import('./tail.js')).tail({ paths: operands, values, lists }, io);
     case 'top':
-      return top({ socket: values.get('socket'), config: values.get('config') }, io, process.stdin);
+      return (await import('./top.js')).top(
+        { socket: values.get('socket'), config: values.get('config') },
+        io,
+        process.stdin,
+      );
     case 'validate':
-      return validate(
+      return (await import('./validate.js')).validate(
         { file: operands[0], pid: values.get('pid'), json, strict: values.has('strict') },
         io,
         () => process.stdin,
       );
     case 'explain':
-      return explain({ paths: operands, config: values.get('config'), json }, io);
+      return (await import('./explain.js')).explain({ paths: operands, config: values.get('config'), json }, io);
     case 'doctor':
       return commands.doctor({ json }, io);
     case 'completion':

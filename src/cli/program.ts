@@ -1,7 +1,5 @@
-import { dispatch } from './dispatch.js';
-import { doctor } from './doctor.js';
+import { dispatch, type ProbeCommands } from './dispatch.js';
 import { EXIT } from './exit-codes.js';
-import { run } from './run.js';
 import type { StartSignals } from './start-signals.js';
 
 const io = { stdout: process.stdout, stderr: process.stderr };
@@ -15,7 +13,11 @@ export async function program(argv: readonly string[], signals: StartSignals): P
   // There is no other place to complain.
   process.stderr.on('error', () => {});
   try {
-    process.exitCode = await dispatch(argv, { run: (options) => run(options, io, signals), doctor }, io);
+    const commands: ProbeCommands = {
+      run: async (options) => (await import('./run.js')).run(options, io, signals),
+      doctor: async (options) => (await import('./doctor.js')).doctor(options, io),
+    };
+    process.exitCode = await dispatch(argv, commands, io);
   } catch (error) {
     process.stderr.write(`rmwatch: ${(error as Error).stack ?? error}\n`);
     process.exit(EXIT.failure);

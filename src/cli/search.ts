@@ -1,4 +1,3 @@
-import { loadConfig } from '../config/load.js';
 import { formatProblem } from '../config/problem.js';
 import type { Parsed } from '../config/units.js';
 import { Conditions } from '../search/conditions.js';
@@ -128,6 +127,8 @@ export function parseLimit(text: string | undefined): Parsed<number | undefined>
 
 /** `log.output` of the configuration; undefined when that is bad, which has been said then. */
 export async function configuredOutput(file: string | undefined, io: CommandIo): Promise<string | undefined> {
+  // What reads it is half of the program: files that are named do not wait for it.
+  const { loadConfig } = await import('../config/load.js');
   const loaded = await loadConfig(file);
   if ('config' in loaded) return loaded.config.log.output;
   for (const problem of loaded.problems) io.stderr.write(`${formatProblem(problem)}\n`);

@@ -7,7 +7,12 @@ import { PatternError } from '../watch/pattern-error.js';
 
 const WILDCARD = /[*?[\\]/;
 /** What stands for itself in the lines' JSON, so that it can be looked for before a line is read. */
-const PLAIN_RUN = /[\x20\x21\x23-\x5b\x5d-\x7e]+/g;
+const PLAIN_RUN = /(?:^path":")?[\x20\x21\x23-\x5b\x5d-\x7e]+/g;
+/**
+ * What stands before every path in the JSON: the end of the names of its keys. With it the text is longer, and the longer a text
+ * is, the fewer bytes are looked at.
+ */
+const PATH_KEY = 'path":"';
 
 /** Deletions of a path, or of what a pattern matches, and of everything below. */
 export interface PathCondition {
@@ -83,12 +88,13 @@ function matchesAny(globs: readonly Glob[], path: string): boolean {
 function needlesOf(literals: readonly string[], glob: Glob | undefined): string[] | undefined {
   const needles = new Set<string>();
   for (const literal of literals) {
-    const needle = longestRun([literal]);
+    const needle = longestRun([`${PATH_KEY}${literal}`]);
     if (needle === undefined) return undefined;
     needles.add(needle);
   }
   if (glob !== undefined) {
-    const needle = longestRun(literalParts(glob));
+    const [first = '', ...others] = literalParts(glob);
+    const needle = longestRun([glob.segments[0] === ANY_DEPTH ? first : `${PATH_KEY}${first}`, ...others]);
     if (needle === undefined) return undefined;
     needles.add(needle);
   }
@@ -117,5 +123,5 @@ const NEEDLE_MIN = 3;
 function longestRun(texts: readonly string[]): string | undefined {
   const runs = texts.flatMap((text) => text.match(PLAIN_RUN) ?? []);
   const longest = runs.reduce((best, run) => (run.length > best.length ? run : best), '');
-  return longest.length < NEEDLE_MIN ? undefined : longest;
+  return longest.length - (longest.startsWith(PATH_KEY) ? PATH_KEY.length : 0) < NEEDLE_MIN ? undefined : longest;
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Conditions } from './conditions.js';
 import { type Coverage, coverageOf, type EndOfRun, PieceCoverage } from './coverage.js';
 import { type Found, judgeCandidate } from './line-judge.js';
@@ -240,6 +241,8 @@ class PieceVisitor implements LineVisitor {
     this.followSequence(block);
     this.others = 0;
     this.onBytes(block.end - block.start);
+    // Files are read without the event loop, in which a pager ends.
+    await setImmediate();
     if (this.stopped || (await this.options.rest?.()) === false) throw ENOUGH;
   }
 

@@ -50,6 +50,9 @@ function ausearch(input: string, file: string): Asked {
   };
 }
 
+/** No program of the bench makes it. */
+const NOT_THERE = '/srv/that/is/not/there';
+
 export const QUESTIONS: readonly Question[] = [
   {
     title: 'who deleted one file',
@@ -75,6 +78,15 @@ export const QUESTIONS: readonly Question[] = [
     ask: (log, program) => [
       rmwatch(program, log.compressed, log.file),
       grep('zgrep', log.compressed, `"path":${JSON.stringify(log.file)}`),
+    ],
+  },
+  {
+    title: 'a path that is not there',
+    ask: (log, program) => [
+      rmwatch(program, log.json, NOT_THERE),
+      grep('grep', log.json, `"path":"${NOT_THERE}`),
+      jq(log.json, `.file.path == "${NOT_THERE}"`),
+      ausearch(log.audit, NOT_THERE),
     ],
   },
 ];

@@ -55,6 +55,10 @@ describe('parsePathCondition', () => {
         `${source}: ${needles}`,
       ).toBe(true);
     }
+    // The longer it is, the faster is the search.
+    expect(condition('/srv/app').needles).toEqual(['path":"/srv/app']);
+    expect(condition('/srv/*.db').needles).toEqual(['path":"/srv/*.db', 'path":"/srv/']);
+    expect(condition('*.sqlite').needles).toEqual(['path":"/work/*.sqlite', '.sqlite']);
     expect(condition('/**').needles).toBeUndefined();
     expect(condition('/a').needles).toBeUndefined();
   });

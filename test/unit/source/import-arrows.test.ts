@@ -16,7 +16,7 @@ function importsBetweenRooms(): { from: string; to: string }[] {
   const files = (fs.readdirSync(SOURCE, { recursive: true }) as string[]).filter((file) => file.endsWith('.ts'));
   return files.flatMap((from) => {
     const text = fs.readFileSync(path.join(SOURCE, from), 'utf8');
-    const imported = [...text.matchAll(/(?:from|import) '(\.[^']+)'/g)].map((match) => match[1] ?? '');
+    const imported = [...text.matchAll(/(?:from |import |import\()'(\.[^']+)'/g)].map((match) => match[1] ?? '');
     return imported
       .map((to) => ({ from, to: path.join(path.dirname(from), to) }))
       .filter(({ to }) => roomOf(to) !== roomOf(from));
