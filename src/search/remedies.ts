@@ -52,35 +52,57 @@ interface Holder {
   readonly place: string;
 }
 
-/** Processes that have the file open, with no name left; of each the first descriptor. */
+/** The file whose data are looked for. */
+interface Wanted {
+  readonly inode: string;
+  readonly device: string | undefined;
+  isSame(stats: Stats | undefined): boolean;
+}
+
+/** Processes that have the file open or in their memory, with no name left; of each the first place. */
 function stillOpen({ file }: LoggedDeletion, proc: string): Holder[] {
   const { inode, size, mtime, device } = file ?? {};
   if (inode === undefined || mtime === undefined) return [];
-  const holders: Holder[] = [];
-  for (const pid of entries(proc).filter((name) => /^\d+$/.test(name))) {
-    const mounts = new Map<string, string>();
-    for (const number of entries(`${proc}/${pid}/fd`)) {
-      const place = `${proc}/${pid}/fd/${number}`;
-      const info = readText(`${proc}/${pid}/fdinfo/${number}`);
-      const ino = /^ino:\s*(\d+)$/m.exec(info)?.[1];
-      // Since Linux 5.14; before that the inode of stat has to do, which is another on btrfs and overlayfs.
-      const isSame = (stats: Stats): boolean =>
-        stats.isFile() &&
-        stats.nlink === 0 &&
-        stats.size === size &&
-        sameTime(stats, mtime) &&
-        (ino ?? String(stats.ino)) === inode;
-      if (ino !== undefined && ino !== inode) continue;
-      const stats = statOf(place);
-      if (stats === undefined || !isSame(stats)) continue;
-      if (mounts.size === 0) readMounts(`${proc}/${pid}/mountinfo`, mounts);
-      const mount = mounts.get(/^mnt_id:\s*(\d+)$/m.exec(info)?.[1] ?? '');
-      if (mount !== undefined && device !== undefined && mount !== device) continue;
-      holders.push({ pid, place });
-      break;
-    }
+  const wanted: Wanted = {
+    ...{ inode, device },
+    isSame: (stats) => stats?.isFile() === true && stats.nlink === 0 && stats.size === size && sameTime(stats, mtime),
+  };
+  return entries(proc)
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      const place = openDescriptor(`${proc}/${pid}`, wanted) ?? mapping(`${proc}/${pid}`, wanted);
+      return place === undefined ? [] : [{ pid, place }];
+    });
+}
+
+function openDescriptor(process: string, { inode, device, isSame }: Wanted): string | undefined {
+  const mounts = new Map<string, string>();
+  for (const number of entries(`${process}/fd`)) {
+    const place = `${process}/fd/${number}`;
+    const info = readText(`${process}/fdinfo/${number}`);
+    // Since Linux 5.14; before that the inode of stat has to do, which is another on btrfs and overlayfs.
+    const ino = /^ino:\s*(\d+)$/m.exec(info)?.[1];
+    if (ino !== undefined && ino !== inode) continue;
+    const stats = statOf(place);
+    if (!isSame(stats) || (ino ?? String(stats!.ino)) !== inode) continue;
+    if (mounts.size === 0) readMounts(`${process}/mountinfo`, mounts);
+    const mount = mounts.get(/^mnt_id:\s*(\d+)$/m.exec(info)?.[1] ?? '');
+    if (mount === undefined || device === undefined || mount === device) return place;
   }
-  return holders;
+  return undefined;
+}
+
+const MAPPING = /^0*([0-9a-f]+)-0*([0-9a-f]+) \S+ [0-9a-f]+ ([0-9a-f]+):([0-9a-f]+) (\d+) /gm;
+
+/** A part of the file that is mapped opens all of it. */
+function mapping(process: string, { inode, device, isSame }: Wanted): string | undefined {
+  for (const [, from, to, major = '', minor = '', ino] of readText(`${process}/maps`).matchAll(MAPPING)) {
+    if (ino !== inode) continue;
+    if (device !== undefined && device !== `${Number.parseInt(major, 16)}:${Number.parseInt(minor, 16)}`) continue;
+    const place = `${process}/map_files/${from}-${to}`;
+    if (isSame(statOf(place))) return place;
+  }
+  return undefined;
 }
 
 /** Milliseconds are all that both sides are sure to have. */
