@@ -1,7 +1,8 @@
 import { Conditions, type ConditionValues, pathsOf } from './conditions.js';
 import type { LoggedDeletion, RecordLine } from './logged-event.js';
+import type { PathCondition } from './path-condition.js';
 import { type SearchResult, search } from './search.js';
-import type { Span } from './spans.js';
+import type { Span, TimeBounds } from './spans.js';
 
 /** What the record tells about the end of a path. */
 export interface Answer {
@@ -117,6 +118,38 @@ export async function findOthers(deletion: LoggedDeletion, spans: readonly Span[
   });
   const folded = coverage.folded.reduce((sum, burst) => sum + burst.folded, 0);
   return { count, freedBytes, from, to, samples, args, folded };
+}
+
+/** What every line about a process holds, and no deletion. */
+const ABOUT_PROCESS: PathCondition = {
+  source: '',
+  literals: [],
+  needles: ['"dataset":"rmwatch.process"'],
+  matches: () => false,
+};
+
+/** The times in which the arguments of the process have a line of their own: from its start to the deletion. */
+export function timesOfArgs({ '@timestamp': at, process: { start } }: LoggedDeletion): TimeBounds {
+  return { sinceMs: start === undefined ? undefined : Date.parse(start), untilMs: Date.parse(at) };
+}
+
+/** All arguments of the process of a deletion, from the line that tells them once, which may be of long before. */
+export async function findArgs(
+  { process: { pid, start } }: LoggedDeletion,
+  spans: readonly Span[],
+): Promise<readonly string[] | undefined> {
+  let args: readonly string[] | undefined;
+  await search({
+    spans,
+    conditions: new Conditions({ ...ANYTHING, paths: [ABOUT_PROCESS] }),
+    limit: undefined,
+    reverse: false,
+    onProcess: (record) => {
+      args = argsOf(record, pid, start) ?? args;
+    },
+    take: () => true,
+  });
+  return args;
 }
 
 /** Every directory above, without the root. */

@@ -86,6 +86,19 @@ describe('who', () => {
     }));
     expect((await who('/srv/a', [cut])).out).toContain(': rm a.db ...\n');
     expect((await who('/srv/a', [JSON.stringify(args), cut])).out).toContain(": rm -rf $'it\\'s' all\n");
+
+    // The line of a process that has gone on for hours is in a file that was rotated since.
+    const hour = 3_600_000;
+    const newer = join(root, 'newer.json');
+    writeFileSync(
+      newer,
+      logText([
+        { path: '/srv/b', time: START + hour },
+        { ...cut, time: START + 2 * hour },
+      ]),
+    );
+    const rotated = await who('/srv/a', [JSON.stringify(args), { path: '/srv/b', time: START }], '--input', newer);
+    expect(rotated.out).toContain(": rm -rf $'it\\'s' all\n");
   });
 
   it('says where a moved file is, and how to look for other names', async () => {
