@@ -5,6 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundle } from './bundle.mjs';
 import { commonLicences, copyrightText, libraryLicence, npmPackageLicence } from './licences.mjs';
+import { leadLinks } from './manual.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const HOME = 'usr/lib/rmwatch';
@@ -31,6 +32,13 @@ const COPIES = [
   { from: 'systemd/root.conf', to: `${HOME}/systemd/root.conf` },
   { from: 'config/prometheus', to: 'usr/share/rmwatch/prometheus' },
   { from: 'config/grafana', to: 'usr/share/rmwatch/grafana' },
+  { from: 'config/kubernetes', to: 'usr/share/rmwatch/kubernetes' },
+  // Not below usr/share/doc: minimal images leave that out, and runbook_url would need the name of the package.
+  { from: 'docs', to: 'usr/share/rmwatch/docs' },
+  { from: 'README.md', to: 'usr/share/rmwatch/README.md' },
+  { from: 'CHANGELOG.md', to: 'usr/share/rmwatch/CHANGELOG.md' },
+  { from: 'CONTRIBUTING.md', to: 'usr/share/rmwatch/CONTRIBUTING.md' },
+  { from: 'SECURITY.md', to: 'usr/share/rmwatch/SECURITY.md' },
   { from: 'config/man/rmwatch.8', to: 'usr/share/man/man8/rmwatch.8' },
   { from: 'config/man/rmwatch.yaml.5', to: 'usr/share/man/man5/rmwatch.yaml.5' },
 ];
@@ -167,6 +175,7 @@ async function stage(argument) {
   const target = openTarget(argument);
   const wrapper = path.join(target, 'usr/bin/rmwatch');
   for (const { from, to } of COPIES) copy(path.join(root, from), path.join(target, to));
+  leadLinks(root, target, COPIES);
   writePackageJson(target);
   const licences = await writePrograms(target);
   writeLicences(target, [...licences, ...copyLibraries(target)]);

@@ -63,6 +63,7 @@ describe.each(FLAVOURS)('the package $name', ({ flavour, name }) => {
       `usr/share/doc/${name}/copyright`,
       'usr/share/man/man5/rmwatch.yaml.5.gz',
       'usr/share/man/man8/rmwatch.8.gz',
+      'usr/share/rmwatch/docs/operations.md',
       'usr/share/rmwatch/rmwatch.example.yaml',
       'usr/share/zsh/vendor-completions/_rmwatch',
     ];

@@ -310,7 +310,7 @@ describe('the cases of rules.test.yml', () => {
   test.each(alerts)('$alert says what it is, how bad, and what to do', ({ labels, annotations }) => {
     expect(labels).toEqual({ severity: expect.stringMatching(/^(critical|warning)$/) });
     const text = expect.stringMatching(/\S/);
-    expect(annotations).toEqual({ summary: text, description: text, runbook: text });
+    expect(annotations).toEqual({ summary: text, description: text, runbook: text, runbook_url: text });
   });
 
   test.each(rules.filter((rule) => rule['record'] !== undefined))('$record is asked for', ({ record }) => {

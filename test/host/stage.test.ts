@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { anchorsOf, brokenLinks } from '../lib/markdown-links.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const EPOCH = 1_700_000_000;
@@ -61,10 +62,33 @@ describe('the staged tree', () => {
       'usr/lib/sysusers.d/rmwatch.conf',
       'usr/share/bash-completion/completions/rmwatch',
       'usr/share/doc/rmwatch/copyright',
+      'usr/share/rmwatch/docs/operations.md',
+      'usr/share/rmwatch/docs/picture.svg',
+      'usr/share/rmwatch/kubernetes/rmwatch.yaml',
+      'usr/share/rmwatch/README.md',
       'usr/share/rmwatch/rmwatch.schema.json',
       'usr/share/zsh/vendor-completions/_rmwatch',
     ];
     expect(files.filter((file) => !fs.existsSync(path.join(tree, file)))).toEqual([]);
+  });
+
+  it('has the manual, in which every link leads somewhere', () => {
+    const share = path.join(tree, 'usr/share/rmwatch');
+    const pages = fs
+      .readdirSync(share, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => path.join(share, name));
+    expect(pages.length).toBeGreaterThan(20);
+    expect(
+      pages.map((page) => ({ page, broken: brokenLinks(page) })).filter(({ broken }) => broken.length > 0),
+    ).toEqual([]);
+  });
+
+  it('has the section that each alert leads to', () => {
+    const rules = fs.readFileSync(path.join(tree, 'usr/share/rmwatch/prometheus/rules.yml'), 'utf8');
+    const urls = [...rules.matchAll(/^ +runbook_url: file:\/\/(.*)#(.*)$/gm)];
+    expect(urls.length).toBe(rules.match(/^ +- alert: /gm)!.length);
+    for (const [, file, anchor] of urls) expect(anchorsOf(path.join(tree, file!))).toContain(anchor);
   });
 
   it('tells the licence of every package that it contains', () => {

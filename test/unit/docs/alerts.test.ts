@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { anchorsOf } from '../../lib/markdown-links.js';
 
-const read = (file: string) => readFileSync(new URL(`../../../${file}`, import.meta.url), 'utf8');
+const fileOf = (file: string) => fileURLToPath(new URL(`../../../${file}`, import.meta.url));
+const read = (file: string) => readFileSync(fileOf(file), 'utf8');
 
 interface Rule {
   readonly alert?: string;
@@ -19,6 +22,13 @@ describe('the alerts', () => {
   });
 
   it.each(alerts)('$alert says what it is, what it means and what to do', ({ annotations = {} }) => {
-    expect(Object.keys(annotations)).toEqual(['summary', 'description', 'runbook']);
+    expect(Object.keys(annotations)).toEqual(['summary', 'description', 'runbook', 'runbook_url']);
+  });
+
+  it.each(alerts)('$alert leads to its own section of the installed manual', ({ alert, annotations = {} }) => {
+    const [page, anchor] = annotations['runbook_url']!.split('#');
+    expect(page).toBe('file:///usr/share/rmwatch/docs/operations.md');
+    expect(anchor).toBe(alert!.toLowerCase());
+    expect(anchorsOf(fileOf('docs/operations.md'))).toContain(anchor);
   });
 });
