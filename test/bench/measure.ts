@@ -5,6 +5,7 @@ import { type IdleFigures, measureIdle } from './idle.js';
 import { type KernelStatistics, measureKernelStatistics } from './kernel-statistics.js';
 import { type LongRun, measureLongRun } from './long-run.js';
 import { describeMachine } from './machine.js';
+import { measureOtherCalls, type OtherCalls } from './other-calls.js';
 import { openPlaces, type Places } from './places.js';
 import { isWanted, type Part, type Plan } from './plan.js';
 import { attachModes, rmwatchListeners } from './rmwatch.js';
@@ -25,6 +26,7 @@ export interface Measured {
   readonly reasons: Places['reasons'];
   readonly results: readonly Result[];
   readonly kernel?: KernelStatistics | undefined;
+  readonly otherCalls?: OtherCalls | undefined;
   readonly idle: readonly IdleFigures[];
   readonly longRun?: LongRun | undefined;
   readonly search?: SearchFigures | undefined;
@@ -64,6 +66,7 @@ async function measureParts(context: Context): Promise<Omit<Measured, 'machine' 
   return {
     results,
     kernel: wants('kernel') ? await measureKernelStatistics(listeners, context) : undefined,
+    otherCalls: wants('calls') && mode !== null ? await measureOtherCalls(mode, context) : undefined,
     idle: wants('idle') && mode !== null ? [await measureIdle(mode, context)] : [],
     longRun: wantsLongRun && mode !== null ? await measureLongRun(mode, context) : undefined,
     search: wants('search') && plan.searchLines > 0 ? await measureSearch(context) : undefined,

@@ -13,13 +13,15 @@ export interface Workload {
 }
 
 /** What can be left out. */
-export const PARTS = ['rounds', 'kernel', 'idle', 'memory', 'search'] as const;
+export const PARTS = ['rounds', 'kernel', 'calls', 'idle', 'memory', 'search'] as const;
 export type Part = (typeof PARTS)[number];
 
 interface Sizes {
   readonly rounds: number;
   readonly files: number;
   readonly ext4Files: number;
+  /** System calls that delete nothing, of each round. */
+  readonly otherCalls: number;
   readonly idleSeconds: number;
   readonly longRunFiles: number;
   /** How many watches "many watches" are. */
@@ -45,6 +47,7 @@ const FULL: Sizes = {
   rounds: 9,
   files: 200_000,
   ext4Files: 100_000,
+  otherCalls: 20_000_000,
   idleSeconds: 30,
   longRunFiles: 10_000_000,
   watches: 10_000,
@@ -54,6 +57,7 @@ const QUICK: Sizes = {
   rounds: 3,
   files: 20_000,
   ext4Files: 10_000,
+  otherCalls: 2_000_000,
   idleSeconds: 5,
   longRunFiles: 200_000,
   watches: 10_000,
@@ -64,6 +68,7 @@ const GUEST: Sizes = {
   rounds: 5,
   files: 10_000,
   ext4Files: 5_000,
+  otherCalls: 1_000_000,
   idleSeconds: 10,
   longRunFiles: 0,
   watches: 10_000,
@@ -73,6 +78,7 @@ const GUEST_QUICK: Sizes = {
   rounds: 1,
   files: 2_000,
   ext4Files: 1_000,
+  otherCalls: 100_000,
   idleSeconds: 2,
   longRunFiles: 0,
   watches: 1_000,

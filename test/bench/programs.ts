@@ -20,6 +20,7 @@ interface Program {
 
 const PROGRAMS: Readonly<Record<string, Program>> = {
   calls: { source: 'calls.c' },
+  other_calls: { source: 'other_calls.c' },
   deletions: { source: 'deletions.c' },
   bpf_statistics: { source: 'bpf_statistics.c' },
   floor: { source: 'floor.c', libraries: ['-lbpf', '-lelf', '-lz'] },
@@ -51,7 +52,7 @@ function clang(): string {
   throw new Error('there is no clang: run "npm run setup"');
 }
 
-/** Builds what is older than its sources. Returns the directory with deletions, bpf_statistics, floor and floor.bpf.o. */
+/** Builds what is older than its sources. Returns the directory with the programs and floor.bpf.o. */
 export function buildPrograms(): string {
   fs.mkdirSync(outputDir, { recursive: true });
   const newest = Math.max(

@@ -3,6 +3,7 @@ import type { IdleFigures } from './idle.js';
 import type { KernelStatistics } from './kernel-statistics.js';
 import type { LongRun } from './long-run.js';
 import type { Measured } from './measure.js';
+import type { OtherCalls } from './other-calls.js';
 import type { Workload } from './plan.js';
 import type { Result } from './rounds.js';
 import type { SearchFigures, SearchRow } from './search.js';
@@ -77,6 +78,11 @@ function kernelTable({ listeners }: KernelStatistics): string {
   return table(head, rows);
 }
 
+function otherCallsText({ mode, alone, watched, added }: OtherCalls): string {
+  const spans = `${range(alone, whole)} ns without, ${range(watched, whole)} ns with the daemon`;
+  return `A system call that deletes nothing, ${mode}: ${spans}, ${whole(added)} ns added.`;
+}
+
 function idleText({ mode, seconds, cpuSeconds, wakeUpsPerSecond, residentBytes }: IdleFigures): string {
   const cpu = `${(cpuSeconds * 1000).toFixed(0)} ms of CPU in ${seconds.toFixed(0)} s`;
   return `Idle, ${mode}: ${cpu}, ${wakeUpsPerSecond.toFixed(1)} wake-ups a second, ${megabytes(residentBytes)} resident.`;
@@ -115,7 +121,7 @@ function searchParts({ lines, bytes, rounds, questions }: SearchFigures): string
 
 /** Everything that was measured in one place. */
 export function reportText({ title, ...measured }: Measured & { readonly title: string }): string {
-  const { machine, plan, results, kernel, idle, longRun, search, reasons } = measured;
+  const { machine, plan, results, kernel, otherCalls, idle, longRun, search, reasons } = measured;
   const parts = [`## ${title}`, `${machine}. ${plan.rounds} rounds, medians (lowest-highest).`];
   for (const workload of plan.workloads) {
     const missing = reasons[workload.filesystem];
@@ -132,6 +138,7 @@ export function reportText({ title, ...measured }: Measured & { readonly title: 
   if (kernel?.reason) parts.push(`BPF statistics of the kernel cannot be had: ${kernel.reason}`);
   else if (kernel !== undefined && kernel.listeners.length > 0)
     parts.push('### BPF programs, by the kernel', kernelTable(kernel));
+  if (otherCalls) parts.push('### Other calls', otherCallsText(otherCalls));
   if (idle.length > 0) parts.push('### Idle', idle.map(idleText).join('\n'));
   if (longRun) parts.push(`### Memory over ${whole(longRun.deletions)} events, ${longRun.mode}`, longRunTable(longRun));
   if (search) parts.push(...searchParts(search));
