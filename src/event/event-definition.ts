@@ -86,12 +86,12 @@ const file = z
       .exactOptional(),
     uid: numericId
       .describe(
-        'The user id of the owner, as stored in the file system; an idmapped mount can show a different one. Absent with the inode.',
+        'The user id of the owner, as stored in the filesystem; an idmapped mount can show a different one. Absent with the inode.',
       )
       .exactOptional(),
     gid: numericId
       .describe(
-        'The group id of the owner, as stored in the file system; an idmapped mount can show a different one. Absent with the inode.',
+        'The group id of the owner, as stored in the filesystem; an idmapped mount can show a different one. Absent with the inode.',
       )
       .exactOptional(),
     mode: z

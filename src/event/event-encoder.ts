@@ -287,7 +287,7 @@ export class EventEncoder {
     if (last?.mode === mode && last.device === device && last.fileUid === fileUid && last.fileGid === fileGid)
       return last;
     const type = FILE_TYPES.get(mode & S_IFMT);
-    // The size of a directory is filesystem-specific, and some file systems keep it where the kernel does not look.
+    // The size of a directory is filesystem-specific, and some filesystems keep it where the kernel does not look.
     const hasSize = (mode & S_IFMT) !== S_IFDIR;
     // The kernel's dev_t: 12 bits of major, 20 of minor.
     const deviceText = `${device >>> 20}:${device & 0xfffff}`;

@@ -42,7 +42,7 @@ export function givenConditions(query: URLSearchParams): Parsed<GivenConditions>
   return { value: conditions };
 }
 
-/** Ready to judge lines. Asks neither file systems nor name services: a browser must not make the daemon wait for them. */
+/** Ready to judge lines. Asks neither filesystems nor name services: a browser must not make the daemon wait for them. */
 export function conditionsOf(given: GivenConditions): Parsed<Conditions> {
   const context = { nowMs: 0, workingDirectory: '/', ownHost: true, asksHost: false };
   const parsed: Parsed<ConditionValues> = parseConditions(given, context);

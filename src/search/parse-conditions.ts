@@ -19,7 +19,7 @@ export interface ConditionsContext {
   /** The record is this host's own, so that its users are known here. */
   readonly ownHost: boolean;
   /**
-   * False: neither file systems nor name services are asked, which can take their time. Then links in paths are not followed,
+   * False: neither filesystems nor name services are asked, which can take their time. Then links in paths are not followed,
    * users are compared by what the lines tell, and `--login-user` takes a number only. By default true.
    */
   readonly asksHost?: boolean;

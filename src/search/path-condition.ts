@@ -28,7 +28,7 @@ export interface PathCondition {
 /**
  * A path is one of this host, relative ones from the working directory, symbolic links in its parents followed as far as they
  * still exist. With wildcards it is a pattern as in a watch, and relative ones match at any depth; a name that really has
- * such characters is found all the same. `followsLinks`: false asks no file system.
+ * such characters is found all the same. `followsLinks`: false asks no filesystem.
  */
 export function parsePathCondition(
   source: string,
