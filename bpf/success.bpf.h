@@ -101,8 +101,10 @@ static __always_inline bool task__is_removing(struct task_struct *task, __u32 *n
 }
 
 /* Whether the current task is in mq_unlink(2), of which the hooks before the success see nothing. */
-static __always_inline bool task__removes_queue(struct task_struct *task)
+static __always_inline bool task__removes_queue(void)
 {
+	struct task_struct *task = (void *)bpf_get_current_task();
+
 	if (KERNEL_READ(task, flags) & (PF_KTHREAD | PF_IO_WORKER))
 		return false;
 	return system_call__removes_queue(task__system_call(task), KERNEL_READ(task, thread_info.status) & TS_COMPAT);
@@ -267,6 +269,28 @@ enum looked {
 	BOTH_TOLD_BEFORE = 2,
 };
 
+/* The struct dentry `victim` is a queue that the current task removes by mq_unlink(2): see success__look(). */
+static __always_inline int success__look_at_queue(struct slot *slot, struct in_flight_attempt *attempt, __u64 victim,
+						  struct inode *inode, __u32 kind)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	/* An attempt that is still there is one of an earlier call, which failed. */
+	if (attempt) {
+		slot__give_back(attempt->slot);
+		attempt->slot = NO_SLOT;
+		attempt->phase = ATTEMPT_OVER;
+	}
+	if (!success__adopt(slot, attempt, victim, inode, kind, SUCCESS_REMOVED)) {
+		COUNT(passed[kind]);
+		return NOT_TO_TELL;
+	}
+	slot->attempt.mount = (__u64)task__queues(task);
+	slot->attempt.filename = task__first_argument(task);
+	slot->attempt.flags = ATTEMPT_TYPED_BY_USER;
+	return TO_TELL;
+}
+
 /*
  * A program at a success hook runs, with scratch space at `place`; the struct dentry `victim` has an inode, and the
  * struct dentry `moved`, or 0, moves to its place. Decides whether this is the deletion of a call that is watched, and
@@ -306,11 +330,15 @@ GLOBAL_FUNCTION int success__look(__u64 victim, int place, int hook, __u64 moved
 		}
 		return NOT_TO_TELL;
 	}
+	magic = KERNEL_READ(inode, i_sb, s_magic);
+	/* Before what was captured: an unlink of this queue may have failed earlier. */
+	if (magic == MQUEUE_MAGIC && hook == SUCCESS_REMOVED && task__removes_queue())
+		return success__look_at_queue(slot, attempt, victim, inode, kind);
 	if (attempt && attempt->phase == ATTEMPT_CAPTURED && attempt->dentry == victim &&
 	    attempt->inode == (__u64)inode) {
 		/* Calls that failed come here too, when the server no longer knows the name. */
-		if (hook == SUCCESS_REMOVED && KERNEL_READ(inode, i_nlink) >= attempt->link_count &&
-		    KERNEL_READ(inode, i_sb, s_magic) == NFS_SUPER_MAGIC) {
+		if (magic == NFS_SUPER_MAGIC && hook == SUCCESS_REMOVED &&
+		    KERNEL_READ(inode, i_nlink) >= attempt->link_count) {
 			COUNT(passed[kind]);
 			return NOT_TO_TELL;
 		}
@@ -330,24 +358,7 @@ GLOBAL_FUNCTION int success__look(__u64 victim, int place, int hook, __u64 moved
 		if (told != MOVE_APART)
 			return told == MOVE_TO_TELL ? TO_TELL : NOT_TO_TELL;
 	}
-	magic = KERNEL_READ(inode, i_sb, s_magic);
 	task = (void *)bpf_get_current_task();
-	if (magic == MQUEUE_MAGIC && hook == SUCCESS_REMOVED && task__removes_queue(task)) {
-		/* An attempt that is still there is one of an earlier call, which failed. */
-		if (attempt) {
-			slot__give_back(attempt->slot);
-			attempt->slot = NO_SLOT;
-			attempt->phase = ATTEMPT_OVER;
-		}
-		if (!success__adopt(slot, attempt, victim, inode, kind, hook)) {
-			COUNT(passed[kind]);
-			return NOT_TO_TELL;
-		}
-		slot->attempt.mount = (__u64)task__queues(task);
-		slot->attempt.filename = task__first_argument(task);
-		slot->attempt.flags = ATTEMPT_TYPED_BY_USER;
-		return TO_TELL;
-	}
 	if (hook == SUCCESS_RENAMED_AWAY ||
 	    (attempt && attempt->phase == ATTEMPT_CAPTURED && attempt->flags & ATTEMPT_STACKED)) {
 		COUNT(passed[kind]);

@@ -9,6 +9,8 @@
  *   deleter one-pid DIR COUNT PROGRAM...   the same, all with the same process id
  *   deleter frozen DIR COUNT   COUNT processes at once that delete one file each, all of them asleep inside the call for
  *                              a while: the filesystem is frozen
+ *   deleter queue DIR NAME     makes a message queue, fails to unlink DIR/NAME as another user, and removes it by
+ *                              mq_unlink as itself; DIR is where the queues are mounted
  *   deleter exchange A B       deletes nothing: exchanges the two names
  *   deleter casefold DIR       deletes nothing: names in the empty directory are found whatever their case from now on
  */
@@ -29,6 +31,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#define OTHER_USER 1000
 
 static void make_file(const char *path)
 {
@@ -224,6 +228,21 @@ static void frozen(const char *dir, long count)
 	}
 }
 
+static void queue(const char *dir, const char *name)
+{
+	char path[4096];
+	int fd = (int)syscall(SYS_mq_open, name, O_CREAT | O_EXCL | O_RDWR, 0600, NULL);
+
+	if (fd < 0)
+		err(1, "mq_open %s", name);
+	close(fd);
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	if (seteuid(OTHER_USER) || !unlink(path) || errno != EPERM)
+		err(1, "%s was to be kept", path);
+	if (seteuid(0) || syscall(SYS_mq_unlink, name))
+		err(1, "mq_unlink %s", name);
+}
+
 static void exchange(const char *one, const char *other)
 {
 	if (renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE))
@@ -257,6 +276,8 @@ int main(int argc, char **argv)
 		each(argv[2], atol(argv[3]), argv + 4, true);
 	else if (argc >= 4 && !strcmp(argv[1], "frozen"))
 		frozen(argv[2], atol(argv[3]));
+	else if (argc >= 4 && !strcmp(argv[1], "queue"))
+		queue(argv[2], argv[3]);
 	else if (argc >= 4 && !strcmp(argv[1], "exchange"))
 		exchange(argv[2], argv[3]);
 	else if (argc >= 3 && !strcmp(argv[1], "casefold"))

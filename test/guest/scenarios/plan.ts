@@ -133,6 +133,9 @@ export const WATCHED = `${DISK}/watched`;
 /** File systems that find names whatever their case: all of a vfat, directories of an ext4 that have the flag. */
 export const VFAT = '/mnt/vfat';
 export const CASEFOLD = '/mnt/casefold';
+/** Where the message queues are mounted, and how those begin that are watched. */
+export const QUEUES = '/mnt/queues';
+export const WATCHED_QUEUES = `${QUEUES}/file-`;
 /** Calls that are asleep in the kernel at once: more than it tracks returns for. */
 export const SLEEPERS = 60;
 
@@ -189,6 +192,7 @@ export interface HiddenDeletion {
   readonly complete: boolean;
   readonly path?: string;
   readonly hostPath?: string;
+  readonly requested?: string;
   /** The event says that the directory ignores case. */
   readonly ignoresCase?: boolean;
 }

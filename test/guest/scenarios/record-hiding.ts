@@ -9,14 +9,17 @@ import {
   type HiddenDeletion,
   type HidingRecording,
   type HidingSession,
+  QUEUES,
   VFAT,
   WATCHED,
+  WATCHED_QUEUES,
 } from './plan.js';
 
 export const hidingConfig = {
   watches: [
     { name: 'watched', include: [`${WATCHED}/**`] },
     { name: 'letters', include: [`${VFAT}/EFI/BOOT/**`, `${CASEFOLD}/folded/Données/**`, `${CASEFOLD}/Plain/**`] },
+    { name: 'queues', include: [`${WATCHED_QUEUES}*`] },
   ],
   self_test: { interval: 'off' },
 };
@@ -106,6 +109,10 @@ const WAYS: Readonly<Record<string, (place: Place) => Told>> = {
     removeByOtherLetters(`${VFAT}/EFI/BOOT`, name, `${VFAT}/efi/boot`);
     return { complete: true, path: `${VFAT}/efi/boot/${name}`, ignoresCase: true };
   },
+  'mq_unlink, after an unlink of the same queue that failed': ({ name }) => {
+    for (const queue of ['beside', name]) run(DELETER, 'queue', QUEUES, queue);
+    return { complete: false, path: `/${name}`, requested: name, hostPath: `${QUEUES}/${name}` };
+  },
   'a mount namespace that shows something very deep': ({ base, alias, name }) => {
     process.chdir(base);
     descend('d', 100);
@@ -141,6 +148,8 @@ export async function recordHiding(
   const did: HiddenDeletion[] = [];
   const recording: HidingRecording = { did };
   try {
+    fs.mkdirSync(QUEUES, { recursive: true });
+    run('mount', '-t', 'mqueue', 'queues', QUEUES);
     await daemon.start();
     part('start');
     for (const [index, [way, removeSo]] of Object.entries(
@@ -165,5 +174,6 @@ export async function recordHiding(
     recording.error = String((error as Error).stack);
     daemon.kill();
   }
+  run('umount', QUEUES);
   return recording;
 }
