@@ -276,11 +276,15 @@ export const details = z
 export const user = {
   user: z.strictObject({
     id: numericId.describe('The real user id of the process: who started it.'),
-    name: text.describe('Absent when the host knows no such user.').exactOptional(),
+    name: text
+      .describe('The name that the host gives the id, for processes of containers, too. Absent when it gives none.')
+      .exactOptional(),
     effective: z
       .strictObject({
         id: numericId.describe('The effective user id of the process: whose rights it has.'),
-        name: text.describe('Absent when the host knows no such user.').exactOptional(),
+        name: text
+          .describe('The name that the host gives the id, for processes of containers, too. Absent when it gives none.')
+          .exactOptional(),
       })
       .describe(
         'Absent when it is the real user. Another one in set-user-id programs and in servers that act for others.',
