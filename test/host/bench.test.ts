@@ -10,7 +10,7 @@ const TYPESCRIPT = fileURLToPath(new URL('../lib/typescript.mjs', import.meta.ur
 const BENCH = fileURLToPath(new URL('../bench/bench.ts', import.meta.url));
 
 /** Few files: whether the bench works, not what anything costs. */
-test('the bench measures, checks that everything was told, and prints its table', () => {
+test('the bench measures, checks that everything was told, and prints its table', { timeout: 180_000 }, () => {
   const scratch = mkdtempSync(join(tmpdir(), 'rmwatch-bench-test-'));
   try {
     const json = join(scratch, 'samples.json');
@@ -41,6 +41,8 @@ test('the bench measures, checks that everything was told, and prints its table'
       expect.arrayContaining(['rmwatch search', 'grep', 'jq']),
     );
     expect(answered(directory)[0]!.found).toBeGreaterThan(0);
+    expect(host.otherCalls!.watched.lowest).toBeGreaterThan(0);
+    expect(text).toMatch(/^A system call that deletes nothing, \w+: /m);
     expect(text).toMatch(/^goal: .*: (met|MISSED): /m);
   } finally {
     rmSync(scratch, { recursive: true, force: true });

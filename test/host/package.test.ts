@@ -117,7 +117,8 @@ describe.each(FLAVOURS)('the package $name', ({ flavour, name }) => {
     console.log(`${path.basename(file)}: ${(bytes.length / 1e6).toFixed(1)} MB`);
   });
 
-  test.skipIf(skipped)('is clean under lintian', () => {
+  // It unpacks Node.js, and takes more than a minute on a busy machine.
+  test.skipIf(skipped)('is clean under lintian', { timeout: 300_000 }, () => {
     const args = ['--fail-on', 'error,warning', '--tag-display-limit', '0', '--allow-root', file];
     const { status, stdout } = spawnSync('lintian', args, { encoding: 'utf8' });
     const tags = stdout.split('\n').filter((line) => /^[EW]: /.test(line));
