@@ -77,6 +77,20 @@ describe('matchMove', () => {
     expect(told(watches, at('/srv/x.tmp'), at('/elsewhere/x'))).toEqual([[], []]);
   });
 
+  it('tells of a Maildir what the manual says', () => {
+    const [made, come, read] = ['tmp', 'new', 'cur'].map((name) => at(`/var/mail/ann/${name}/1`)) as [
+      ResolvedPath,
+      ResolvedPath,
+      ResolvedPath,
+    ];
+    const alone = [watch(['/var/mail/*/new/**'])];
+    expect(told(alone, made, come)).toEqual([[], []]);
+    expect(told(alone, come, read)).toEqual([[0], []]);
+    const together = [watch(['/var/mail/**']), watch(['/var/mail/**'], { exclude: ['**/tmp/**'] })];
+    expect(told(together, made, come)).toEqual([[], []]);
+    expect(told(together, come, read)).toEqual([[], []]);
+  });
+
   it('tells once of a directory that is matched, and of one above what is', () => {
     expect(told(uploads, at('/srv/app/uploads/dir'), at('/srv/dir'), directory)).toEqual([[0], []]);
     expect(told(uploads, at('/srv/app'), at('/srv/app.bak'), directory)).toEqual([[0], [0]]);
