@@ -70,6 +70,10 @@ describe('the conditions of search', () => {
       changed('/srv/login', ({ rmwatch: details }) => ({ rmwatch: { ...details, login_uid: '1234' } })),
       changed('/srv/container', () => ({ container: { id: 'feedface00' } })),
       changed('/srv/large', ({ file }) => ({ file: { ...file, size: 65_537 } })),
+      changed('/srv/moved', ({ event, rmwatch: details }) => ({
+        event: { ...event, action: 'move', type: ['change'] },
+        rmwatch: { ...details, moved_to: '/trash/moved', moved_to_complete: true },
+      })),
       changed('/data/in-container', ({ rmwatch: details }) => ({ rmwatch: { ...details, host_path: '/vol/1/x' } })),
     ]),
   );
@@ -85,7 +89,10 @@ describe('the conditions of search', () => {
     [['/srv/app', '--since', '2026-11-24T00:30:00Z'], ['/srv/app/later']],
     [['/srv/app', '--since', '2026-11-24T00:00:00Z', '--until', '2026-11-24T00:00:00Z'], ['/srv/app/plain']],
     [['--operation', 'rmdir'], ['/srv/operation']],
-    [['--operation', 'rmdir', '--operation', 'move'], ['/srv/operation']],
+    [
+      ['--operation', 'rmdir', '--operation', 'move'],
+      ['/srv/operation', '/srv/moved'],
+    ],
     [
       ['--outcome', 'failure', '--outcome', 'unknown'],
       ['/srv/failed', '/srv/unknown'],
@@ -110,6 +117,11 @@ describe('the conditions of search', () => {
     const result = await rmwatch('search', '--json', '--input', log, ...conditions);
     expect(paths(result)).toEqual(expected);
     expect(result.code).toBe(expected.length > 0 ? 0 : 3);
+  });
+
+  it('says where what was moved is now', async () => {
+    const { out } = await rmwatch('search', '--input', log, '/srv/moved');
+    expect(out).toContain('  /srv/moved -> /trash/moved  ');
   });
 
   it.each([

@@ -36,6 +36,18 @@ describe('prettyLine', () => {
     expect(prettyLine({ ...FULL_DELETION, event }, PLAIN)).toContain('unlink   unknown  ');
   });
 
+  it('says where a move leads to, as far as that is known', () => {
+    const { freed_bytes: _freed, last_link: _last, still_open: _open, ...details } = FULL_DELETION.rmwatch;
+    const moved = (rmwatch: Partial<DeletionEvent['rmwatch']>): string => {
+      const event = { ...FULL_DELETION.event, action: 'move', type: ['change'] } as DeletionEvent['event'];
+      return prettyLine({ ...FULL_DELETION, event, rmwatch: { ...details, ...rmwatch } }, PLAIN);
+    };
+    const known = moved({ moved_to: '/srv/\u202eb', moved_to_complete: true });
+    expect(known).toContain('  move     ok                 4.0 KiB  /var/lib/app/a.db -> /srv/\\u202eb  ');
+    expect(moved({ moved_to: 'b', moved_to_complete: false })).toContain('/var/lib/app/a.db -> b (incomplete)  ');
+    expect(moved({ moved_to_complete: false })).toContain('/var/lib/app/a.db -> ? (incomplete)  ');
+  });
+
   it('tells of lost events', () => {
     expect(prettyLine(EVENTS_LOST, PLAIN)).toBe(`${localTime()}  LOST     ring_full=123 state_full=4`);
   });

@@ -310,6 +310,10 @@ describe('Pipeline', () => {
       ['/a', '/c', ['app'], true],
     ]);
     expect(bench.ledger()).toEqual([1, 2, 0]);
+    expect(countsOf(bench.counters).map(({ name, deletions }) => [name, deletions.move])).toEqual([
+      ['app', 2],
+      ['all', 0],
+    ]);
   });
 
   it('knows a rename within one directory where its typed names are all that is sure', () => {
