@@ -560,7 +560,7 @@ describe('other fields of an event', () => {
     const event = eventOf();
     Object.assign(event.event, { type: ['change'], action: 'move' });
     Object.assign(event.rule, { name: ['moves'] });
-    event.message = 'move /base/unlink/file to /base/other by rm[42] (root)';
+    event.message = 'move /base/unlink/file to /base/other (takes watch moves along) by rm[42] (root)';
     for (const name of RELEASE) delete event.rmwatch[name];
     Object.assign(event.rmwatch, { moved_to: '/base/other', moved_to_complete: true, took_watched: true });
     const moveRules = () => ['moves'];
@@ -573,6 +573,8 @@ describe('other fields of an event', () => {
       const changed = { ...event, rmwatch: { ...event.rmwatch, [field]: wrong } };
       expect(wrongFields(lineOf(moved), changed, { moveRules })).toEqual([`rmwatch.${field}`]);
     }
+    const silent = { ...event, message: 'move /base/unlink/file to /base/other by rm[42] (root)' };
+    expect(wrongFields(lineOf(moved), silent, { moveRules })).toEqual(['message']);
     expect(compare([lineOf(moved)], []).missing).toEqual([]);
     expect(compare([lineOf(moved)], [], { moveRules }).missing).toHaveLength(1);
     expect(compare([lineOf(moved)], [event]).unexpected).toHaveLength(1);

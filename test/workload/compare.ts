@@ -240,7 +240,7 @@ function compareAttempt(attempt: Attempt, event: Event, context: Context): Misma
   const requested = attempt.requested === null ? {} : { requested: textOf(attempt.requested) };
   const where = { case: attempt.case, call: attempt.call, ...requested };
   const members: Members = {
-    ...eventMembers(attempt),
+    ...eventMembers(attempt, context),
     ...fileMembers(attempt),
     ...processMembers(attempt, context),
     ...detailMembers(attempt, context),
@@ -260,12 +260,23 @@ function compareAttempt(attempt: Attempt, event: Event, context: Context): Misma
   return mismatches;
 }
 
-function eventMembers(attempt: Attempt): Members {
-  const says = (text: unknown) => isText(text) && text.includes(attempt.operation);
+/** How the message begins. System calls do not tell that a directory moves. */
+function beginningOf(attempt: Attempt, { moveRules }: Context): string {
+  if (attempt.operation !== 'move' || !attempt.exact) return `${attempt.operation} `;
+  const names = moveRules?.(attempt.path!) ?? [];
+  const watches = `takes ${names.length === 1 ? 'watch' : 'watches'} ${names.join(', ')} along`;
+  const remarks = [...(attempt.type === 'dir' ? ['directory'] : []), ...(attempt.took_watched ? [watches] : [])];
+  const said = remarks.length === 0 ? '' : ` (${remarks.join(', ')})`;
+  return `move ${textOf(attempt.path!)} to ${textOf(attempt.moved_to!)}${said} by `;
+}
+
+function eventMembers(attempt: Attempt, context: Context): Members {
+  const beginning = beginningOf(attempt, context);
+  const says = (text: unknown) => isText(text) && text.startsWith(beginning);
   return {
     'ecs.version': '9.0.0',
     'log.level': 'info',
-    message: Object.assign(says, { says: `a text that names ${attempt.operation}` }),
+    message: Object.assign(says, { says: `a text that begins with ${beginning}` }),
     'event.kind': 'event',
     'event.category': ['file'],
     'event.type': [attempt.failed ? 'info' : attempt.operation === 'move' ? 'change' : 'deletion'],

@@ -246,11 +246,8 @@ static void move_in_container(void)
 	     .moved_to_host_path = join(volume, "moved"), .took = TOOK_BY_NAME, .untold_by_calls = true);
 }
 
-static void in_own_root(void *unused)
+static void enter_own_root(void)
 {
-	char *const arguments[] = { "workload", NULL };
-
-	(void)unused;
 	MUST(unshare(CLONE_NEWNS) == 0);
 	MUST(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
 	MUST(mount("workload", "root", "tmpfs", 0, "mode=755") == 0);
@@ -259,14 +256,50 @@ static void in_own_root(void *unused)
 	copy_self("root/bin/workload");
 	MUST(mount("volume", "root/data", NULL, MS_BIND, NULL) == 0);
 	MUST(chdir("root") == 0 && mount(".", "/", NULL, MS_MOVE, NULL) == 0 && chroot(".") == 0 && chdir("/") == 0);
+}
+
+static void in_own_root(void *unused)
+{
+	char *const arguments[] = { "workload", NULL };
+
+	(void)unused;
+	enter_own_root();
 	environment.host_volume = join(case_path, "volume");
 	exec_step("/bin/workload", "move-container", arguments);
+}
+
+/* The host moves out of what a container sees, and into it. */
+static void move_beside_container(void)
+{
+	int entered[2], over[2];
+	pid_t container;
+	char byte;
+
+	MUST(pipe2(entered, O_CLOEXEC) == 0 && pipe2(over, O_CLOEXEC) == 0);
+	container = fork_child();
+	if (!container) {
+		close(over[1]);
+		enter_own_root();
+		MUST(write(entered[1], "", 1) == 1);
+		MUST(read(over[0], &byte, 1) == 0);
+		end_child();
+	}
+	MUST(read(entered[0], &byte, 1) == 1);
+	make_directory("volume/watched");
+	make_file("volume/watched/file");
+	MOVE(.call = RENAME, .from = "volume/watched/file", .typed = "file");
+	STAY(.call = RENAME, .from = "file", .typed = "volume/watched/back");
+	MOVE(.call = RENAME, .from = "volume/watched/back", .typed = "volume/back");
+	MOVE(.call = RENAME, .from = "volume/watched", .typed = "watched.bak", .took = TOOK_BY_NAME);
+	close(over[1]);
+	wait_child(container);
 }
 
 static void run_container(void)
 {
 	make_directory("root");
 	make_directory("volume");
+	move_beside_container();
 	in_child(in_own_root, NULL);
 	/* What it moved is looked up among the mounts that go now. */
 	deletions_handled();
