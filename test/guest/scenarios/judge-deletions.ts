@@ -2,7 +2,16 @@
 import { ledgerGap, lostEvents, parseMetrics, sampleOf } from '../../lib/metrics.js';
 import type { Check } from './checks.js';
 import type { Mode } from './mode.js';
-import { type DeletionsRecording, type DeletionsSession, RENAMES, toldOf, WORK } from './plan.js';
+import {
+  type DeletionsRecording,
+  type DeletionsSession,
+  RENAMES,
+  RENAMES_WITHIN,
+  type Rename,
+  type ToldRename,
+  toldOf,
+  WORK,
+} from './plan.js';
 import { type Event, growth, type SessionRecord } from './record-files.js';
 
 /** The verifier gives up at a million. */
@@ -10,6 +19,7 @@ const SIMULATED_MOST = 500_000;
 /** More would drown the first. */
 const SHOWN = 5;
 const MISSED = 'rmwatch_probe_missed_total';
+const DROPPED_LATE = 'rmwatch_events_filtered_total{stage="daemon"}';
 
 export const DELETIONS_CHECKS = [
   'the verifier simulates little of each program, and the fastest build is taken',
@@ -17,6 +27,7 @@ export const DELETIONS_CHECKS = [
   'a burst is told without gap',
   'calls that sleep in the kernel are told',
   'a rename is told by each of its two names',
+  'what a rename moves within a watch is dropped in the kernel',
   'SIGTERM under load delivers all that was seen',
   'every line is of the schema',
 ] as const;
@@ -31,12 +42,12 @@ interface Verdict {
 
 export function judgeDeletions(session: DeletionsSession, record: Record_): Check[] {
   const { error } = record.recording;
-  const judges = [judgeVerifier, judgeBasic, judgeBurst, judgeAsleep, judgeRenames, judgeStop];
+  const judges = [judgeVerifier, judgeBasic, judgeBurst, judgeAsleep, judgeRenames, judgeRenamesWithin, judgeStop];
   const checks: Check[] = judges.map((judge, index) => {
     const verdict = judge(session, record) ?? { problems: [error ?? 'the guest recorded nothing of it'] };
     return { name: DELETIONS_CHECKS[index]!, ...verdict };
   });
-  return [...checks, record.schemaCheck(DELETIONS_CHECKS[6])];
+  return [...checks, record.schemaCheck(DELETIONS_CHECKS.at(-1)!)];
 }
 
 /** Which build of the programs the kernel can take at best. */
@@ -154,23 +165,45 @@ function judgeAsleep({ mode }: DeletionsSession, record: Record_): Verdict | und
   return { problems, facts: `${unseen} not told, ${unknown} without outcome, ${missed} missed by the kernel` };
 }
 
-/** In tracepoint mode nothing tells what a rename replaces. */
-function judgeRenames({ mode }: DeletionsSession, record: Record_): Verdict | undefined {
-  const { renames } = record.recording;
-  if (renames === undefined) return undefined;
-  const metrics = parseMetrics(renames.after);
-  const missed = leftOut(mode, growth(parseMetrics(renames.before), metrics, MISSED));
+function toldBy({ event, file, rmwatch }: Event): ToldRename {
+  const inode = file.inode === undefined ? undefined : Number(file.inode);
+  const { moved_to: movedTo, requested_path: requested } = rmwatch;
+  return { action: event.action, path: file.path, movedTo, requested, inode, size: file.size };
+}
+
+const textOf = ({ action, path, movedTo, requested, inode, size }: ToldRename) =>
+  `${action} ${path}${movedTo === undefined ? '' : ` to ${movedTo}`} (typed ${requested}, inode ${inode}, size ${size})`;
+
+type Part = NonNullable<DeletionsRecording['renames']>[number];
+
+function judgePart({ mode }: DeletionsSession, record: Record_, part: Part, renames: readonly Rename[]): Verdict {
+  const metrics = parseMetrics(part.after);
+  const missed = leftOut(mode, growth(parseMetrics(part.before), metrics, MISSED));
   const told = record
-    .eventsIn(renames.lines)
+    .eventsIn(part.lines)
     .filter((event) => event?.event.kind === 'event')
-    .map(({ event, file, rmwatch }) => `${event.action} ${file.path} ${rmwatch.moved_to ?? ''}`);
-  const expected = RENAMES.flatMap(toldOf).filter((one) => mode !== 'tracepoint' || one.startsWith('move'));
+    .map((event) => textOf(toldBy(event)));
+  const expected = renames.flatMap((rename, index) => toldOf(rename, part.files[index]!, mode).map(textOf));
   const problems: string[] = [];
   const left = told.filter((one) => !expected.includes(one));
   if (left.length > 0 || told.length < expected.length - missed || (missed === 0 && told.join() !== expected.join()))
     problems.push(`told ${told.join(', ')} instead of ${expected.join(', ')}`);
   if (ledgerGap(metrics) !== 0) problems.push(`ledger gap ${ledgerGap(metrics)}`);
-  return { problems, facts: `${told.length} of ${expected.length} for ${RENAMES.length} renames` };
+  return { problems, facts: `${told.length} of ${expected.length} for ${renames.length} renames` };
+}
+
+function judgeRenames(session: DeletionsSession, record: Record_): Verdict | undefined {
+  const part = record.recording.renames?.[0];
+  return part && judgePart(session, record, part, RENAMES);
+}
+
+function judgeRenamesWithin(session: DeletionsSession, record: Record_): Verdict | undefined {
+  const part = record.recording.renames?.[1];
+  if (part === undefined) return undefined;
+  const { problems, facts } = judgePart(session, record, part, RENAMES_WITHIN);
+  const late = growth(parseMetrics(part.before), parseMetrics(part.after), DROPPED_LATE);
+  if (late !== 0) problems.push(`${late} records for the daemon to drop`);
+  return { problems, ...(facts !== undefined && { facts }) };
 }
 
 function judgeStop({ mode }: DeletionsSession, record: Record_): Verdict | undefined {

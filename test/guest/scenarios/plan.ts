@@ -71,6 +71,8 @@ const FAR = 'far/1/2/3/4/5/6';
 export const WATCHED_NAMES = ['kept', 'kept-too', 'deep/inner/file', 'left/kept', 'far/1/kept', `${FAR}/kept`] as const;
 /** And one more, by a watch of its own. */
 export const BORDER_NAME = 'border';
+/** All below it is watched by another one. */
+export const WHOLE_NAME = 'whole';
 
 /**
  * A rename of a file or a directory over another one, over nothing (`alone`), or with another one (`exchange`), and what must
@@ -119,13 +121,48 @@ export const RENAMES: readonly Rename[] = [
   { from: 'deep', to: 'empty', kind: 'directory', told: ['move deep'] },
   { from: 'other', to: 'empty', kind: 'directory', told: [] },
 ];
-/** What must be told of a rename: operation, old path and, of a move, the new path. */
-export function toldOf({ from, to, told }: Rename): string[] {
-  return told.map((one) => {
-    const [action, name] = one.split(' ');
-    const place = action === 'move' ? `${NAMES}/${name === from ? to : from}` : '';
-    return `${action} ${NAMES}/${name} ${place}`;
+/** Renames that leave no watch: the kernel itself drops what moves. */
+export const RENAMES_WITHIN: readonly Rename[] = [
+  { from: 'whole/one', to: 'whole/inner/two', kind: 'alone', told: [] },
+  { from: 'whole/one', to: 'whole/inner/two', kind: 'exchange', told: [] },
+  { from: 'whole/inner', to: 'whole/other/moved', kind: 'alone', told: [] },
+  { from: 'other', to: 'whole/one', kind: 'alone', told: [] },
+  over('whole/one', 'whole/two', 'replace whole/two'),
+  over('whole/one', 'whole/inner/two', 'replace whole/inner/two'),
+  over('other', 'whole/one', 'replace whole/one'),
+];
+
+/** A file before its rename, as stat(2) has it; no size of a directory. */
+export interface Renamed {
+  readonly inode: number;
+  readonly size: number | null;
+}
+/** By the names of the rename; one that replaces nothing has no file at its new name. */
+export type RenamedFiles = Readonly<Record<string, Renamed>>;
+
+/** What an event tells of a rename. */
+export interface ToldRename {
+  readonly action: string;
+  readonly path: string;
+  /** Of a move. */
+  readonly movedTo: string | undefined;
+  readonly requested: string | undefined;
+  /** Absent in tracepoint mode. */
+  readonly inode: number | undefined;
+  readonly size: number | undefined;
+}
+
+/** What must be told of a rename whose names were typed in full. */
+export function toldOf({ from, to, told }: Rename, files: RenamedFiles, mode: Mode): ToldRename[] {
+  const all = told.map((one) => {
+    const [action, name] = one.split(' ') as [string, string];
+    const path = `${NAMES}/${name}`;
+    const movedTo = action === 'move' ? `${NAMES}/${name === from ? to : from}` : undefined;
+    const { inode, size } = mode === 'tracepoint' ? {} : files[name]!;
+    return { action, path, movedTo, requested: path, inode, size: size ?? undefined };
   });
+  // System calls do not tell what a rename replaces.
+  return all.filter(({ action }) => mode !== 'tracepoint' || action === 'move');
 }
 
 /** The one directory that the sessions `hiding` watch. */
@@ -164,7 +201,13 @@ export interface DeletionsRecording {
     readonly after: string;
     readonly lines: LineRange;
   };
-  renames?: { readonly before: string; readonly after: string; readonly lines: LineRange };
+  /** RENAMES, and then RENAMES_WITHIN. */
+  renames?: readonly {
+    readonly before: string;
+    readonly after: string;
+    readonly lines: LineRange;
+    readonly files: readonly RenamedFiles[];
+  }[];
   stop?: { readonly exit: number | string };
   error?: string;
 }

@@ -15,9 +15,13 @@ import {
   DISK,
   NAMES,
   RENAMES,
+  RENAMES_WITHIN,
+  type Rename,
+  type RenamedFiles,
   SLEEPERS,
   STAGE,
   WATCHED_NAMES,
+  WHOLE_NAME,
   WORK,
 } from './plan.js';
 
@@ -30,6 +34,7 @@ export const deletionsConfig = {
     { name: 'work', include: [`${WORK}/**`, `${DISK}/**`] },
     { name: 'names', include: WATCHED_NAMES.map((name) => `${NAMES}/${name}`), operations: ['replace', 'move'] },
     { name: 'border', include: [`${NAMES}/${BORDER_NAME}`], operations: ['replace', 'move'] },
+    { name: 'whole', include: [`${NAMES}/${WHOLE_NAME}/**`], operations: ['replace', 'move'] },
   ],
   self_test: { interval: 'off' },
 };
@@ -71,7 +76,7 @@ export async function recordDeletions(
     part('burst');
     recording.asleep = await recordAsleep(daemon);
     part('asleep');
-    recording.renames = await recordRenames(daemon);
+    recording.renames = [await recordRenames(daemon, RENAMES), await recordRenames(daemon, RENAMES_WITHIN)];
     part('renames');
     recording.stop = await recordStop(daemon, burst);
     part('stop');
@@ -103,22 +108,35 @@ async function recordAsleep(daemon: Daemon): Promise<NonNullable<DeletionsRecord
   return { did, before, after: after.text, lines: { from, to: daemon.eventLines() } };
 }
 
-async function recordRenames(daemon: Daemon): Promise<NonNullable<DeletionsRecording['renames']>> {
+async function recordRenames(
+  daemon: Daemon,
+  renames: readonly Rename[],
+): Promise<NonNullable<DeletionsRecording['renames']>[number]> {
   const from = daemon.eventLines();
   const { text: before } = await daemon.metrics();
-  for (const rename of RENAMES) {
-    const places = [rename.from, rename.to].map((name) => `${NAMES}/${name}`) as [string, string];
-    for (const place of places) {
-      fs.mkdirSync(path.dirname(place), { recursive: true });
-      if (rename.kind === 'directory') fs.mkdirSync(place);
-      else if (rename.kind !== 'alone' || place === places[0]) fs.writeFileSync(place, '');
-    }
-    if (rename.kind === 'exchange') execFileSync(DELETER, ['exchange', ...places]);
-    else fs.renameSync(...places);
-    fs.rmSync(NAMES, { recursive: true });
-  }
+  const files = renames.map(makeRename);
   const { text: after } = await daemon.settleLog();
-  return { before, after, lines: { from, to: daemon.eventLines() } };
+  return { before, after, lines: { from, to: daemon.eventLines() }, files };
+}
+
+/** Makes what is renamed, and renames it. No two files have the same size. */
+function makeRename(rename: Rename, index: number): RenamedFiles {
+  const names = [rename.from, rename.to];
+  const places = names.map((name) => `${NAMES}/${name}`) as [string, string];
+  for (const [which, place] of places.entries()) {
+    fs.mkdirSync(path.dirname(place), { recursive: true });
+    if (rename.kind === 'directory') fs.mkdirSync(place);
+    else if (rename.kind !== 'alone' || which === 0) fs.writeFileSync(place, Buffer.alloc(1 + 2 * index + which));
+  }
+  const files = names.flatMap((name, which) => {
+    const status = fs.statSync(places[which]!, { throwIfNoEntry: false });
+    if (status === undefined) return [];
+    return [[name, { inode: status.ino, size: status.isDirectory() ? null : status.size }] as const];
+  });
+  if (rename.kind === 'exchange') execFileSync(DELETER, ['exchange', ...places]);
+  else fs.renameSync(...places);
+  fs.rmSync(NAMES, { recursive: true });
+  return Object.fromEntries(files);
 }
 
 /** SIGTERM in the middle of a burst. */

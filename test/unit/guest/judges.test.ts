@@ -8,7 +8,15 @@ import { HIDING_CHECKS, judgeHiding } from '../../guest/scenarios/judge-hiding.j
 import { judgeWorkload, WORKLOAD_CHECKS } from '../../guest/scenarios/judge-workload.js';
 import type { Mode } from '../../guest/scenarios/mode.js';
 import type { DeletionsRecording, HidingRecording, WorkloadRecording } from '../../guest/scenarios/plan.js';
-import { NAMES, RECORDS, RENAMES, toldOf } from '../../guest/scenarios/plan.js';
+import {
+  NAMES,
+  RECORDS,
+  RENAMES,
+  RENAMES_WITHIN,
+  type Rename,
+  type ToldRename,
+  toldOf,
+} from '../../guest/scenarios/plan.js';
 import type { Event } from '../../guest/scenarios/record-files.js';
 import { scrape as metrics, recordOf as sessionRecordOf } from './session-files.js';
 
@@ -49,8 +57,8 @@ describe('deletions', () => {
   }
 
   test('a part that was not recorded fails with its reason', () => {
-    for (const check of [0, 1, 2, 3, 4, 5]) expect(problemsOf(check, { error: 'it broke' })).toEqual(['it broke']);
-    expect(problemsOf(6, {}, [])).toEqual(['there was no event line to hold against the schema']);
+    for (const check of [0, 1, 2, 3, 4, 5, 6]) expect(problemsOf(check, { error: 'it broke' })).toEqual(['it broke']);
+    expect(problemsOf(7, {}, [])).toEqual(['there was no event line to hold against the schema']);
   });
 
   test('a program that the verifier simulates for long fails, and so does a slow build', () => {
@@ -94,35 +102,68 @@ describe('deletions', () => {
     expect(problemsOf(3, { asleep }, told)).toEqual(['0 not told, 1 without outcome']);
   });
 
-  test('a rename whose names are not told, or told though nobody wants them, fails', () => {
-    const renamed = (told: readonly string[]) =>
-      told.map((one) => {
-        const [action, path, movedTo] = one.split(' ');
-        return { event: { kind: 'event', action }, file: { path }, rmwatch: { moved_to: movedTo || undefined } };
-      });
-    const expected = RENAMES.flatMap(toldOf);
-    const problems = (told: readonly string[]) => {
-      const renames = { before: metrics(), after: metrics(), lines: { from: 0, to: told.length } };
-      return problemsOf(4, { renames }, renamed(told));
+  describe('of renames', () => {
+    const filesOf = ({ from, to }: Rename, index: number) =>
+      Object.fromEntries([from, to].map((name, which) => [name, { inode: 100 + which, size: 2 * index + which }]));
+    const expected = (renames: readonly Rename[]) =>
+      renames.flatMap((rename, index) => toldOf(rename, filesOf(rename, index), 'kprobe'));
+    const eventOf = ({ action, path, movedTo, requested, inode, size }: ToldRename) => ({
+      event: { kind: 'event', action },
+      file: { path, inode: String(inode), size },
+      rmwatch: { requested_path: requested, ...(movedTo !== undefined && { moved_to: movedTo }) },
+    });
+    const problems = (
+      told: readonly ToldRename[],
+      within: readonly ToldRename[] = expected(RENAMES_WITHIN),
+      late = 0,
+    ) => {
+      const to = told.length;
+      const lines = [
+        { from: 0, to },
+        { from: to, to: to + within.length },
+      ];
+      const dropped = { rmwatch_events_seen_total: late, 'rmwatch_events_filtered_total{stage="daemon"}': late };
+      const renames = [RENAMES, RENAMES_WITHIN].map((list, part) => ({
+        before: metrics(),
+        after: metrics(part === 0 ? {} : dropped),
+        lines: lines[part]!,
+        files: list.map(filesOf),
+      }));
+      return [4, 5].map((check) => problemsOf(check, { renames }, [...told, ...within].map(eventOf)).length);
     };
-    expect(problems(expected)).toEqual([]);
-    expect(problems(expected.slice(1))).toHaveLength(1);
-    expect(problems([...expected, `move ${NAMES}/other ${NAMES}/another`])).toHaveLength(1);
-    expect(problems(expected.map((one) => one.replace('/other', '/elsewhere')))).toHaveLength(1);
-    expect(problems([...expected].reverse())).toHaveLength(1);
+
+    test('one whose names are not told, or told though nobody wants them, fails', () => {
+      const told = expected(RENAMES);
+      expect(problems(told)).toEqual([0, 0]);
+      expect(problems(told.slice(1))).toEqual([1, 0]);
+      expect(problems([...told, { ...told[0]!, path: `${NAMES}/other` }])).toEqual([1, 0]);
+      expect(problems([...told, told[0]!])).toEqual([1, 0]);
+      expect(problems([...told].reverse())).toEqual([1, 0]);
+    });
+
+    test.each(['path', 'movedTo', 'requested', 'inode', 'size'] as const)('one with a wrong %s fails', (member) => {
+      const [first, ...others] = expected(RENAMES);
+      expect(problems([{ ...first!, [member]: 1 }, ...others])).toEqual([1, 0]);
+    });
+
+    test('one within a watch that is told as a move, or is not dropped in the kernel, fails', () => {
+      const [all, within] = [expected(RENAMES), expected(RENAMES_WITHIN)];
+      expect(problems(all, [...within, all[0]!])).toEqual([0, 1]);
+      expect(problems(all, within, 1)).toEqual([0, 1]);
+    });
   });
 
   test('an end under load that delivers less than it says fails', () => {
     const stopped = (delivered: number, lost = 0) =>
       `${JSON.stringify({ message: 'stopped', rmwatch: { delivered, lost: { ring_full: lost }, missed: 0 } })}\n`;
-    expect(problemsOf(5, { stop: { exit: 0 } }, events, stopped(3))).toEqual([]);
-    expect(problemsOf(5, { stop: { exit: 0 } }, events, stopped(4))).toEqual(['4 delivered, 3 lines']);
-    expect(problemsOf(5, { stop: { exit: 0 } }, events, stopped(3, 1))).toEqual(['lost 1']);
-    expect(problemsOf(5, { stop: { exit: 'SIGKILL' } }, events, stopped(3))).toEqual(['exit SIGKILL']);
+    expect(problemsOf(6, { stop: { exit: 0 } }, events, stopped(3))).toEqual([]);
+    expect(problemsOf(6, { stop: { exit: 0 } }, events, stopped(4))).toEqual(['4 delivered, 3 lines']);
+    expect(problemsOf(6, { stop: { exit: 0 } }, events, stopped(3, 1))).toEqual(['lost 1']);
+    expect(problemsOf(6, { stop: { exit: 'SIGKILL' } }, events, stopped(3))).toEqual(['exit SIGKILL']);
   });
 
   test('a line that is not of the schema fails', () => {
-    expect(problemsOf(6, {})[0]).toBe('3 of 3 event lines are not of the schema');
+    expect(problemsOf(7, {})[0]).toBe('3 of 3 event lines are not of the schema');
   });
 });
 
