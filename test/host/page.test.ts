@@ -219,6 +219,34 @@ describe('in a browser', () => {
     expect(complaints).toEqual([]);
   });
 
+  test('has keys of one character, which can be switched off for good', async () => {
+    await daemon.start();
+    await page.goto(url());
+    await live();
+    const pause = (name: string) => page.getByRole('button', { name, exact: true });
+    const focused = () => page.evaluate('document.activeElement.name');
+    await page.keyboard.press('p');
+    await pause('Paused (0 not shown)').waitFor();
+    await page.keyboard.press('p');
+    await pause('Pause').waitFor();
+
+    await page.getByRole('checkbox', { name: /^Keys/ }).uncheck();
+    const pressAll = async () => {
+      await page.locator('h1').click();
+      for (const key of ['p', '/']) await page.keyboard.press(key);
+      return { paused: await page.locator('#pause').getAttribute('aria-pressed'), focused: await focused() };
+    };
+    expect(await pressAll()).toEqual({ paused: 'false', focused: undefined });
+    await page.reload();
+    await live();
+    expect(await page.getByRole('checkbox', { name: /^Keys/ }).isChecked()).toBe(false);
+    expect(await pressAll()).toEqual({ paused: 'false', focused: undefined });
+
+    await page.getByRole('checkbox', { name: /^Keys/ }).check();
+    expect(await pressAll()).toEqual({ paused: 'true', focused: 'path' });
+    expect(complaints).toEqual([]);
+  });
+
   test('asks for the password of the web configuration, also over TLS', async () => {
     await daemon.dispose();
     daemon = new HostDaemon({ listen: 'port' });

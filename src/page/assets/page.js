@@ -10,6 +10,7 @@ const NUMBER = new Intl.NumberFormat('en-US');
 const form = /** @type {HTMLFormElement} */ (byId('filter'));
 const rows = byId('rows');
 const pause = byId('pause');
+const keys = /** @type {HTMLInputElement} */ (byId('keys'));
 
 /** @type {EventSource | undefined} */
 let source;
@@ -335,11 +336,32 @@ function togglePause() {
 
 pause.addEventListener('click', togglePause);
 
+// Who speaks to the browser, or hits keys unawares, can do without keys of one character. The choice is for good where the
+// browser keeps it.
+const KEYS = 'rmwatch.keys';
+
+function keptChoice() {
+  try {
+    return localStorage.getItem(KEYS);
+  } catch {
+    return null;
+  }
+}
+
+keys.checked = keptChoice() !== 'off';
+keys.addEventListener('change', () => {
+  try {
+    localStorage.setItem(KEYS, keys.checked ? 'on' : 'off');
+  } catch {
+    // Then it holds for this page.
+  }
+});
+
 document.addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const typing = event.target instanceof Element && event.target.matches('input, select');
+  const typing = event.target instanceof Element && event.target.matches('input:not([type="checkbox"]), select');
   if (event.key === 'Escape' && event.target instanceof HTMLElement) event.target.blur();
-  if (typing) return;
+  if (typing || !keys.checked) return;
   if (event.key === 'p') togglePause();
   if (event.key === '/') {
     event.preventDefault();
