@@ -1,6 +1,7 @@
 /** The daemon run as an operator would, with an account of what it uses. */
 import { once } from 'node:events';
 import fs from 'node:fs';
+import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
 import { Daemon, isSettled } from '../lib/daemon.js';
@@ -31,6 +32,8 @@ export interface MeasuredDaemonOptions {
   readonly discard?: boolean;
   /** So many read the event socket. */
   readonly readers?: number | undefined;
+  /** So many have the page open. */
+  readonly pages?: number | undefined;
 }
 
 /** One watch that wants all that is deleted. */
@@ -45,17 +48,27 @@ async function read(socket: string): Promise<net.Socket> {
   return connection.on('error', () => {}).resume();
 }
 
+/** Takes what the page's stream has, and drops it. */
+async function openPage(socketPath: string): Promise<http.ClientRequest> {
+  const headers = { host: 'localhost' };
+  const request = http.get({ socketPath, path: '/page/events', headers, agent: false });
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+  if (response.statusCode !== 200) throw new Error(`the page answers ${response.statusCode}`);
+  response.on('error', () => {}).resume();
+  return request.on('error', () => {});
+}
+
 export class MeasuredDaemon {
   private constructor(
     readonly daemon: Daemon,
     readonly account: ProcessAccount,
     private readonly directory: string,
-    private readonly connections: readonly net.Socket[],
+    private readonly connections: readonly { destroy(): unknown }[],
   ) {}
 
   /** Resolves when it is ready. */
   static async start(options: MeasuredDaemonOptions): Promise<MeasuredDaemon> {
-    const { program, mode, watches, outputs, quietMs, discard = false, readers = 0 } = options;
+    const { program, mode, watches, outputs, quietMs, discard = false, readers = 0, pages = 0 } = options;
     const name = `rmwatch-${mode}`;
     const directory = path.join(outputs, name);
     const daemon = new Daemon({
@@ -65,6 +78,7 @@ export class MeasuredDaemon {
         watches,
         self_test: { interval: 'off' },
         ...(readers > 0 && { socket: { path: path.join(directory, SOCKET) } }),
+        ...(pages > 0 && { http: { page: true } }),
       },
       attach: mode,
       startTimeoutMs: START_TIMEOUT_MS,
@@ -72,10 +86,11 @@ export class MeasuredDaemon {
     const log = discard ? fs.openSync('/dev/null', 'a') : daemon.eventsFile;
     daemon.spawn({ log });
     if (typeof log === 'number') fs.closeSync(log);
-    const connections: net.Socket[] = [];
+    const connections: (net.Socket | http.ClientRequest)[] = [];
     try {
       await daemon.ready();
       for (let reader = 0; reader < readers; reader++) connections.push(await read(path.join(directory, SOCKET)));
+      for (let page = 0; page < pages; page++) connections.push(await openPage(daemon.socket));
     } catch (error) {
       daemon.kill();
       throw error;

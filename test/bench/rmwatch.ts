@@ -12,6 +12,8 @@ interface Variant {
   readonly tells: 'lines' | 'counters' | 'nothing';
   /** Programs that read the event socket, and take all that it has. */
   readonly readers?: number;
+  /** Browsers that have the page open. */
+  readonly pages?: number;
   /** `count`: how many are many. */
   watches(roots: Roots, count: number): Watch[];
 }
@@ -28,6 +30,7 @@ function elsewhere(count: number): Watch[] {
 const VARIANTS: readonly Variant[] = [
   { name: 'one watch', tells: 'lines', watches: (roots) => [matchingWatch(roots)] },
   { name: 'one watch, 4 readers', tells: 'lines', readers: 4, watches: (roots) => [matchingWatch(roots)] },
+  { name: 'one watch, 4 pages', tells: 'lines', pages: 4, watches: (roots) => [matchingWatch(roots)] },
   { name: 'no match', tells: 'nothing', watches: () => elsewhere(1) },
   { name: 'metrics only', tells: 'counters', watches: (roots) => [{ ...matchingWatch(roots), log: false }] },
   {
@@ -74,7 +77,8 @@ interface RmwatchOptions {
 async function start(variant: Variant, mode: string, options: RmwatchOptions & StartOptions) {
   const { program, roots, plan, outputs, quietMs } = options;
   const watches = variant.watches(roots, plan.watches);
-  const measured = await MeasuredDaemon.start({ program, mode, watches, outputs, quietMs, readers: variant.readers });
+  const { readers, pages } = variant;
+  const measured = await MeasuredDaemon.start({ program, mode, watches, outputs, quietMs, readers, pages });
   let before: Metrics;
   return {
     pid: measured.pid,
