@@ -1,6 +1,6 @@
 /** What became of a row, and the lines that tell it. */
 import type { Check } from '../guest/scenarios/checks.js';
-import { commandOf, type Row, rowName } from './rows.js';
+import { commandOf, mayFail, type Row, rowName } from './rows.js';
 
 export interface Outcome {
   readonly row: Row;
@@ -30,6 +30,18 @@ export function withinBudget(outcome: Outcome): Outcome {
   if (outcome.seconds <= budget) return outcome;
   const problem = `took ${outcome.seconds.toFixed(0)} s, its budget is ${budget} s`;
   return { ...outcome, failed: [...outcome.failed, { name: 'within its budget', problems: [problem] }] };
+}
+
+/** Of a row that may fail: its failed checks count as skipped, and are notes. */
+export function withLeave(outcome: Outcome): Outcome {
+  const { row, failed, skipped, notes } = outcome;
+  if (failed.length === 0 || !mayFail(row)) return outcome;
+  const told = failed.flatMap(({ name, problems }) => [`failed, as this row may: ${name}`, ...problems.map(firstLine)]);
+  return { ...outcome, failed: [], skipped: skipped + failed.length, notes: [...notes, ...told] };
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0]!;
 }
 
 const seconds = (value: number) => `${value.toFixed(1).padStart(6)} s`;

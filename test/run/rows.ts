@@ -6,7 +6,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { kernelEntries } from '../guest/harness/kernel-table.js';
+import { kernelEntries, kernelEntry } from '../guest/harness/kernel-table.js';
 import { MODES, type Mode } from '../guest/scenarios/mode.js';
 
 /** A guest's kernel is booted as it comes, or set up in one of these ways. */
@@ -70,6 +70,7 @@ export type Row = GuestRow | SuiteRow;
 
 const KERNELS = kernelEntries.flatMap(({ name, flavour }) => (flavour === undefined ? [name] : []));
 const REALTIME = kernelEntries.flatMap(({ name, flavour }) => (flavour === 'rt' ? [name] : []));
+const CANDIDATES = kernelEntries.flatMap(({ name, flavour }) => (flavour === 'candidate' ? [name] : []));
 const OLDEST = KERNELS[0]!;
 const NEWEST = KERNELS.at(-1)!;
 
@@ -184,6 +185,14 @@ const BLOCKS: readonly Block[] = [
     scenario: 'workload',
     budgetSeconds: 150,
     reason: 'PREEMPT_RT preempts nearly everything; kprobe and fentry are right there, and stay so',
+  },
+  {
+    kernels: CANDIDATES,
+    modes: ['kprobe', 'fentry'],
+    filesystems: ['tmpfs'],
+    scenario: 'workload',
+    budgetSeconds: 150,
+    reason: 'the next kernel, before it is released; what fails here fails no run',
   },
   {
     kernels: ['6.12-rt'],
@@ -443,6 +452,11 @@ export function rowName(row: Row): string {
   const set = variant === PLAIN ? '' : `, ${variant.name}`;
   const details = [scenario === 'deletions' ? ` of ${burst.toLocaleString('en')}` : '', only.map((name) => ` ${name}`)];
   return `Linux ${kernel}${set}, ${mode}, ${filesystem}: ${scenario}${details.flat().join('')}`;
+}
+
+/** Whether what fails in this row fails no run. */
+export function mayFail(row: Row): boolean {
+  return row.kind === 'guest' && kernelEntry(row.kernel).mayFail === true;
 }
 
 /** The command that runs this row alone. */

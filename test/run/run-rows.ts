@@ -2,7 +2,7 @@
 import { guestKey } from './guest-plan.js';
 import { runGuestRows } from './guest-run.js';
 import { runTasks, type Task } from './lanes.js';
-import { type Outcome, outcomeLines, withinBudget } from './outcome.js';
+import { type Outcome, outcomeLines, withinBudget, withLeave } from './outcome.js';
 import type { Products } from './products.js';
 import { type GuestRow, type Row, rowName, type SuiteRow } from './rows.js';
 import { runSuite } from './suite.js';
@@ -19,7 +19,7 @@ export class Results {
   readonly parts: Part[] = [];
 
   add(outcome: Outcome): void {
-    const judged = withinBudget(outcome);
+    const judged = withLeave(withinBudget(outcome));
     this.outcomes.push(judged);
     for (const line of outcomeLines(judged)) console.log(line);
   }

@@ -8,7 +8,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cacheDir, readJson, say, writeFileAtomically } from './cache.js';
 import { type GuestResult, runGuest } from './guest.js';
-import { kernelNames } from './kernel-table.js';
+import { releasedKernelNames } from './kernel-table.js';
 import { ensureKernel } from './kernels.js';
 
 /** Where a running kernel shows it. */
@@ -39,7 +39,7 @@ export async function ensureKernelBtf(name: string): Promise<string> {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  for (const name of process.argv.length > 2 ? process.argv.slice(2) : kernelNames) {
+  for (const name of process.argv.length > 2 ? process.argv.slice(2) : releasedKernelNames) {
     say(`BTF of ${name}: ${await ensureKernelBtf(name)}`);
   }
 }

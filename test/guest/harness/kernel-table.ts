@@ -12,6 +12,10 @@ export interface KernelEntry extends Suite {
   readonly flavour?: string;
   /** Not locked: always the newest of its suite. */
   readonly moves?: boolean;
+  /** The kernel, by its name here, that it has to be newer than: it shows nothing otherwise. */
+  readonly newerThan?: string;
+  /** Its rows are told, and do not fail a run. */
+  readonly mayFail?: boolean;
 }
 
 export interface ToolEntry {
@@ -55,6 +59,11 @@ export const packagePattern = new RegExp(table.packagePattern);
 export const kernelEntries: readonly KernelEntry[] = table.kernels;
 
 export const kernelNames: readonly string[] = table.kernels.map(({ name }) => name);
+
+/** All but those that need not be there. */
+export const releasedKernelNames: readonly string[] = table.kernels.flatMap(({ name, mayFail }) =>
+  mayFail ? [] : [name],
+);
 
 export function kernelEntry(name: string): KernelEntry {
   const kernel = table.kernels.find((candidate) => candidate.name === name);

@@ -1,4 +1,5 @@
 /** Gets kernels into the cache: the locked builds of kernels.lock.json, or those that their suites have today. */
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { say } from './cache.js';
@@ -49,10 +50,31 @@ function presentKernel(kernel: KernelEntry): PackageTree {
   return ensurePackageTree(`linux-${kernel.name}`, kernelArchive(kernel), (archive) => resolveKernel(archive, kernel));
 }
 
+/** The version that the suite has today. */
+function presentVersion(kernel: KernelEntry): string {
+  const archive = kernelArchive(kernel);
+  archive.refresh();
+  return resolveKernel(archive, kernel)[0]!.version;
+}
+
+/** Throws when `version` is not newer than `released`, both as Debian writes them. */
+export function requireNewer(version: string, released: string): void {
+  try {
+    execFileSync('dpkg', ['--compare-versions', version, 'gt', released]);
+  } catch {
+    throw new Error(
+      `Debian's newest release candidate is ${version}, which is not newer than the released ${released}`,
+    );
+  }
+}
+
 /** The directory into which a kernel's packages were unpacked. */
 function kernelTree(name: string): string {
   const kernel = kernelEntry(name);
   const locked = locks[name];
+  if (kernel.newerThan !== undefined) {
+    requireNewer(presentVersion(kernel), presentVersion(kernelEntry(kernel.newerThan)));
+  }
   if (kernel.moves || locked === undefined) return presentKernel(kernel).dir;
   const version = locked.packages[0]?.version;
   return lockedOrPresent(

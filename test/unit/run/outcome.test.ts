@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { runTasks } from '../../run/lanes.js';
-import { countsLine, type Outcome, outcomeLines, timeTable, withinBudget } from '../../run/outcome.js';
-import { SUITES } from '../../run/rows.js';
+import { countsLine, type Outcome, outcomeLines, timeTable, withinBudget, withLeave } from '../../run/outcome.js';
+import { GUEST_ROWS, SUITES } from '../../run/rows.js';
 
 const row = { ...SUITES[0]!, name: 'a row', budgetSeconds: 10 };
 const outcome: Outcome = { row, seconds: 5, passed: 3, failed: [], skipped: 1, notes: [] };
@@ -35,6 +35,21 @@ test('the lines of a row that failed name the check, what is wrong and the comma
     '         lines',
     "       again: npm run test:matrix -- --row 'a row'",
   ]);
+});
+
+test('a row of a release candidate tells what failed, and fails no run', () => {
+  const failed = [{ name: 'a promise', problems: ['one thing\nat a place'] }];
+  const candidate = GUEST_ROWS.find(({ kernel }) => kernel === 'candidate')!;
+  const told = withLeave({ ...outcome, row: candidate, failed });
+  expect(told).toMatchObject({
+    passed: 3,
+    failed: [],
+    skipped: 2,
+    notes: ['failed, as this row may: a promise', 'one thing'],
+  });
+  expect(withLeave({ ...outcome, row: candidate })).toMatchObject({ skipped: 1, notes: [] });
+  const released = GUEST_ROWS.find(({ kernel }) => kernel === '7.x')!;
+  expect(withLeave({ ...outcome, row: released, failed })).toMatchObject({ failed, skipped: 1 });
 });
 
 test('the counts of all rows are one line', () => {
