@@ -56,6 +56,8 @@ export interface PipelineParts {
 const GENERATIONS_MAX = 1024;
 /** Mounts of all generations together, some 150 MB; a host with many of them has few generations. */
 const MOUNTS_KEPT_MAX = 200_000;
+/** Other work of the event loop has its turn after so long, however much one record costs. */
+const BATCH_MS = 20;
 
 /** By what the records of one generation are judged, and placed on the host. */
 export interface FilterGeneration {
@@ -149,12 +151,18 @@ export class Pipeline {
     return [...tables].reduce((sum, table) => sum + (typeof table === 'object' ? table.mounts.length : 0), 0);
   }
 
-  /** Handles the records at the first `count` offsets and hands on the lines. */
-  handleBatch(record: RecordView, offsets: Uint32Array, count: number): void {
+  /**
+   * Handles records at the first `count` offsets, as many as there is time for, and hands on the lines. Returns how many: at
+   * least one, when there is one.
+   */
+  handleBatch(record: RecordView, offsets: Uint32Array, count: number): number {
     this.parts.readClocks(this.clocks.values);
     this.mountsNow = null;
-    for (let i = 0; i < count; i++) {
-      record.moveTo(offsets[i]!);
+    const until = performance.now() + BATCH_MS;
+    let handled = 0;
+    while (handled < count && (handled === 0 || performance.now() < until)) {
+      record.moveTo(offsets[handled]!);
+      handled += 1;
       try {
         this.handleRecord(record);
       } catch (error) {
@@ -166,6 +174,7 @@ export class Pipeline {
     }
     this.parts.lines.flush();
     this.parts.bursts.write();
+    return handled;
   }
 
   /** To be called about once a second: tells bursts that go on or are over. Never throws. */

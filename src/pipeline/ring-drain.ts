@@ -37,7 +37,8 @@ export interface RingDrainOptions {
   readonly onProblem: (message: string) => void;
 }
 
-export type BatchHandler = (record: RecordView, offsets: Uint32Array, count: number) => void;
+/** Handles records at the first `count` offsets, and returns how many: at least one, when there is one. */
+export type BatchHandler = (record: RecordView, offsets: Uint32Array, count: number) => number;
 
 /**
  * Empties the ring. While nothing comes it sleeps in the event loop and costs nothing: the kernel wakes it for the
@@ -54,6 +55,10 @@ export class RingDrain {
   private readonly offsets = new Uint32Array(BATCH_RECORDS);
   private readonly smallOffsets = new Uint32Array(SMALL_BATCH_RECORDS);
   private readonly backlogBytes: number;
+  /** Collected, and not handled in the turn that they were collected in. */
+  private unhandled = new Uint32Array(0);
+  /** There were as many to collect as fit. */
+  private wasFull = false;
   private hasBacklog = false;
   private backlogRecord: RecordView | undefined;
   private backlogRetryAtMs = 0;
@@ -122,7 +127,7 @@ export class RingDrain {
     const handled = backpressure === 'wait' ? -1 : this.batch(offsets);
     if (handled === 0) {
       this.rest();
-    } else if (handled === offsets.length || (handled > 0 && this.isFilling(HURRY_FRACTION))) {
+    } else if (handled > 0 && (this.mayHaveMore || this.isFilling(HURRY_FRACTION))) {
       this.immediate = setImmediate(() => this.turn());
     } else {
       this.timer = setTimeout(() => this.turn(), PAUSE_MS);
@@ -131,6 +136,10 @@ export class RingDrain {
 
   private rest(): void {
     if (!this.probe.arm()) this.timer = setTimeout(() => this.turn(), PAUSE_MS);
+  }
+
+  private get mayHaveMore(): boolean {
+    return this.unhandled.length > 0 || this.wasFull;
   }
 
   private isFilling(fraction: number): boolean {
@@ -156,11 +165,17 @@ export class RingDrain {
     return this.backlogRecord;
   }
 
-  private batch(offsets: Uint32Array): number {
-    const count = this.probe.collect(offsets);
-    if (count > 0) this.options.handle(this.source(), offsets, count);
+  private batch(offsets: Uint32Array<ArrayBuffer>): number {
+    if (this.unhandled.length === 0) {
+      const count = this.probe.collect(offsets);
+      this.wasFull = count === offsets.length;
+      this.unhandled = offsets.subarray(0, count);
+    }
+    const { unhandled } = this;
+    const handled = unhandled.length === 0 ? 0 : this.options.handle(this.source(), unhandled, unhandled.length);
+    this.unhandled = unhandled.subarray(handled);
     // Also without records: discarded ones were passed.
-    this.probe.release();
-    return count;
+    if (this.unhandled.length === 0) this.probe.release();
+    return handled;
   }
 }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { OwnDeletion } from '../../../src/deletion/own-deletion.js';
 import { ProcessTable } from '../../../src/deletion/process-table.js';
 import { EventEncoder } from '../../../src/event/event-encoder.js';
@@ -166,7 +166,11 @@ class Bench {
 
   handle(...records: Buffer[]): void {
     const { ring, offsets } = ringOf(records);
-    this.pipeline.handleBatch(new RecordView(ring), offsets, records.length);
+    const view = new RecordView(ring);
+    for (let handled = 0; handled < records.length; ) {
+      const waiting = offsets.subarray(handled, records.length);
+      handled += this.pipeline.handleBatch(view, waiting, waiting.length);
+    }
   }
 
   /** [filtered, handled, undecodable]: each record of a deletion by others is in exactly one of them. */
@@ -202,6 +206,24 @@ describe('Pipeline', () => {
     expect(bench.paths()).toEqual(['/a']);
     bench.pipeline.handleBatch(new RecordView(ring), offsets, 0);
     expect(bench.ledger()).toEqual([0, 1, 0]);
+  });
+
+  it('leaves to the next turn what it has no time for', () => {
+    const bench = new Bench();
+    bench.use(1, [watch('all')]);
+    const { ring, offsets } = ringOf([deletion('/a'), deletion('/b'), deletion('/c')]);
+    const view = new RecordView(ring);
+    let now = 0;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => (now += 15));
+    try {
+      expect(bench.pipeline.handleBatch(view, offsets, 3)).toBe(2);
+      now = 0;
+      clock.mockImplementation(() => (now += 1_000));
+      expect(bench.pipeline.handleBatch(view, offsets.subarray(2), 1)).toBe(1);
+    } finally {
+      clock.mockRestore();
+    }
+    expect(bench.paths()).toEqual(['/a', '/b', '/c']);
   });
 
   it('counts what no watch wants as filtered, and gives it no number', () => {

@@ -65,15 +65,21 @@ function bench({ noMemory = false } = {}) {
   const ring = new Ring();
   ring.noMemory = noMemory;
   const handled: number[] = [];
-  const state: { backpressure: Backpressure; comesMeanwhile: number[] } = { backpressure: 'none', comesMeanwhile: [] };
+  const state: { backpressure: Backpressure; comesMeanwhile: number[]; handledMax: number } = {
+    backpressure: 'none',
+    comesMeanwhile: [],
+    handledMax: BATCH,
+  };
   const problems: string[] = [];
   const drain = new RingDrain({
     probe: ring.probe,
     ringBytes: RING_BYTES,
     handle: (record, offsets, count) => {
       ring.calls.push(record.bytes.length === BACKLOG_BYTES ? 'handle backlog' : 'handle');
-      handled.push(...offsets.subarray(0, count));
+      const now = Math.min(count, state.handledMax);
+      handled.push(...offsets.subarray(0, now));
       ring.add(...state.comesMeanwhile.splice(0));
+      return now;
     },
     backpressure: () => state.backpressure,
     onProblem: (message) => problems.push(message),
@@ -140,6 +146,36 @@ describe('RingDrain', () => {
     expect(handled).toHaveLength(2 * BATCH);
     vi.advanceTimersByTime(PAUSE_MS - 1);
     expect(handled).toEqual(numbers(2_700));
+  });
+
+  it('goes on in the next turn with what there was no time for, and gives no space back before', () => {
+    const { ring, handled, state, drain } = bench();
+    state.handledMax = 2;
+    drain.start();
+    ring.add(...numbers(1));
+    ring.add(...numbers(BATCH + 1).slice(1));
+    vi.advanceTimersByTime(PAUSE_MS);
+    ring.calls.splice(0);
+    expect([handled.length, ring.released]).toEqual([3, 1]);
+    for (let turn = 1; turn < BATCH / 2; turn++) vi.advanceTimersToNextTimer();
+    expect(handled).toEqual(numbers(BATCH + 1));
+    expect(ring.calls.filter((call) => call !== 'handle')).toEqual(['release']);
+    vi.advanceTimersToNextTimer();
+    expect(ring.calls.slice(-2)).toEqual(['collect 0', 'release']);
+  });
+
+  it('handles what there was no time for before it ends', async () => {
+    const { ring, handled, state, drain } = bench();
+    state.handledMax = 2;
+    drain.start();
+    ring.add(...numbers(1));
+    ring.add(...numbers(8).slice(1));
+    vi.advanceTimersByTime(PAUSE_MS);
+    expect(handled).toHaveLength(3);
+    const finished = drain.finish(() => true, 1_000);
+    await vi.advanceTimersByTimeAsync(10);
+    await finished;
+    expect([handled, ring.released]).toEqual([numbers(8), 8]);
   });
 
   it.each([
