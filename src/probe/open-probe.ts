@@ -1,5 +1,6 @@
 import { ATTACH_MODES, type AttachMode } from '../model/config.js';
 import type { ProbeInfo } from '../model/pipeline-counts.js';
+import { atOnce, type Steps } from '../watch/steps.js';
 import {
   type AttachedProgram,
   isNativeError,
@@ -45,37 +46,33 @@ export class ProbeUnavailableError extends Error {
 
 /**
  * Loads and attaches the first mode that works, in the order kprobe, fentry, tracepoint, or only the one asked for. Attaching is
- * the only honest test: what a kernel or its policy refuses shows nowhere else. `prepare` runs on each loaded probe just
- * before it is attached. Throws ProbeUnavailableError.
+ * the only honest test: what a kernel or its policy refuses shows nowhere else. Throws ProbeUnavailableError.
  */
-export function openProbe(
+export function openProbe(binding: NativeBinding, wanted: AttachMode | 'auto', ringBytes: number): OpenedProbe<void> {
+  return atOnce(openProbeSteps(binding, wanted, ringBytes, function* () {}));
+}
+
+/** As openProbe(); `prepare` is done with each loaded probe just before it is attached. */
+export function* openProbeSteps<T>(
   binding: NativeBinding,
   wanted: AttachMode | 'auto',
   ringBytes: number,
-): OpenedProbe<undefined>;
-export function openProbe<T>(
-  binding: NativeBinding,
-  wanted: AttachMode | 'auto',
-  ringBytes: number,
-  prepare: (probe: NativeProbe, mode: AttachMode) => T,
-): OpenedProbe<T>;
-export function openProbe<T>(
-  binding: NativeBinding,
-  wanted: AttachMode | 'auto',
-  ringBytes: number,
-  prepare?: (probe: NativeProbe, mode: AttachMode) => T,
-): OpenedProbe<T | undefined> {
+  prepare: (probe: NativeProbe, mode: AttachMode) => Steps<T>,
+): Steps<OpenedProbe<T>> {
   const refusals: Refusal[] = [];
   for (const mode of wanted === 'auto' ? ATTACH_MODES : [wanted]) {
     let probe: NativeProbe | undefined;
+    let opened: OpenedProbe<T> | undefined;
     try {
       probe = new binding.Probe({ mode, ringBytes });
-      const prepared = prepare?.(probe, mode);
+      const prepared = yield* prepare(probe, mode);
       probe.attach();
-      return { probe, prepared, mode, description: probe.describe(), refusals };
+      opened = { probe, prepared, mode, description: probe.describe(), refusals };
+      return opened;
     } catch (error) {
-      probe?.close();
       refusals.push(refusalOf(mode, error));
+    } finally {
+      if (opened === undefined) probe?.close();
     }
   }
   throw new ProbeUnavailableError(refusals, lacksPrivilege(refusals));

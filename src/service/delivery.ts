@@ -12,6 +12,7 @@ import { RingDrain } from '../pipeline/ring-drain.js';
 import { handleWaiting, writeWaiting } from '../pipeline/shutdown.js';
 import type { NativeProbe } from '../probe/native-probe.js';
 import { redactor } from '../text/redact.js';
+import type { Steps } from '../watch/steps.js';
 import type { DaemonRecord } from './daemon-record.js';
 import type { EventOutput } from './event-output.js';
 import type { CloseFailure } from './resource-stack.js';
@@ -50,7 +51,14 @@ export class Delivery {
   private recordedTurns = -1;
   private finishing: Promise<void> | undefined;
 
-  constructor(options: DeliveryOptions) {
+  /** Puts the watches into a probe that is not yet attached. Throws a NativeError. */
+  static *steps(options: DeliveryOptions): Steps<Delivery> {
+    const delivery = new Delivery(options);
+    yield* delivery.bindWatches();
+    return delivery;
+  }
+
+  private constructor(options: DeliveryOptions) {
     const { probe, mode, config, output, watches, delay, parts } = options;
     const { ringBufferBytes: ringBytes } = config.probe;
     this.options = options;
@@ -113,16 +121,14 @@ export class Delivery {
       output.notice,
       () => this.pipeline.host,
     );
-    const mounts = parts.findMounts(mode, probe);
-    const { source, problems } = mounts ?? {};
+  }
+
+  private *bindWatches(): Steps<void> {
+    const { probe, mode, watches, parts } = this.options;
+    const { source, problems } = parts.findMounts(mode, probe) ?? {};
     if (source !== undefined) parts.diagnostics.info({ source }, 'mounts of this host found');
-    watches.bind(
-      {
-        probe,
-        use: (generation, judgedBy) => this.pipeline.use(generation, judgedBy),
-      },
-      true,
-    );
+    const target = { probe, use: this.pipeline.use.bind(this.pipeline) };
+    yield* watches.bind(target, true);
     if (watches.unfiltered !== undefined) parts.diagnostics.warn({ problems }, watches.unfiltered);
   }
 

@@ -1,5 +1,6 @@
 import type { KnownMounts } from '../host/mount-table.js';
 import type { MountWatch } from '../probe/native-probe.js';
+import { inSlices, type Steps } from '../watch/steps.js';
 import { TimeBudget } from './time-budget.js';
 
 /** Mount tables of hosts with many containers change in bursts. */
@@ -36,11 +37,16 @@ export class FollowedMounts {
   private watch: MountWatch | undefined;
   private timer: NodeJS.Timeout | undefined;
   private polling: NodeJS.Timeout | undefined;
+  private isFollowing = false;
+  private readonly closing = new AbortController();
 
-  /** `onChange` is called when the mounts have changed and settled, and after a failure; they are read by then. */
+  /**
+   * `onChange` is done when the mounts have changed and settled, and after a failure; they are read by then. In slices, and once
+   * at a time.
+   */
   constructor(
     private readonly parts: MountParts,
-    private readonly onChange: () => void,
+    private readonly onChange: () => Steps<void>,
   ) {
     this.read();
   }
@@ -58,7 +64,7 @@ export class FollowedMounts {
     if (this.watch === undefined) return undefined;
     this.isStale ||= this.watch.changed();
     if (this.isStale) this.renewSoon();
-    return this.timer === undefined;
+    return this.timer === undefined && !this.isFollowing;
   }
 
   /** Looks for changes from now on. */
@@ -110,8 +116,12 @@ export class FollowedMounts {
     this.timer ??= setTimeout(
       () => {
         this.timer = undefined;
+        if (this.isFollowing) {
+          this.renewSoon();
+          return;
+        }
         this.read();
-        this.following.spend(this.onChange);
+        void this.followChange();
       },
       Math.max(delayMs, this.reading.waitMs, this.following.waitMs),
     );
@@ -120,7 +130,26 @@ export class FollowedMounts {
   close(): void {
     clearTimeout(this.timer);
     clearInterval(this.polling);
+    this.closing.abort();
     this.watch?.close();
+  }
+
+  private async followChange(): Promise<void> {
+    const { signal } = this.closing;
+    try {
+      await inSlices(this.followSteps(), signal, (work) => this.following.spend(work));
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  private *followSteps(): Steps<void> {
+    this.isFollowing = true;
+    try {
+      yield* this.onChange();
+    } finally {
+      this.isFollowing = false;
+    }
   }
 }
 

@@ -10,8 +10,9 @@ import type { BuildInfo } from '../metrics/registry.js';
 import type { AttachMode, Config } from '../model/config.js';
 import { errorName } from '../probe/error-names.js';
 import type { MountWatch, NativeBinding, NativeProbe } from '../probe/native-probe.js';
-import { type OpenedProbe, openProbe } from '../probe/open-probe.js';
+import { type OpenedProbe, openProbeSteps } from '../probe/open-probe.js';
 import { EventSocket, type LineTap } from '../socket/event-socket.js';
+import type { Steps } from '../watch/steps.js';
 import { type EventOutput, openEventOutput } from './event-output.js';
 import { RunState } from './run-state.js';
 import { SelfTest, type SelfTestOptions } from './self-test.js';
@@ -32,8 +33,11 @@ export interface RuntimeParts {
   openEventSocket(
     path: string | undefined,
   ): Promise<Pick<EventSocket, 'offer' | 'notice' | 'prepare' | 'tell' | 'close' | 'readerCount' | 'lostLines'>>;
-  /** See openProbe; throws ProbeUnavailableError. */
-  openProbe<T>(config: Config['probe'], prepare: (probe: NativeProbe, mode: AttachMode) => T): OpenedProbe<T>;
+  /** See openProbeSteps; throws ProbeUnavailableError. */
+  openProbe<T>(
+    config: Config['probe'],
+    prepare: (probe: NativeProbe, mode: AttachMode) => Steps<T>,
+  ): Steps<OpenedProbe<T>>;
   newSelfTest(options: SelfTestOptions): Pick<SelfTest, 'run' | 'observe' | 'close'>;
   /** Rejects when the address cannot be had. */
   serveHttp(options: HttpServerOptions): Promise<HttpServer>;
@@ -79,7 +83,7 @@ export function hostParts(
     openOutput: (log, tap) => openEventOutput(log, { diagnostics, tap, onReaderGone }),
     openEventSocket: (path) =>
       EventSocket.open(path, { onProblem: (error) => diagnostics.error({ error }, 'event socket') }),
-    openProbe: ({ attach, ringBufferBytes }, prepare) => openProbe(binding, attach, ringBufferBytes, prepare),
+    openProbe: ({ attach, ringBufferBytes }, prepare) => openProbeSteps(binding, attach, ringBufferBytes, prepare),
     newSelfTest: (options) => new SelfTest(options),
     serveHttp: startHttpServer,
     findMounts: (mode, probe) => {

@@ -92,10 +92,10 @@ export async function openRuntime(
     const { onFailure } = surroundings;
     const record = recordOn(output, parts);
     if (record !== undefined) await inSlices(record.prepare(config), signal);
-    const probe = parts.openProbe(
-      config.probe,
-      (native, mode) => new Delivery({ probe: native, mode, config, output, watches, delay, parts, record, onFailure }),
+    const opening = parts.openProbe(config.probe, (native, mode) =>
+      Delivery.steps({ probe: native, mode, config, output, watches, delay, parts, record, onFailure }),
     );
+    const probe = await inSlices(opening, signal);
     const runtime = new Runtime({
       ...{ config, parts, surroundings, stack, socket, pages, output, watches, probe, delay, record },
     });

@@ -1,8 +1,8 @@
 import type { KnownMounts } from '../host/mount-table.js';
 import type { FilterGeneration } from '../pipeline/pipeline.js';
-import type { NativeProbe } from '../probe/native-probe.js';
-import { filterPlacesOf, type KernelWants, prefixesOf } from '../watch/native-filter.js';
-import { atOnce, type Steps } from '../watch/steps.js';
+import type { FilterPlaces, NativeProbe } from '../probe/native-probe.js';
+import { filterPlacesSteps, type KernelWants, prefixesOf } from '../watch/native-filter.js';
+import type { Steps } from '../watch/steps.js';
 import { FollowedMounts, type MountParts } from './followed-mounts.js';
 import type { WatchPlan } from './watch-plan.js';
 
@@ -58,11 +58,18 @@ export class WatchState {
   *adopt(plan: WatchPlan): Steps<void> {
     const { target } = this.inForce;
     const prefixes = target && (yield* tableOfPrefixes(target.probe, plan.kernelWants));
-    const before = this.inForce;
-    // Closed meanwhile.
-    if (before.target !== target) return;
+    let before: InForce;
     try {
-      this.putInForce({ ...before, plan, prefixes });
+      let places: FilterPlaces;
+      do {
+        before = this.inForce;
+        places = yield* filterPlacesSteps(plan.kernelWants, before.mounts);
+        // They may change meanwhile.
+      } while (this.inForce.mounts !== before.mounts);
+      before = this.inForce;
+      // Closed meanwhile.
+      if (before.target !== target) return;
+      this.putInForce({ ...before, plan, prefixes }, places);
     } catch (error) {
       if (prefixes !== undefined) target?.probe.dropPrefixes(prefixes);
       throw error;
@@ -96,10 +103,12 @@ export class WatchState {
    * Puts the plan into a probe that is not yet attached, and keeps it there from now on; `renewed`: with mounts that are
    * read again before. Throws a NativeError.
    */
-  bind(target: WatchTarget, renewed = false): void {
+  *bind(target: WatchTarget, renewed = false): Steps<void> {
+    const { plan } = this.inForce;
     const mounts = renewed ? this.mounts.read() : this.inForce.mounts;
-    const prefixes = atOnce(tableOfPrefixes(target.probe, this.inForce.plan.kernelWants));
-    this.putInForce({ ...this.inForce, mounts, target, prefixes });
+    const prefixes = yield* tableOfPrefixes(target.probe, plan.kernelWants);
+    const places = yield* filterPlacesSteps(plan.kernelWants, mounts);
+    this.putInForce({ ...this.inForce, mounts, target, prefixes }, places);
   }
 
   /** Follows the host's mounts from now on; `onChange` runs after each change that was taken over. */
@@ -126,25 +135,32 @@ export class WatchState {
     this.inForce = { ...this.inForce, target: undefined, prefixes: undefined };
   }
 
-  private renew(): void {
+  private *renew(): Steps<void> {
     const mounts = this.mounts.newest;
     // A table that reads the same is the same object, and makes the same filter.
-    if (mounts !== this.inForce.mounts || this.refusal !== undefined) {
+    while (mounts !== this.inForce.mounts || this.refusal !== undefined) {
+      const { plan, target } = this.inForce;
       try {
-        this.putInForce({ ...this.inForce, mounts });
+        const places = target && (yield* filterPlacesSteps(plan.kernelWants, mounts));
+        // Another plan came meanwhile.
+        if (this.inForce.plan !== plan || this.inForce.target !== target) continue;
+        this.putInForce({ ...this.inForce, mounts }, places);
+        break;
       } catch (error) {
         this.refusal = (error as Error).message;
         this.parts.onProblem(`cannot renew the kernel's filter: ${this.refusal}`);
         this.mounts.renewSoon(RETRY_MS);
+        break;
       }
     }
     this.onChange();
   }
 
-  private putInForce(next: InForce): void {
+  /** `places`: of the plan and the mounts; undefined without a target. */
+  private putInForce(next: InForce, places: FilterPlaces | undefined): void {
     const { target, prefixes, plan, mounts } = next;
-    if (target !== undefined && prefixes !== undefined) {
-      const generation = target.probe.setFilter({ prefixes, ...filterPlacesOf(plan.kernelWants, mounts) });
+    if (target !== undefined && prefixes !== undefined && places !== undefined) {
+      const generation = target.probe.setFilter({ prefixes, ...places });
       target.use(generation, { filter: plan.filter, mounts });
       this.refusal = undefined;
     }
@@ -155,14 +171,15 @@ export class WatchState {
 /** The number of a new table in the kernel with what the watches want. Throws a NativeError, and then there is no table. */
 function* tableOfPrefixes(probe: FilteredProbe, wants: KernelWants): Steps<number> {
   const table = probe.newPrefixes(wants.entries.length);
+  let isFull = false;
   try {
     for (const prefixes of prefixesOf(wants)) {
       probe.addPrefixes(table, prefixes);
       yield;
     }
-  } catch (error) {
-    probe.dropPrefixes(table);
-    throw error;
+    isFull = true;
+  } finally {
+    if (!isFull) probe.dropPrefixes(table);
   }
   return table;
 }

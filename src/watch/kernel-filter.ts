@@ -7,7 +7,6 @@ import {
   OPERATION_UNLINK,
   WANT_WHOLE_MAX,
 } from '../probe/record-layout.generated.js';
-import { firstNotBefore } from '../text/sorted-strings.js';
 import { compileGlob } from './glob.js';
 import { atOnce, type Steps } from './steps.js';
 
@@ -131,39 +130,4 @@ export function kernelEntryFor(entries: readonly KernelFilterEntry[], path: stri
     if (path.startsWith(entry.prefix) && entry.prefix.length >= (longest?.prefix.length ?? 0)) longest = entry;
   }
   return longest;
-}
-
-/** What is wanted in whole directories: by entries that hold for all of one, and by those that lead further down. */
-export class WantedBelow {
-  private readonly entries: readonly KernelFilterEntry[];
-  private readonly prefixes: readonly string[];
-  private readonly byPrefix: ReadonlyMap<string, KernelFilterEntry>;
-  private readonly longest: number;
-
-  /** `entries` as kernelFilter() sorts them. */
-  constructor(entries: readonly KernelFilterEntry[]) {
-    this.entries = entries;
-    this.prefixes = entries.map(({ prefix }) => prefix);
-    this.byPrefix = new Map(entries.map((entry) => [entry.prefix, entry]));
-    this.longest = entries.reduce((longest, { prefix }) => Math.max(longest, prefix.length), 0);
-  }
-
-  /** `directory` in latin1 view, '' for the root. */
-  inDirectory(directory: string): { successMask: number; failureMask: number } {
-    const start = `${directory}/`;
-    const masks = { successMask: 0, failureMask: 0 };
-    // The longest beginning says what the shorter ones want, too.
-    for (let length = Math.min(start.length, this.longest); length > 0; length--) {
-      const entry = this.byPrefix.get(start.slice(0, length));
-      if (entry === undefined) continue;
-      masks.successMask |= entry.successMask;
-      masks.failureMask |= entry.failureMask;
-      break;
-    }
-    for (let at = firstNotBefore(this.prefixes, start); this.prefixes[at]?.startsWith(start); at++) {
-      masks.successMask |= this.entries[at]!.successMask;
-      masks.failureMask |= this.entries[at]!.failureMask;
-    }
-    return masks;
-  }
 }

@@ -1,5 +1,6 @@
 import { type Mount, type MountTable, prefixLengths } from '../host/mount-table.js';
 import { firstNotBefore } from '../text/sorted-strings.js';
+import { atOnce, type Steps } from './steps.js';
 
 /** A mask of what is wanted in a directory and everywhere below it; '' is the root. */
 export type WantsBelow = (directory: string) => number;
@@ -17,16 +18,21 @@ const MOUNTS_APART_MAX = 16;
  * mounts make them. Takes time in proportion to the mounts, also where thousands of them show one directory.
  */
 export function wantsElsewhere(table: MountTable, wantsBelow: WantsBelow): [number, number][] {
+  return atOnce(wantsElsewhereSteps(table, wantsBelow));
+}
+
+/** As wantsElsewhere(), for thousands of mounts beside other work. */
+export function* wantsElsewhereSteps(table: MountTable, wantsBelow: WantsBelow): Steps<[number, number][]> {
   const masks = new Map<Mount, number>();
-  for (const byRoot of table.filesystems()) addFilesystem(byRoot, remembered(wantsBelow), masks);
+  for (const byRoot of table.filesystems()) yield* addFilesystem(byRoot, remembered(wantsBelow), masks);
   return table.mounts.map((mount) => [mount.id, masks.get(mount)!]);
 }
 
-function addFilesystem(
+function* addFilesystem(
   byRoot: ReadonlyMap<string, readonly Mount[]>,
   wantsBelow: WantsBelow,
   masks: Map<Mount, number>,
-): void {
+): Steps<void> {
   const roots = [...byRoot.keys()].sort();
   const wholes = new Map<string, number>();
   const wholeOf = (root: string): number => {
@@ -50,8 +56,10 @@ function addFilesystem(
       for (const { mountPoint } of outer) {
         const place = mountPoint + root.slice(length);
         if (!places.has(place)) places.set(place, wantsBelow(place));
+        yield;
       }
     }
+    yield;
     for (const [place, mask] of places) wants.add(mask, place);
     for (let at = firstNotBefore(roots, `${root}/`); roots[at]?.startsWith(`${root}/`); at++) {
       const below = roots[at]!.slice(root.length);
@@ -59,9 +67,13 @@ function addFilesystem(
         // Where a mount of `root` shows the directory anyway, it is no other place for that mount.
         const own = mountPoint.endsWith(below) ? mountPoint.slice(0, -below.length) : undefined;
         wants.add(wantsBelow(mountPoint), own);
+        yield;
       }
     }
-    for (const mount of mounts) masks.set(mount, wants.elsewhere(mount.mountPoint));
+    for (const mount of mounts) {
+      masks.set(mount, wants.elsewhere(mount.mountPoint));
+      yield;
+    }
   }
 }
 

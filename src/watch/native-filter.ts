@@ -4,9 +4,10 @@ import type { FilterPlaces, FilterPrefix, NativeFilter } from '../probe/native-p
 import { WANT_FAILURE_SHIFT, WANT_WHOLE_SHIFT } from '../probe/record-layout.generated.js';
 import { foldPath } from '../text/case-fold.js';
 import { foldedWatch } from './folded-watches.js';
-import { type KernelFilterEntry, kernelFilterSteps, WantedBelow } from './kernel-filter.js';
-import { wantsElsewhere } from './mount-wants.js';
+import { type KernelFilterEntry, kernelFilterSteps } from './kernel-filter.js';
+import { wantsElsewhereSteps } from './mount-wants.js';
 import { atOnce, type Steps } from './steps.js';
+import { WantedBelow } from './wanted-below.js';
 
 /** No mount has this number: the kernel meets only mounts that it does not know, and passes what is wanted anywhere. */
 const NO_MOUNT = 0xffffffff;
@@ -54,18 +55,19 @@ export function* kernelWantsSteps(watches: readonly WatchConfig[]): Steps<Kernel
  * are, as in tracepoint mode.
  */
 export function nativeFilterOf(wants: KernelWants, mounts: KnownMounts | undefined): NativeFilter {
-  return { prefixes: wants.entries.map(prefixOf), ...filterPlacesOf(wants, mounts) };
+  return { prefixes: wants.entries.map(prefixOf), ...atOnce(filterPlacesSteps(wants, mounts)) };
 }
 
 /** The part of it that depends on the mounts. */
-export function filterPlacesOf(wants: KernelWants, mounts: KnownMounts | undefined): FilterPlaces {
+export function* filterPlacesSteps(wants: KernelWants, mounts: KnownMounts | undefined): Steps<FilterPlaces> {
   let successOperations = 0;
   let failureOperations = 0;
   for (const { successMask, failureMask } of wants.entries) {
     successOperations |= successMask;
     failureOperations |= failureMask;
   }
-  return { ...placesOf(wants, mounts), processView: wants.byProcess, successOperations, failureOperations };
+  const places = yield* placesSteps(wants, mounts);
+  return { ...places, processView: wants.byProcess, successOperations, failureOperations };
 }
 
 /** The other part, as the kernel takes it; a hundred at a time. */
@@ -92,16 +94,17 @@ function wordOf(entry: KernelFilterEntry): number {
  * What watches that speak of host paths want on each device, wherever it is mounted, and of the files of each mount at
  * the other places of this host where they can be seen, as bind mounts make them.
  */
-function placesOf(
+function* placesSteps(
   { onHost, onHostFolded }: KernelWants,
   mounts: KnownMounts | undefined,
-): Pick<FilterPlaces, 'devices' | 'mounts'> {
+): Steps<Pick<FilterPlaces, 'devices' | 'mounts'>> {
   if (mounts === 'unknown') return { devices: [], mounts: [[NO_MOUNT, 0]] };
   if (mounts === undefined) return { devices: [], mounts: [] };
   const wantsBelow = (directory: string) => maskOf(onHost.inDirectory(directory));
   const devices = new Map<number, number>();
   for (const { device, mountPoint } of mounts.mounts) {
     devices.set(device, (devices.get(device) ?? 0) | maskOf(onHostFolded.inDirectory(foldPath(mountPoint))));
+    yield;
   }
-  return { devices: [...devices], mounts: wantsElsewhere(mounts, wantsBelow) };
+  return { devices: [...devices], mounts: yield* wantsElsewhereSteps(mounts, wantsBelow) };
 }

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { AttachMode } from '../../../src/model/config.js';
 import type { NativeBinding, NativeProbe } from '../../../src/probe/native-probe.js';
-import { openProbe, ProbeUnavailableError, type Refusal } from '../../../src/probe/open-probe.js';
+import { openProbe, openProbeSteps, ProbeUnavailableError, type Refusal } from '../../../src/probe/open-probe.js';
+import { atOnce, type Steps } from '../../../src/watch/steps.js';
 
 interface Trouble {
   readonly at: 'load' | 'attach';
@@ -69,10 +70,14 @@ describe('openProbe', () => {
   it('takes kprobe where it works, prepared before it is attached', () => {
     const { binding, log } = kernel({});
     const prepared: [NativeProbe, AttachMode][] = [];
-    const opened = openProbe(binding, 'auto', 4096, (probe, mode) => {
+    const prepare = function* (probe: NativeProbe, mode: AttachMode): Steps<string> {
       log.push('prepare');
       prepared.push([probe, mode]);
-    });
+      yield;
+      return 'prepared';
+    };
+    const opened = atOnce(openProbeSteps(binding, 'auto', 4096, prepare));
+    expect(opened.prepared).toBe('prepared');
     expect(log).toEqual(['load kprobe 4096', 'prepare', 'attach kprobe']);
     expect(opened).toMatchObject({ mode: 'kprobe', description: { symbol: 'of kprobe' }, refusals: [] });
     expect(prepared).toEqual([[opened.probe, 'kprobe']]);
@@ -111,18 +116,32 @@ describe('openProbe', () => {
 
   it('takes no mistake of its own for a refusal, and closes what it opened', () => {
     const { binding, log } = kernel({});
-    const mistake = () => {
+    // biome-ignore lint/correctness/useYield: it fails at once
+    const mistake = function* (): Steps<void> {
       throw new TypeError('a mistake');
     };
-    expect(() => openProbe(binding, 'auto', 1, mistake)).toThrow(TypeError);
+    expect(() => atOnce(openProbeSteps(binding, 'auto', 1, mistake))).toThrow(TypeError);
+    expect(log).toEqual(['load kprobe 1', 'close kprobe']);
+  });
+
+  it('closes the probe, and tries no other, when it is given up while it is prepared', () => {
+    const { binding, log } = kernel({});
+    const slowly = function* (): Steps<void> {
+      yield;
+    };
+    const steps = openProbeSteps(binding, 'auto', 1, slowly);
+    steps.next();
+    steps.return(undefined as never);
     expect(log).toEqual(['load kprobe 1', 'close kprobe']);
   });
 
   it('takes what the kernel refuses while it is prepared for a refusal', () => {
     const { binding, log } = kernel({});
-    const opened = openProbe(binding, 'auto', 1, (_probe, mode) => {
+    // biome-ignore lint/correctness/useYield: it fails at once
+    const prepare = function* (_probe: NativeProbe, mode: AttachMode): Steps<void> {
       if (mode === 'kprobe') throw nativeError('set the filter', 'ENOMEM');
-    });
+    };
+    const opened = atOnce(openProbeSteps(binding, 'auto', 1, prepare));
     expect(opened.mode).toBe('fentry');
     expect(opened.refusals[0]!.hint).toContain('probe.ring_buffer');
     expect(log).toContain('close kprobe');

@@ -2,13 +2,15 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Diagnostics } from '../../../src/diagnostics/diagnostics.js';
 import { LineBuffer } from '../../../src/event/line-buffer.js';
 import { MountTable } from '../../../src/host/mount-table.js';
-import { type Config, OPERATIONS } from '../../../src/model/config.js';
+import { type AttachMode, type Config, OPERATIONS } from '../../../src/model/config.js';
 import type { EventWriter } from '../../../src/output/event-writer.js';
 import type { NativeProbe } from '../../../src/probe/native-probe.js';
+import type { OpenedProbe } from '../../../src/probe/open-probe.js';
 import { Daemon } from '../../../src/service/daemon.js';
 import { openRuntime } from '../../../src/service/runtime.js';
 import type { RuntimeParts } from '../../../src/service/runtime-parts.js';
 import { ServiceStatus } from '../../../src/service/service-status.js';
+import type { Steps } from '../../../src/watch/steps.js';
 
 function configOf(name: string): Config {
   const watch = {
@@ -184,21 +186,7 @@ class Host {
           rotation: undefined,
         };
       },
-      openProbe: (_config, prepare) => {
-        const probe = this.probe();
-        const prepared = prepare(probe, 'kprobe');
-        this.fails('probe');
-        this.opened('probe');
-        const description = {
-          variant: 'plain',
-          symbol: 's',
-          hostMountNamespace: 1,
-          programs: [],
-          attached: [],
-          leftOut: '',
-        } as const;
-        return { probe, prepared, mode: 'kprobe', description, refusals: [] };
-      },
+      openProbe: (_config, prepare) => this.openProbe(prepare),
       newSelfTest: () => ({
         run: async () => {
           const passed = { unlink: true, rmdir: true, replace: true, move: true };
@@ -254,6 +242,22 @@ class Host {
       lostLines: 0,
       writtenLines: 0,
     } as unknown as EventWriter;
+  }
+
+  private *openProbe<T>(prepare: (probe: NativeProbe, mode: AttachMode) => Steps<T>): Steps<OpenedProbe<T>> {
+    const probe = this.probe();
+    const prepared = yield* prepare(probe, 'kprobe');
+    this.fails('probe');
+    this.opened('probe');
+    const description = {
+      variant: 'plain',
+      symbol: 's',
+      hostMountNamespace: 1,
+      programs: [],
+      attached: [],
+      leftOut: '',
+    } as const;
+    return { probe, prepared, mode: 'kprobe', description, refusals: [] };
   }
 
   private probe(): NativeProbe {

@@ -105,7 +105,7 @@ function open(...names: string[]): WatchState {
 it('puts a plan in force whole: in the kernel, then in the pipeline', () => {
   const state = open('a');
   const target = new Target();
-  state.bind(target);
+  atOnce(state.bind(target));
   const plan = planOf(['a', 'b'], state);
   atOnce(state.adopt(plan));
   expect(target.used.map(([generation, { filter }]) => [generation, filter === plan.filter])).toEqual([
@@ -118,7 +118,7 @@ it('puts a plan in force whole: in the kernel, then in the pipeline', () => {
 it('changes nothing when the kernel refuses: the counters that are published go on counting', () => {
   const state = open('db', 'tmp');
   const target = new Target();
-  state.bind(target);
+  atOnce(state.bind(target));
   const [, judgedBy] = target.used[0]!;
   judgedBy.filter.counters[0]!.totals.deletions.unlink = 2;
   const before = state.plan;
@@ -146,7 +146,7 @@ it('changes nothing when the kernel refuses: the counters that are published go 
 it('fills the table of a plan step by step, keeps it while only mounts change, and drops it with the plan', () => {
   const state = open(...Array.from({ length: 500 }, (_, index) => `d${index}`));
   const target = new Target();
-  state.bind(target);
+  atOnce(state.bind(target));
   state.follow(() => {});
   expect([...target.tables]).toEqual([[1, expect.objectContaining({ length: 1_000 })]]);
   mounts = mountsOn(1, 2);
@@ -173,10 +173,92 @@ it('fills the table of a plan step by step, keeps it while only mounts change, a
   expect([...target.tables.keys()]).toEqual([2]);
 });
 
+/** Each look at the clock finds that a slice is over. */
+function slowClock() {
+  let ms = 0;
+  return vi.spyOn(performance, 'now').mockImplementation(() => (ms += 20));
+}
+
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
+
+it('makes the filter of changed mounts step by step, and puts it in force as a whole', async () => {
+  const state = open('a');
+  const target = new Target();
+  atOnce(state.bind(target));
+  let taken = 0;
+  state.follow(() => {
+    taken += 1;
+  });
+  vi.advanceTimersByTime(SETTLED_MS);
+  const clock = slowClock();
+  mounts = mountsOn(...Array.from({ length: 20 }, (_, device) => device));
+  notify();
+  vi.runOnlyPendingTimers();
+  for (let turn = 0; turn < 10; turn++) await nextTurn();
+  expect([target.filters.length, taken, state.followsMounts]).toEqual([1, 0, false]);
+  // Another change meanwhile is taken over after this one.
+  const before = mounts;
+  mounts = mountsOn(7);
+  notify();
+  for (let turn = 0; turn < 100; turn++) await nextTurn();
+  expect([target.used.length, target.used.at(-1)![1].mounts === before, taken]).toEqual([2, true, 1]);
+  vi.runOnlyPendingTimers();
+  for (let turn = 0; turn < 100; turn++) await nextTurn();
+  expect([target.used.length, target.used.at(-1)![1].mounts === mounts, taken]).toEqual([3, true, 2]);
+  clock.mockRestore();
+});
+
+it('judges by the newest mounts and the newest plan when both change at once', async () => {
+  const state = open('a');
+  const target = new Target();
+  atOnce(state.bind(target));
+  state.follow(() => {});
+  vi.advanceTimersByTime(SETTLED_MS);
+  const clock = slowClock();
+  mounts = mountsOn(...Array.from({ length: 20 }, (_, device) => device));
+  notify();
+  vi.runOnlyPendingTimers();
+  for (let turn = 0; turn < 10; turn++) await nextTurn();
+  // A plan comes in between: the filter that is being made is made again for it.
+  atOnce(state.adopt(planOf(['mnt'], state)));
+  for (let turn = 0; turn < 200; turn++) await nextTurn();
+  const { filter, mounts: used } = target.used.at(-1)![1];
+  expect([filter === state.plan.filter, used === mounts]).toEqual([true, true]);
+  expect(target.filters.at(-1)!.devices.filter(([, wanted]) => wanted !== 0)).toHaveLength(20);
+  // The other way round: mounts come while a plan is filled.
+  const steps = state.adopt(planOf(['c'], state));
+  for (let step = 0; step < 10; step++) steps.next();
+  mounts = mountsOn(3, 4);
+  notify();
+  vi.runOnlyPendingTimers();
+  for (let turn = 0; turn < 100; turn++) await nextTurn();
+  atOnce(steps);
+  expect(target.used.at(-1)![1]).toEqual({ filter: state.plan.filter, mounts });
+  expect(target.filters.at(-1)!.devices).toHaveLength(2);
+  clock.mockRestore();
+});
+
+it('ends what it is about to put in force when it is closed', async () => {
+  const state = open('a');
+  const target = new Target();
+  atOnce(state.bind(target));
+  state.follow(() => {});
+  vi.advanceTimersByTime(SETTLED_MS);
+  const clock = slowClock();
+  mounts = mountsOn(...Array.from({ length: 20 }, (_, device) => device));
+  notify();
+  vi.runOnlyPendingTimers();
+  await nextTurn();
+  state.close();
+  for (let turn = 0; turn < 100; turn++) await nextTurn();
+  expect([target.filters.length, vi.getTimerCount()]).toEqual([1, 0]);
+  clock.mockRestore();
+});
+
 it('puts no plan in force that is filled when it is closed', () => {
   const state = open('a');
   const target = new Target();
-  state.bind(target);
+  atOnce(state.bind(target));
   const steps = state.adopt(planOf(['b'], state));
   steps.next();
   state.close();
@@ -187,7 +269,7 @@ it('puts no plan in force that is filled when it is closed', () => {
 it('puts nothing in force while a record asks for the mounts of an unknown device, but soon after it', () => {
   const state = open('a');
   const target = new Target();
-  state.bind(target);
+  atOnce(state.bind(target));
   state.follow(() => {});
   mounts = mountsOn(1, 5);
   changed = true;
@@ -204,7 +286,7 @@ it('puts nothing in force while a record asks for the mounts of an unknown devic
 it('reads the mounts for no device that the host does not mount, unless they changed', () => {
   const state = open('a');
   const target = new Target();
-  state.bind(target);
+  atOnce(state.bind(target));
   state.follow(() => {});
   // What changed before they were followed.
   state.mountsFor(6);
@@ -220,7 +302,7 @@ it('reads the mounts for no device that the host does not mount, unless they cha
 it('reads the mounts once a second at the most for unknown devices where changes are not told', () => {
   const clock = vi.spyOn(performance, 'now').mockReturnValue(0);
   const state = open('a');
-  state.bind(new Target());
+  atOnce(state.bind(new Target()));
   mounts = mountsOn(1, 7);
   clock.mockReturnValue(999);
   state.mountsFor(7);
@@ -235,7 +317,7 @@ it('gives the kernel no other filter when the mounts are the same', () => {
   const state = open('a');
   const target = new Target();
   let taken = 0;
-  state.bind(target);
+  atOnce(state.bind(target));
   state.follow(() => {
     taken += 1;
   });
@@ -254,7 +336,7 @@ it('reads mounts that change all the time for a tenth of the time, and lets pass
   let ms = 0;
   clock.mockImplementation(() => ms);
   const state = open('a');
-  state.bind(new Target());
+  atOnce(state.bind(new Target()));
   state.follow(() => {});
   const before = reads;
   onRead = () => {
@@ -275,7 +357,7 @@ it('reads mounts that change all the time for a tenth of the time, and lets pass
 it('keeps what is in force when the kernel refuses the renewed filter', () => {
   const state = open('a');
   const target = new Target();
-  state.bind(target);
+  atOnce(state.bind(target));
   state.follow(() => {});
   target.refuses = true;
   mounts = mountsOn(2);
@@ -291,7 +373,7 @@ it('does without mounts that cannot be read, and reads them again when they chan
   mounts = new Error('EACCES');
   const state = open('a');
   const target = new Target();
-  state.bind(target);
+  atOnce(state.bind(target));
   state.follow(() => {});
   expect([state.mountsFor(1), problems.length]).toEqual(['unknown', 1]);
   expect(state.unfiltered).toContain('the mounts of this host are not known');
@@ -303,7 +385,7 @@ it('does without mounts that cannot be read, and reads them again when they chan
 it('puts nothing in force once it is closed', () => {
   const state = open('a');
   const target = new Target();
-  state.bind(target);
+  atOnce(state.bind(target));
   state.follow(() => {});
   notify();
   state.close();
@@ -314,7 +396,7 @@ it('puts nothing in force once it is closed', () => {
 it('says that deletions may go unseen while the kernel refuses the filter, and tries again', () => {
   const state = open('a');
   const target = new Target();
-  state.bind(target);
+  atOnce(state.bind(target));
   state.follow(() => {});
   target.refuses = true;
   mounts = mountsOn(2);
@@ -330,7 +412,7 @@ it('lets everything pass that could be wanted while the mounts of the host are n
   mounts = new Error('hidden');
   const state = open('a');
   const target = new Target();
-  state.bind(target, true);
+  atOnce(state.bind(target, true));
   expect(target.filters[0]).toMatchObject({ devices: [], mounts: [[2 ** 32 - 1, 0]] });
   expect(target.used[0]![1].mounts).toBe('unknown');
   mounts = mountsOn(1);
@@ -341,7 +423,7 @@ it('lets everything pass that could be wanted while the mounts of the host are n
 it('follows the mounts again when the filter of the newest ones is in force, whoever hears of a change first', () => {
   const state = open('a');
   expect(state.followsMounts).toBeUndefined();
-  state.bind(new Target());
+  atOnce(state.bind(new Target()));
   state.follow(() => {});
   // They may have changed between the first reading and this moment.
   expect(state.followsMounts).toBe(false);
@@ -366,7 +448,7 @@ it('follows the mounts again when the filter of the newest ones is in force, who
 it('does not follow the mounts while the kernel refuses their filter, or while they are not known', () => {
   const state = open('a');
   const target = new Target();
-  state.bind(target);
+  atOnce(state.bind(target));
   state.follow(() => {});
   target.refuses = true;
   mounts = mountsOn(1);
