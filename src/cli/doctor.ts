@@ -32,6 +32,8 @@ interface ModeFinding {
   readonly finding: Finding;
   /** Inode number of the host's mount namespace; undefined: the mode cannot be attached. */
   readonly hostMountNamespace?: number;
+  /** It is known why its probes never run: "auto" passes over it. */
+  readonly isSilent?: boolean;
   readonly lacksPrivilege: boolean;
 }
 
@@ -41,14 +43,15 @@ export async function doctor({ json }: DoctorOptions, io: CommandIo): Promise<nu
   const modes: ModeFinding[] = [];
   // One after the other: each sees the deletions of this process.
   for (const mode of ATTACH_MODES) modes.push(await tryMode(mode, binding));
-  const attached = modes.find(({ hostMountNamespace }) => hostMountNamespace !== undefined);
+  const attached = modes.filter(({ hostMountNamespace }) => hostMountNamespace !== undefined);
+  const taken = attached.find(({ isSilent }) => isSilent !== true);
   const working = modes.find(({ finding }) => finding.state === 'ok');
   const findings = [
     ...modes.map(({ finding }) => finding),
-    ...(attached === undefined ? [] : [mounts(attached)]),
+    ...attached.slice(0, 1).map(mounts),
     ...surroundings(binding),
   ];
-  const attach = attached !== undefined && attached === working ? attached.mode : null;
+  const attach = taken?.finding.state === 'ok' ? taken.mode : null;
   if (json) {
     io.stdout.write(`${JSON.stringify({ kernel: release(), attach, findings }, null, 2)}\n`);
   } else {
@@ -57,18 +60,18 @@ export async function doctor({ json }: DoctorOptions, io: CommandIo): Promise<nu
         `${state.padEnd(5)}${check.padEnd(22)}${message}${fix === undefined ? '' : `\n     -> ${fix}`}\n`,
       );
     }
-    io.stdout.write(`${conclusion(attached?.mode, working?.mode)}\n`);
+    io.stdout.write(`${conclusion(taken, working?.mode)}\n`);
   }
   if (attach !== null) return EXIT.ok;
   if (working !== undefined) return EXIT.degraded;
   return modes.some(({ lacksPrivilege }) => lacksPrivilege) ? EXIT.notPrivileged : EXIT.unsupportedKernel;
 }
 
-/** `attached`: the first mode that can be attached, which "auto" takes; `working`: the first that sees deletions. */
-function conclusion(attached: AttachMode | undefined, working: AttachMode | undefined): string {
-  if (working === undefined) return 'No attach mode works here.';
-  if (attached === working) return `"auto" takes ${working} here.`;
-  return `"auto" takes ${attached} here, which sees no deletions: write probe.attach: ${working}, or correct what is listed above.`;
+/** `taken`: what "auto" takes; `working`: the first mode that sees deletions. */
+function conclusion(taken: ModeFinding | undefined, working: AttachMode | undefined): string {
+  if (taken === undefined || working === undefined) return 'No attach mode works here.';
+  if (taken.finding.state === 'ok') return `"auto" takes ${taken.mode} here.`;
+  return `"auto" takes ${taken.mode} here, which sees no deletions: write probe.attach: ${working}, or correct what is listed above.`;
 }
 
 async function tryMode(mode: AttachMode, binding: NativeBinding): Promise<ModeFinding> {
@@ -81,7 +84,7 @@ async function tryMode(mode: AttachMode, binding: NativeBinding): Promise<ModeFi
     const finding: Finding = ok
       ? { check, state: 'ok', message: `${works}; deletions of its own came through${cost}` }
       : { check, state: 'fail', ...unseen(mode, problems) };
-    return { mode, finding, hostMountNamespace, lacksPrivilege: false };
+    return { mode, finding, hostMountNamespace, isSilent: causesOfSilence(mode).length > 0, lacksPrivilege: false };
   } catch (error) {
     if (!(error instanceof ProbeUnavailableError)) throw error;
     const { reason, hint } = error.refusals[0]!;

@@ -1,3 +1,4 @@
+import { causesOfSilence, type SilenceCause } from '../host/silent-probes.js';
 import { ATTACH_MODES, type AttachMode } from '../model/config.js';
 import type { ProbeInfo } from '../model/pipeline-counts.js';
 import { atOnce, type Steps } from '../watch/steps.js';
@@ -46,7 +47,8 @@ export class ProbeUnavailableError extends Error {
 
 /**
  * Loads and attaches the first mode that works, in the order kprobe, fentry, tracepoint, or only the one asked for. Attaching is
- * the only honest test: what a kernel or its policy refuses shows nowhere else. Throws ProbeUnavailableError.
+ * the only honest test: what a kernel or its policy refuses shows nowhere else. But what the kernel has switched off attaches
+ * and never runs: "auto" passes over it. Throws ProbeUnavailableError.
  */
 export function openProbe(binding: NativeBinding, wanted: AttachMode | 'auto', ringBytes: number): OpenedProbe<void> {
   return atOnce(openProbeSteps(binding, wanted, ringBytes, function* () {}));
@@ -61,6 +63,11 @@ export function* openProbeSteps<T>(
 ): Steps<OpenedProbe<T>> {
   const refusals: Refusal[] = [];
   for (const mode of wanted === 'auto' ? ATTACH_MODES : [wanted]) {
+    const causes = wanted === 'auto' ? causesOfSilence(mode) : [];
+    if (causes.length > 0) {
+      refusals.push(silenceOf(mode, causes));
+      continue;
+    }
     let probe: NativeProbe | undefined;
     let opened: OpenedProbe<T> | undefined;
     try {
@@ -90,6 +97,11 @@ export function probeInfoOf({ mode, description }: Pick<OpenedProbe<unknown>, 'm
     kind: (kindsOf('before')[0] ?? success[0] ?? mode) as string,
     success: success.join('+'),
   };
+}
+
+function silenceOf(mode: AttachMode, causes: readonly SilenceCause[]): Refusal {
+  const reason = causes.map(({ cause }) => cause).join('; ');
+  return { mode, reason, hint: causes.map(({ fix }) => fix).join('; '), details: '', code: undefined };
 }
 
 function refusalOf(mode: AttachMode, error: unknown): Refusal {

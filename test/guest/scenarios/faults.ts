@@ -3,7 +3,7 @@ import type { Deleted } from '../cases/filesystem-faults.js';
 import type { LineRange } from './line-range.js';
 import type { Mode } from './mode.js';
 
-export const FAULT_PARTS = ['start', 'filesystems', 'disarmed', 'clock', 'stop', 'memory'] as const;
+export const FAULT_PARTS = ['start', 'filesystems', 'disarmed', 'clock', 'stop', 'memory', 'fallback'] as const;
 export type FaultPart = (typeof FAULT_PARTS)[number];
 
 export interface FaultsSession {
@@ -78,5 +78,13 @@ export interface FaultsRecording {
   clock?: { readonly before: string; readonly jumps: readonly ClockJump[]; readonly after: string };
   stop?: { readonly exit: number | string };
   memory?: { readonly status: number | null; readonly stderr: string };
+  /** Of a daemon in the mode `auto`, started while the kernel runs no hooks; and what `doctor --json` says then. */
+  fallback?: {
+    readonly doctor: string;
+    readonly ready: Answer;
+    readonly diagnostics: string;
+    /** Modes that told one deletion. */
+    readonly told: readonly string[];
+  };
   readonly errors: Partial<Record<FaultPart, string>>;
 }

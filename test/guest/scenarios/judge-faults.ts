@@ -23,6 +23,7 @@ const NAMES: Readonly<Record<FaultPart, string>> = {
   clock: 'a wall clock that jumps by an hour changes neither the time of events nor the self-tests',
   stop: 'the daemon ends in order',
   memory: 'too little memory for the maps is a clear error',
+  fallback: 'a mode whose hooks the kernel does not run is passed over at the start',
 };
 const SCHEMA = 'every line is of the schema';
 
@@ -40,6 +41,7 @@ export function judgeFaults(_: FaultsSession, record: Record_): Check[] {
     clock: judgeClock,
     stop: judgeStop,
     memory: judgeMemory,
+    fallback: judgeFallback,
   };
   const { recording } = record;
   const checks = FAULT_PARTS.map((part) => {
@@ -136,5 +138,19 @@ function judgeMemory({ recording }: Record_): string[] {
   if (status !== 1) problems.push(`exit ${status}`);
   const { log, message } = JSON.parse(stderr.trimEnd().split('\n').at(-1) ?? '');
   if (log.level !== 'fatal' || !/^not enough memory .*probe\.ring_buffer/.test(message)) problems.push(stderr);
+  return problems;
+}
+
+function judgeFallback({ recording }: Record_): string[] {
+  const { doctor, ready, diagnostics, told } = recording.fallback!;
+  const problems: string[] = [];
+  if (JSON.parse(doctor).attach !== 'tracepoint') problems.push(`the doctor says: ${doctor}`);
+  const isDegraded = ready.status === 200 && ready.body.includes('only system calls can be hooked');
+  if (!isDegraded) problems.push(`/-/ready says ${ready.status}: ${ready.body}`);
+  for (const mode of ['kprobe', 'fentry']) {
+    const says = (line: string) => line.includes(`"attach":"${mode}"`) && line.includes('kernel.ftrace_enabled is 0');
+    if (!diagnostics.split('\n').some(says)) problems.push(`the diagnostics do not say why it is not ${mode}`);
+  }
+  if (told.join() !== 'tracepoint') problems.push(`a deletion is told by: ${told.join() || 'none'}`);
   return problems;
 }

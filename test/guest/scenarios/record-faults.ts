@@ -3,7 +3,7 @@ import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_pr
 import { once } from 'node:events';
 import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Daemon } from '../../lib/daemon.js';
+import { Daemon } from '../../lib/daemon.js';
 import { directoryMadeAgain, directoryReplaced, filesystemReplaced, watchesFor } from '../cases/filesystem-faults.js';
 import {
   type Appearance,
@@ -145,6 +145,29 @@ class Recorder {
       timeout: 180_000,
     });
     return { status, stderr };
+  }
+
+  /** A daemon, and the doctor, that find the kernel without its hooks from the start. */
+  async fallback(): Promise<FaultsRecording['fallback']> {
+    const program = `${STAGE}/usr/bin/rmwatch`;
+    const directory = '/tmp/fallback';
+    const path = `${directory}/file`;
+    const config = { watches: [{ name: 'all', include: [path] }] };
+    const daemon = new Daemon({ program: [program], directory, config, attach: 'auto' });
+    fs.writeFileSync(HOOKS_ENABLED, '0');
+    try {
+      const { stdout: doctor } = spawnSync(program, ['doctor', '--json'], { encoding: 'utf8', timeout: 180_000 });
+      await daemon.start();
+      fs.writeFileSync(path, '');
+      fs.unlinkSync(path);
+      await daemon.settleLog();
+      const events = daemon.events().filter(({ file }) => file?.path === path);
+      const told = events.map(({ rmwatch }) => String(rmwatch?.attach));
+      return { doctor, ready: await daemon.get('/-/ready'), diagnostics: daemon.diagnostics(), told };
+    } finally {
+      fs.writeFileSync(HOOKS_ENABLED, '1');
+      daemon.kill();
+    }
   }
 
   close(): void {

@@ -33,7 +33,8 @@ const deletion = (file: string, time = 0): Event => ({
 });
 
 test('a part that was not recorded fails with its reason', () => {
-  for (const check of [0, 1, 2, 3, 4, 5]) expect(problemsOf(check, {})).toEqual(['the guest recorded nothing of it']);
+  for (const check of [0, 1, 2, 3, 4, 5, 6])
+    expect(problemsOf(check, {})).toEqual(['the guest recorded nothing of it']);
   expect(problemsOf(2, { errors: { disarmed: 'it broke' } })).toEqual(['it broke']);
 });
 
@@ -123,4 +124,20 @@ test('an end that is not in order fails, and so does an unclear error', () => {
   expect(problemsOf(5, { memory: { status: 1, stderr: '{"log":{"level":"fatal"},"message":"ENOMEM"}' } })).toHaveLength(
     1,
   );
+});
+
+test('a start that takes a mode without hooks, or does not say why it takes another, fails', () => {
+  const reason = (mode: string) => `{"rmwatch":{"attach":"${mode}","reason":"kernel.ftrace_enabled is 0: …"}}\n`;
+  const right = {
+    doctor: '{"attach":"tracepoint"}',
+    ready: { status: 200, body: 'degraded: only system calls can be hooked (tracepoint mode)' },
+    diagnostics: reason('kprobe') + reason('fentry'),
+    told: ['tracepoint'],
+  };
+  const problems = (changes: object) => problemsOf(6, { fallback: { ...right, ...changes } });
+  expect(problems({})).toEqual([]);
+  expect(problems({ doctor: '{"attach":null}' })).toHaveLength(1);
+  expect(problems({ ready: { status: 503, body: 'self-test: …' } })).toEqual(['/-/ready says 503: self-test: …']);
+  expect(problems({ diagnostics: reason('kprobe') })).toEqual(['the diagnostics do not say why it is not fentry']);
+  expect(problems({ told: [] })).toEqual(['a deletion is told by: none']);
 });

@@ -4,6 +4,12 @@ import type { NativeBinding, NativeProbe } from '../../../src/probe/native-probe
 import { openProbe, openProbeSteps, ProbeUnavailableError, type Refusal } from '../../../src/probe/open-probe.js';
 import { atOnce, type Steps } from '../../../src/watch/steps.js';
 
+/** What this machine says of itself must not decide. */
+const switchedOff = vi.hoisted(() => ({ modes: [] as string[] }));
+vi.mock('../../../src/host/silent-probes.js', () => ({
+  causesOfSilence: (mode: string) => (switchedOff.modes.includes(mode) ? [{ cause: 'off', fix: 'on' }] : []),
+}));
+
 interface Trouble {
   readonly at: 'load' | 'attach';
   readonly error: Error;
@@ -63,6 +69,7 @@ function asUser(uid: number): void {
 }
 
 afterEach(() => {
+  switchedOff.modes = [];
   vi.restoreAllMocks();
 });
 
@@ -99,6 +106,17 @@ describe('openProbe', () => {
       { mode: 'kprobe', reason: 'attach do_unlinkat: EACCES', details: 'libbpf: x', code: 'EACCES' },
       { mode: 'fentry', reason: 'load: EINVAL', details: '', code: 'EINVAL', hint: undefined },
     ]);
+  });
+
+  it('passes over what the kernel has switched off, unless it is asked for', () => {
+    const { binding, log } = kernel({});
+    switchedOff.modes = ['kprobe'];
+    const opened = openProbe(binding, 'auto', 1);
+    expect(opened.refusals).toEqual([{ mode: 'kprobe', reason: 'off', hint: 'on', details: '', code: undefined }]);
+    expect(log).toEqual(['load fentry 1', 'attach fentry']);
+    expect(openProbe(binding, 'kprobe', 1)).toMatchObject({ mode: 'kprobe', refusals: [] });
+    switchedOff.modes = ['kprobe', 'fentry', 'tracepoint'];
+    expect(() => openProbe(binding, 'auto', 1)).toThrow('kprobe: off; fentry: off; tracepoint: off');
   });
 
   it('tries only the mode that is asked for', () => {
