@@ -131,7 +131,11 @@ struct mm_struct {
 	struct file *exe_file;
 };
 
+/* Of one hierarchy: the unified one, or one of version 1. */
+struct cgroup_root;
+
 struct cgroup {
+	struct cgroup_root *root;
 	struct kernfs_node *kn;
 };
 
@@ -207,5 +211,11 @@ struct pt_regs___kernel {
 };
 
 #pragma clang attribute pop
+
+/* Places in css_set.subsys. CO-RE finds their values: those here mean nothing. */
+enum cgroup_subsys_id {
+	devices_cgrp_id,
+	pids_cgrp_id,
+};
 
 #endif

@@ -154,15 +154,49 @@ static __always_inline struct kernfs_node *task__cgroup_node(struct task_struct 
 	return node;
 }
 
-GLOBAL_FUNCTION int process__submit_cgroup(__u32 index, __u64 process_id)
+/* The cgroup of a controller, unless that belongs to the unified hierarchy or the cgroup is a root. */
+static __always_inline struct kernfs_node *css_set__version_1_node(struct css_set *set, __u32 controller)
+{
+	struct cgroup_subsys_state *state = NULL;
+	struct kernfs_node *node;
+	struct cgroup *cgroup;
+
+	bpf_probe_read_kernel(&state, sizeof(state),
+			      (void *)set + bpf_core_field_offset(set->subsys) + controller * sizeof(state));
+	cgroup = KERNEL_READ(state, cgroup);
+	if (KERNEL_READ(cgroup, root) == KERNEL_READ(set, dfl_cgrp, root))
+		return NULL;
+	node = KERNEL_READ(cgroup, kn);
+	return kernfs_node__parent(node) ? node : NULL;
+}
+
+/*
+ * Where a runtime that works with version 1 has put the process. Each of them needs the devices controller there, and a
+ * kernel without it may have pids.
+ */
+static __always_inline struct kernfs_node *task__version_1_node(struct task_struct *task)
+{
+	struct css_set *set = KERNEL_READ(task, cgroups);
+	struct kernfs_node *node = NULL;
+
+	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, devices_cgrp_id))
+		node = css_set__version_1_node(set, bpf_core_enum_value(enum cgroup_subsys_id, devices_cgrp_id));
+	if (!node && bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id))
+		node = css_set__version_1_node(set, bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id));
+	return node;
+}
+
+/* Sends the path of the process in one of its hierarchies, where it has one. */
+GLOBAL_FUNCTION int process__submit_cgroup(__u32 index, __u64 process_id, __u32 which)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	struct kernfs_node *node = task__cgroup_node(task);
+	struct kernfs_node *node =
+		which == PROCESS_TEXT_CGROUP ? task__cgroup_node(task) : task__version_1_node(task);
 	struct slot *slot = slot__at(index);
 	__u64 start = TEXT_PATH_END;
 	bool complete = false;
 
-	if (!slot)
+	if (!slot || !node)
 		return 0;
 
 	for (int depth = 0; depth < CGROUP_DEPTH; depth++) {
@@ -186,7 +220,7 @@ GLOBAL_FUNCTION int process__submit_cgroup(__u32 index, __u64 process_id)
 		start = next;
 		node = parent;
 	}
-	return process_text__submit(slot, start, process_id, PROCESS_TEXT_CGROUP, complete ? PROCESS_TEXT_COMPLETE : 0);
+	return process_text__submit(slot, start, process_id, which, complete ? PROCESS_TEXT_COMPLETE : 0);
 }
 
 /*
@@ -394,7 +428,9 @@ GLOBAL_FUNCTION int process__describe(__u32 index, __u64 process_id)
 	if (fs && process__submit_path(index, slot, (void *)fs + bpf_core_field_offset(struct fs_struct, pwd),
 				       process_id, PROCESS_TEXT_DIRECTORY))
 		return 0;
-	if (process__submit_cgroup(index, process_id))
+	if (process__submit_cgroup(index, process_id, PROCESS_TEXT_CGROUP))
+		return 0;
+	if (process__submit_cgroup(index, process_id, PROCESS_TEXT_VERSION_1_CGROUP))
 		return 0;
 	return !process__submit_record(index, process_id);
 }

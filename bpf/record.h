@@ -178,7 +178,10 @@ struct process_record {
 enum process_text_kind {
 	PROCESS_TEXT_EXECUTABLE = 0,
 	PROCESS_TEXT_DIRECTORY = 1,
+	/* In the unified hierarchy; where it is at the root of that, in one of version 1. */
 	PROCESS_TEXT_CGROUP = 2,
+	/* In a hierarchy of version 1, by a controller that runtimes of containers need; absent at its root. */
+	PROCESS_TEXT_VERSION_1_CGROUP = 3,
 };
 
 /* process_text_record.flags */

@@ -10,6 +10,7 @@ import {
   PROCESS_TEXT_DELETED,
   PROCESS_TEXT_DIRECTORY,
   PROCESS_TEXT_EXECUTABLE,
+  PROCESS_TEXT_VERSION_1_CGROUP,
 } from '../probe/record-layout.generated.js';
 import type { RecordView } from '../probe/record-view.js';
 import { jsonOf } from '../text/byte-text.js';
@@ -167,6 +168,7 @@ export class ProcessTable {
     const executable = whole(texts[PROCESS_TEXT_EXECUTABLE]);
     const directory = whole(texts[PROCESS_TEXT_DIRECTORY]);
     const cgroup = whole(texts[PROCESS_TEXT_CGROUP]);
+    const version1 = whole(texts[PROCESS_TEXT_VERSION_1_CGROUP]);
     // The name is known even of an executable that no path leads to.
     const executableTail = texts[PROCESS_TEXT_EXECUTABLE]?.text ?? '';
     const flags = record.processFlags;
@@ -180,7 +182,8 @@ export class ProcessTable {
     const image = executable === undefined ? '' : `,"executable":${jsonOf(shownExecutable)}`;
     const startSeconds = Number(start / 1_000_000_000n);
     const startText = this.timestamps.sinceBoot(startSeconds, Number(start % 1_000_000_000n), boot);
-    const container = cgroup === undefined ? undefined : containerIdOf(cgroup);
+    // A runtime that works with version 1 leaves its containers in its own service's cgroup of version 2.
+    const container = containerIdOf(version1 ?? '') ?? containerIdOf(cgroup ?? '');
     const application = cgroup === undefined || container !== undefined ? undefined : applicationOf(cgroup);
     const login = (flags & PROCESS_HAS_LOGIN_UID) !== 0 && record.loginUid !== NO_LOGIN;
     return {

@@ -256,7 +256,11 @@ export const details = z
     login_uid: numericId
       .describe('The user id at login, whatever the process has now. Absent when there was no login, as for services.')
       .exactOptional(),
-    cgroup: absolutePath.describe('The cgroup of the process. Absent when it is not known as a whole.').exactOptional(),
+    cgroup: absolutePath
+      .describe(
+        'The cgroup of the process in version 2 or, where that is the root, in version 1. Absent when it is not known as a whole.',
+      )
+      .exactOptional(),
     application: z
       .strictObject({
         type: z.enum(['flatpak', 'snap']).describe('The kind of application.'),
@@ -293,7 +297,7 @@ export const user = {
   }),
   group: z.strictObject({ id: numericId.describe('The real group id of the process.') }),
   container: z
-    .strictObject({ id: text.describe('The cgroup of the process names this container id.') })
+    .strictObject({ id: text.describe('A cgroup of the process names this container id.') })
     .describe('Absent outside of containers.')
     .exactOptional(),
 };

@@ -15,6 +15,7 @@ export const NAME_MEMBERS = [
   'name',
   'parent_name',
   'cgroup',
+  'version_1_cgroup',
 ] as const;
 
 type Names = Readonly<Record<(typeof NAME_MEMBERS)[number], string | null>>;

@@ -58,6 +58,7 @@ function lineOf(changes: Line = {}): Line {
     fs_group_id: 5,
     login_uid: 1000,
     cgroup: base64('/user.slice'),
+    version_1_cgroup: null,
     mount_namespace: 4026531840,
     path: base64('/base/unlink/file'),
     base: base64('/base/unlink'),
@@ -605,6 +606,12 @@ describe('other fields of an event', () => {
     expect(wrongFields(line, event)).toEqual(['container.id']);
     event.container = { id };
     expect(wrongFields(line, event)).toEqual([]);
+    const hybrid = lineOf({ version_1_cgroup: base64(`/docker/${id}`) });
+    expect(wrongFields(hybrid, eventOf())).toEqual(['container.id']);
+    expect(wrongFields(hybrid, { ...eventOf(), container: { id } })).toEqual([]);
+    expect(wrongFields(lineOf({ cgroup: null, version_1_cgroup: base64(`/docker/${id}`) }), eventOf())).toEqual([
+      'container.id',
+    ]);
   });
 
   it('checks names of users and rules, and absent arguments, when told', () => {

@@ -442,12 +442,13 @@ function releaseMembers(attempt: Attempt): Members {
   return members;
 }
 
-function cgroupMembers({ cgroup }: Attempt): Members {
-  if (cgroup === null) return {};
-  return {
-    'rmwatch.cgroup': cgroup === '/' ? optional('/') : textOf(cgroup),
-    'container.id': /docker-([0-9a-f]{64})\.scope$/.exec(cgroup)?.[1],
-  };
+const CONTAINER = /\/docker[/-]([0-9a-f]{64})(?:\.scope)?$/;
+
+function cgroupMembers({ cgroup, version_1_cgroup: version1 }: Attempt): Members {
+  if (cgroup === null && version1 === null) return {};
+  const container = { 'container.id': CONTAINER.exec(version1 ?? '')?.[1] ?? CONTAINER.exec(cgroup ?? '')?.[1] };
+  if (cgroup === null) return container;
+  return { ...container, 'rmwatch.cgroup': cgroup === '/' ? optional('/') : textOf(cgroup) };
 }
 
 function hostMembers(attempt: Attempt, { hostNamespace }: Context): Members {

@@ -10,6 +10,7 @@ import {
   PROCESS_TEXT_DELETED,
   PROCESS_TEXT_DIRECTORY,
   PROCESS_TEXT_EXECUTABLE,
+  PROCESS_TEXT_VERSION_1_CGROUP,
 } from '../../../src/probe/record-layout.generated.js';
 import { redactor } from '../../../src/text/redact.js';
 import { processRecord, processTextRecord, viewOf, WHOLE_ARGS } from '../../lib/records.js';
@@ -88,6 +89,28 @@ describe('ProcessTable', () => {
     add(table, 2);
     expect(told(table, 2)).toMatchObject({ container: { id: 'web' } });
     expect(told(table, 2)).not.toHaveProperty('application');
+  });
+
+  it('takes the container from either version of the cgroups, and shows version 2', () => {
+    const table = newTable();
+    const other = 'f'.repeat(64);
+    addText(table, 1, PROCESS_TEXT_CGROUP, '/system.slice/docker.service');
+    addText(table, 1, PROCESS_TEXT_VERSION_1_CGROUP, `/docker/${ID}`);
+    add(table, 1);
+    expect(told(table, 1)).toMatchObject({ container: { id: ID }, cgroup: '/system.slice/docker.service' });
+    expect(table.get(1)!.origin).toEqual({ kind: 'container', id: ID });
+    addText(table, 2, PROCESS_TEXT_CGROUP, `/machine.slice/libpod-${ID}.scope`);
+    addText(table, 2, PROCESS_TEXT_VERSION_1_CGROUP, '/machine.slice');
+    add(table, 2);
+    expect(told(table, 2)).toMatchObject({ container: { id: ID } });
+    // A runtime inside of a container makes its own below.
+    addText(table, 3, PROCESS_TEXT_CGROUP, `/machine.slice/libpod-${ID}.scope`);
+    addText(table, 3, PROCESS_TEXT_VERSION_1_CGROUP, `/machine.slice/libpod-${ID}.scope/docker/${other}`);
+    add(table, 3);
+    expect(told(table, 3)).toMatchObject({ container: { id: other } });
+    addText(table, 4, PROCESS_TEXT_VERSION_1_CGROUP, `/docker/${ID}`, 0);
+    add(table, 4);
+    expect(told(table, 4)).not.toHaveProperty('container');
   });
 
   it('shows the root as a slash', () => {

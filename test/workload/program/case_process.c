@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -466,6 +467,78 @@ static void run_cgroups(void)
 	remove_in_cgroup(place, format("workload-%d/docker-" CONTAINER ".scope", getpid()));
 }
 
+static void go_into_cgroup(const char *directory)
+{
+	write_text(join(directory, "cgroup.procs"), "0");
+}
+
+/* Of version 2 and of version 1. */
+struct hybrid_places {
+	const char *service;
+	const char *controller;
+	const char *container;
+};
+
+/* What Docker starts is in Docker's own service by version 2, and in its container by the controllers. */
+static void remove_in_hybrid_container(void *given)
+{
+	const struct hybrid_places *places = given;
+	char *const arguments[] = { "in-container", NULL };
+	pid_t child;
+
+	go_into_cgroup(places->service);
+	remove_one("by-service");
+	go_into_cgroup(places->container);
+	remove_one("by-container");
+	child = fork_child();
+	if (!child)
+		exec_step(NULL, "remove", arguments);
+	wait_child(child);
+	ATTEMPT(.call = UNLINK, .typed = "missing", .want = ENOENT);
+	go_into_cgroup(places->controller);
+	remove_one("by-service");
+}
+
+/* On a host that does not use version 2 at all. */
+static void remove_in_version_1_container(void *given)
+{
+	const struct hybrid_places *places = given;
+
+	go_into_cgroup(places->container);
+	remove_one("by-container");
+}
+
+/* A hierarchy of version 1 beside that of version 2, as between the two versions hosts have them. */
+static void run_hybrid_cgroups(void)
+{
+	const char *place = find_cgroups();
+	char *controller = join(case_path, "pids");
+	char *parent = format("%s/workload-%d", controller, getpid());
+	struct hybrid_places places = {
+		.service = join(place ? place : "", format("workload-%d.service", getpid())),
+		.controller = controller,
+		.container = join(parent, "docker/" CONTAINER),
+	};
+
+	if (!place)
+		skip("no cgroup 2 hierarchy can be written to");
+	make_directory(controller);
+	if (mount("workload", controller, "cgroup", 0, "pids"))
+		skip("the controller pids is not free for version 1: %s", strerror(errno));
+	mount_remember(controller);
+	make_directory(parent);
+	make_directory(join(parent, "docker"));
+	make_directory(places.container);
+	make_directory(places.service);
+	remove_one("before");
+	in_child(remove_in_hybrid_container, &places);
+	in_child(remove_in_version_1_container, &places);
+	ATTEMPT(.call = RMDIR, .typed = places.container, .unjudged = "size,mtime");
+	ATTEMPT(.call = RMDIR, .typed = join(parent, "docker"), .unjudged = "size,mtime");
+	ATTEMPT(.call = RMDIR, .typed = parent, .unjudged = "size,mtime");
+	ATTEMPT(.call = RMDIR, .typed = places.service, .unjudged = "size,mtime");
+}
+
 const struct step process_cases[] = {
 	{ "arguments", run_arguments },
 	{ "long-arguments", run_long_arguments },
@@ -489,6 +562,7 @@ const struct step process_cases[] = {
 	{ "login", run_login },
 	{ "login-between", run_login_between },
 	{ "cgroups", run_cgroups },
+	{ "hybrid-cgroups", run_hybrid_cgroups },
 	{ NULL, NULL },
 };
 

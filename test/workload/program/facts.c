@@ -181,6 +181,44 @@ static void write_cgroup(struct json *json)
 	free(text);
 }
 
+/* Whether `controllers`, names with commas between them that end at a colon, has this one. */
+static bool has_controller(const char *controllers, const char *name)
+{
+	size_t length = strlen(name);
+
+	for (const char *at = controllers; (at = strstr(at, name)) && at < strchr(controllers, ':'); at += length)
+		if ((at == controllers || at[-1] == ',') && (at[length] == ',' || at[length] == ':'))
+			return true;
+	return false;
+}
+
+/* The path in the hierarchy of version 1 that has this controller; NULL: it has none, or the path is the root. */
+static char *version_1_cgroup(const char *text, const char *controller)
+{
+	for (const char *line = text; *line; line = strchrnul(line, '\n'), line += *line == '\n') {
+		const char *controllers = strchr(line, ':');
+		const char *path = controllers ? strchr(controllers + 1, ':') : NULL;
+
+		if (path && has_controller(controllers + 1, controller) && path[2] != '\n')
+			return strndup(path + 1, (size_t)(strchrnul(path, '\n') - path - 1));
+	}
+	return NULL;
+}
+
+/* Where a runtime that works with version 1 would put a container. */
+static void write_version_1_cgroup(struct json *json)
+{
+	size_t length;
+	char *text = read_text(proc_fd, "thread-self/cgroup", &length);
+	char *path = text ? version_1_cgroup(text, "devices") : NULL;
+
+	if (text && !path)
+		path = version_1_cgroup(text, "pids");
+	json_path(json, "version_1_cgroup", path);
+	free(path);
+	free(text);
+}
+
 static void write_user(struct json *json)
 {
 	static const struct {
@@ -247,6 +285,7 @@ void facts_write_process(struct json *json, const struct attempt *attempt)
 	write_user(json);
 	write_login(json);
 	write_cgroup(json);
+	write_version_1_cgroup(json);
 	json_number(json, "mount_namespace", (long long)facts_mount_namespace("thread-self/ns/mnt"));
 	free(stat);
 }
