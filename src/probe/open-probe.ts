@@ -1,7 +1,7 @@
 import { causesOfSilence, type SilenceCause } from '../host/silent-probes.js';
 import { ATTACH_MODES, type AttachMode } from '../model/config.js';
 import type { ProbeInfo } from '../model/pipeline-counts.js';
-import { atOnce, type Steps } from '../watch/steps.js';
+import { atOnce, type Steps } from '../model/steps.js';
 import {
   type AttachedProgram,
   isNativeError,

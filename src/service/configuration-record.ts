@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Config, WatchConfig } from '../model/config.js';
-import type { Steps } from '../watch/steps.js';
+import type { Steps } from '../model/steps.js';
 
 /** What a configuration says, in a form that can be compared with another one. */
 export interface ConfigurationRecord {

@@ -2,7 +2,7 @@ import { daemonLine, watchLine } from '../event/daemon-line.js';
 import type { DaemonEvent } from '../event/deletion-event.js';
 import type { AttachMode, Config, WatchConfig } from '../model/config.js';
 import type { PipelineCounts } from '../model/pipeline-counts.js';
-import type { Steps } from '../watch/steps.js';
+import type { Steps } from '../model/steps.js';
 import { isFallback } from './attach-limits.js';
 import {
   type ConfigurationChanges,

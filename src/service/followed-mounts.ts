@@ -1,6 +1,6 @@
 import type { KnownMounts } from '../host/mount-table.js';
+import { inSlices, type Steps } from '../model/steps.js';
 import type { MountWatch } from '../probe/native-probe.js';
-import { inSlices, type Steps } from '../watch/steps.js';
 import { TimeBudget } from './time-budget.js';
 
 /** Mount tables of hosts with many containers change in bursts. */

@@ -1,9 +1,9 @@
 import type { Diagnostics } from '../diagnostics/diagnostics.js';
 import type { AccountNames } from '../host/account-names.js';
 import type { WatchConfig } from '../model/config.js';
+import type { Steps } from '../model/steps.js';
 import { textOf } from '../text/utf8.js';
 import { type LinkedPattern, type LinkedWatches, resolvedPatternSteps } from '../watch/linked-patterns.js';
-import type { Steps } from '../watch/steps.js';
 import { type FollowedLinks, followLinks, NO_LINKS, type ReadLink, sameLinks } from '../watch/symbolic-links.js';
 
 /** How long a start or a reload waits for the host; a network filesystem or a directory service can hang for ever. */

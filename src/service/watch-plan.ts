@@ -1,7 +1,7 @@
 import { countersFor, type WatchCounter } from '../metrics/watch-counters.js';
 import type { WatchConfig } from '../model/config.js';
+import type { Steps } from '../model/steps.js';
 import { type KernelWants, kernelWantsSteps } from '../watch/native-filter.js';
-import type { Steps } from '../watch/steps.js';
 import { type UidOf, WatchFilter } from '../watch/watch-filter.js';
 
 /** The watches of one configuration with what belongs to them; made as a whole before anything is changed. */

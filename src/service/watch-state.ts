@@ -1,8 +1,8 @@
 import type { KnownMounts } from '../host/mount-table.js';
+import type { Steps } from '../model/steps.js';
 import type { FilterGeneration } from '../pipeline/pipeline.js';
 import type { FilterPlaces, NativeProbe } from '../probe/native-probe.js';
 import { filterPlacesSteps, type KernelWants, prefixesOf } from '../watch/native-filter.js';
-import type { Steps } from '../watch/steps.js';
 import { FollowedMounts, type MountParts } from './followed-mounts.js';
 import type { WatchPlan } from './watch-plan.js';
 

@@ -1,4 +1,5 @@
 import type { Operation, WatchConfig } from '../model/config.js';
+import { atOnce, type Steps } from '../model/steps.js';
 import {
   FILTER_PREFIX_BYTES,
   OPERATION_MOVE,
@@ -8,7 +9,6 @@ import {
   WANT_WHOLE_MAX,
 } from '../probe/record-layout.generated.js';
 import { compileGlob } from './glob.js';
-import { atOnce, type Steps } from './steps.js';
 
 /** How the kernel names the operations in its masks. */
 export const OPERATION_BITS: Readonly<Record<Operation, number>> = {

@@ -1,8 +1,8 @@
 import type { WatchConfig } from '../model/config.js';
+import { atOnce, type Steps } from '../model/steps.js';
 import { bytesOf, textOf } from '../text/utf8.js';
 import { compileGlob, type GlobRole, literalDirectory } from './glob.js';
 import { PatternError } from './pattern-error.js';
-import { atOnce, type Steps } from './steps.js';
 import type { FollowedLinks } from './symbolic-links.js';
 
 /** A pattern whose fixed directory is reached through a symbolic link. */

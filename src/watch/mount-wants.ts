@@ -1,6 +1,6 @@
 import { type Mount, type MountTable, prefixLengths } from '../host/mount-table.js';
+import { atOnce, type Steps } from '../model/steps.js';
 import { firstNotBefore } from '../text/sorted-strings.js';
-import { atOnce, type Steps } from './steps.js';
 
 /** A mask of what is wanted in a directory and everywhere below it; '' is the root. */
 export type WantsBelow = (directory: string) => number;

@@ -1,12 +1,12 @@
 import type { KnownMounts } from '../host/mount-table.js';
 import type { WatchConfig } from '../model/config.js';
+import { atOnce, type Steps } from '../model/steps.js';
 import type { FilterPlaces, FilterPrefix, NativeFilter } from '../probe/native-probe.js';
 import { WANT_FAILURE_SHIFT, WANT_WHOLE_SHIFT } from '../probe/record-layout.generated.js';
 import { foldPath } from '../text/case-fold.js';
 import { foldedWatch } from './folded-watches.js';
 import { type KernelFilterEntry, kernelFilterSteps } from './kernel-filter.js';
 import { wantsElsewhereSteps } from './mount-wants.js';
-import { atOnce, type Steps } from './steps.js';
 import { WantedBelow } from './wanted-below.js';
 
 /** No mount has this number: the kernel meets only mounts that it does not know, and passes what is wanted anywhere. */

@@ -1,7 +1,7 @@
 import { readlink } from 'node:fs/promises';
 import type { WatchConfig } from '../model/config.js';
+import { inSlices, type Steps } from '../model/steps.js';
 import { compileGlob, type GlobRole, literalDirectory } from './glob.js';
-import { inSlices, type Steps } from './steps.js';
 
 /** As many as the kernel follows in one path (path_resolution(7)). */
 const LINKS_MAX = 40;

@@ -1,6 +1,6 @@
 import type { WatchCounter } from '../metrics/watch-counters.js';
 import { OPERATIONS, type WatchConfig } from '../model/config.js';
-import { atOnce, type Steps } from './steps.js';
+import { atOnce, type Steps } from '../model/steps.js';
 import { WatchIndex } from './watch-index.js';
 
 /** How an attempt ended. */

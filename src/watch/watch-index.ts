@@ -1,8 +1,8 @@
 import type { WatchConfig } from '../model/config.js';
+import { atOnce, type Steps } from '../model/steps.js';
 import { foldPath } from '../text/case-fold.js';
 import { foldedWatch } from './folded-watches.js';
 import type { MovedDirectory, MovedPaths } from './move-matcher.js';
-import { atOnce, type Steps } from './steps.js';
 import { type View, WatchSet } from './watch-set.js';
 
 /** Where a name was: see Place of src/deletion. */

@@ -1,4 +1,5 @@
 import type { WatchConfig } from '../model/config.js';
+import { atOnce, type Steps } from '../model/steps.js';
 import { BoundedCache } from './bounded-cache.js';
 import { DirectoryMatcher, type Part } from './directory-matcher.js';
 import { ExcludeSet } from './exclude-set.js';
@@ -6,7 +7,6 @@ import { compileGlob, type Glob, namesOf } from './glob.js';
 import { InternedSets } from './interned-sets.js';
 import { type MovedPaths, MoveMatcher } from './move-matcher.js';
 import { PatternTrie } from './pattern-trie.js';
-import { atOnce, type Steps } from './steps.js';
 
 export type View = WatchConfig['view'];
 

@@ -9,6 +9,7 @@ import { eventJsonSchemaText } from '../../../src/event/json-schema.js';
 import { countersFor } from '../../../src/metrics/watch-counters.js';
 import { OPERATIONS } from '../../../src/model/config.js';
 import { LOSS_REASONS, type PipelineCounts } from '../../../src/model/pipeline-counts.js';
+import { atOnce } from '../../../src/model/steps.js';
 import { LossReporter } from '../../../src/pipeline/loss-reporter.js';
 import {
   DELETION_ALLOCATION_KNOWN,
@@ -27,7 +28,6 @@ import {
   PROCESS_TEXT_EXECUTABLE,
 } from '../../../src/probe/record-layout.generated.js';
 import { DaemonRecord } from '../../../src/service/daemon-record.js';
-import { atOnce } from '../../../src/watch/steps.js';
 import { WatchFilter } from '../../../src/watch/watch-filter.js';
 import { validateEventLine } from '../../lib/event-schema.js';
 import { newBursts } from '../../lib/new-bursts.js';

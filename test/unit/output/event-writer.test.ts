@@ -614,7 +614,9 @@ describe('a full disk', () => {
       fs.rmSync(file);
       await waitUntil('all is written', () => writer.queuedLines === 0);
       expect(numbersIn(fs.readFileSync(file, 'utf8'))).toEqual(range(delivered, 300 - delivered));
-      expect([codes(), recoveries, writer.lostLines]).toEqual([['ENOSPC', 'REMOVED'], [0], 0]);
+      // The disk may be full once more until the thread pool has closed the removed file.
+      expect(codes().slice(0, 2)).toEqual(['ENOSPC', 'REMOVED']);
+      expect([recoveries, writer.lostLines]).toEqual([[0], 0]);
       const { blocks } = fs.statSync(file);
       await waitUntil('the removed file is let go', () => usedBlocks(mounted) === 40 * 2 + blocks);
     });

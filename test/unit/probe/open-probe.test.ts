@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { AttachMode } from '../../../src/model/config.js';
+import { atOnce, type Steps } from '../../../src/model/steps.js';
 import type { NativeBinding, NativeProbe } from '../../../src/probe/native-probe.js';
 import { openProbe, openProbeSteps, ProbeUnavailableError, type Refusal } from '../../../src/probe/open-probe.js';
-import { atOnce, type Steps } from '../../../src/watch/steps.js';
 
 /** What this machine says of itself must not decide. */
 const switchedOff = vi.hoisted(() => ({ modes: [] as string[] }));

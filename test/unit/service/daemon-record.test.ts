@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { defaultConfig } from '../../../src/config/load.js';
 import type { Config, WatchConfig } from '../../../src/model/config.js';
+import { atOnce } from '../../../src/model/steps.js';
 import { DaemonRecord } from '../../../src/service/daemon-record.js';
 import { RunState } from '../../../src/service/run-state.js';
-import { atOnce } from '../../../src/watch/steps.js';
 import { validateEventLine } from '../../lib/event-schema.js';
 import { waitUntil } from '../../lib/wait-until.js';
 

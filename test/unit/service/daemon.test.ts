@@ -3,6 +3,7 @@ import type { Diagnostics } from '../../../src/diagnostics/diagnostics.js';
 import { LineBuffer } from '../../../src/event/line-buffer.js';
 import { MountTable } from '../../../src/host/mount-table.js';
 import { type AttachMode, type Config, OPERATIONS } from '../../../src/model/config.js';
+import type { Steps } from '../../../src/model/steps.js';
 import type { EventWriter } from '../../../src/output/event-writer.js';
 import type { NativeProbe } from '../../../src/probe/native-probe.js';
 import type { OpenedProbe } from '../../../src/probe/open-probe.js';
@@ -10,7 +11,6 @@ import { Daemon } from '../../../src/service/daemon.js';
 import { openRuntime } from '../../../src/service/runtime.js';
 import type { RuntimeParts } from '../../../src/service/runtime-parts.js';
 import { ServiceStatus } from '../../../src/service/service-status.js';
-import type { Steps } from '../../../src/watch/steps.js';
 
 function configOf(name: string): Config {
   const watch = {

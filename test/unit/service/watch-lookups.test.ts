@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { atOnce } from '../../../src/model/steps.js';
 import { WatchLookups } from '../../../src/service/watch-lookups.js';
-import { atOnce } from '../../../src/watch/steps.js';
 import type { ReadLink } from '../../../src/watch/symbolic-links.js';
 import { watchOf } from '../../lib/watch-of.js';
 

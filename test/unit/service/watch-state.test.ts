@@ -2,11 +2,11 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { MountTable } from '../../../src/host/mount-table.js';
 import { countsOf } from '../../../src/metrics/watch-counters.js';
 import { OPERATIONS, type WatchConfig } from '../../../src/model/config.js';
+import { atOnce } from '../../../src/model/steps.js';
 import type { FilterGeneration } from '../../../src/pipeline/pipeline.js';
 import type { NativeFilter, TabledFilter } from '../../../src/probe/native-probe.js';
 import { planSteps } from '../../../src/service/watch-plan.js';
 import { type FilteredProbe, WatchState, type WatchTarget } from '../../../src/service/watch-state.js';
-import { atOnce } from '../../../src/watch/steps.js';
 
 const SETTLED_MS = 50;
 

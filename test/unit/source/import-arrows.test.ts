@@ -7,7 +7,7 @@ const SOURCE = fileURLToPath(new URL('../../../src/', import.meta.url));
 
 /** The rooms of src/, from the bottom up: each imports only from rooms before it. */
 const ROOMS = [
-  ...['model', 'text', 'output', 'diagnostics', 'probe', 'metrics', 'host', 'watch', 'deletion', 'event', 'burst'],
+  ...['model', 'text', 'output', 'diagnostics', 'host', 'probe', 'metrics', 'watch', 'deletion', 'event', 'burst'],
   ...['pipeline', 'http', 'config', 'search', 'socket', 'top', 'page', 'service', 'cli', 'main.ts'],
 ];
 

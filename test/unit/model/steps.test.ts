@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { atOnce, inSlices, type Steps } from '../../../src/watch/steps.js';
+import { atOnce, inSlices, type Steps } from '../../../src/model/steps.js';
 
 function* count(to: number, onStep = (_step: number) => {}): Steps<string> {
   for (let step = 0; step < to; step++) {
