@@ -190,8 +190,7 @@ static __always_inline struct kernfs_node *task__version_1_node(struct task_stru
 GLOBAL_FUNCTION int process__submit_cgroup(__u32 index, __u64 process_id, __u32 which)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	struct kernfs_node *node =
-		which == PROCESS_TEXT_CGROUP ? task__cgroup_node(task) : task__version_1_node(task);
+	struct kernfs_node *node = which == PROCESS_TEXT_CGROUP ? task__cgroup_node(task) : task__version_1_node(task);
 	struct slot *slot = slot__at(index);
 	__u64 start = TEXT_PATH_END;
 	bool complete = false;
