@@ -154,13 +154,22 @@ const BLOCKS: readonly Block[] = [
   },
   {
     kernels: KERNELS,
-    modes: MODES,
+    modes: ['kprobe', 'fentry'],
     filesystems: ['tmpfs'],
     scenario: 'deletions',
     burst: BURST,
     budgetSeconds: 180,
     reason:
       'the verifier of each kernel, a burst that fills the ring of a slow guest, sleeping calls, an end under load',
+  },
+  {
+    kernels: KERNELS,
+    modes: ['tracepoint'],
+    filesystems: ['tmpfs'],
+    scenario: 'deletions',
+    burst: QUICK_BURST,
+    budgetSeconds: 120,
+    reason: 'the verifier of each kernel, a burst and an end under load; its larger bursts are floods of this machine',
   },
   {
     kernels: KERNELS.filter((name) => name !== OLDEST && name !== NEWEST),
