@@ -122,7 +122,9 @@ export class RingDrain {
     this.turns += 1;
     if (this.stopped) return;
     const backpressure = this.options.backpressure();
-    if (!this.hasBacklog && performance.now() >= this.backlogRetryAtMs) this.startBacklog();
+    // Its thread takes records out of the ring: none may be half handled there.
+    if (!this.hasBacklog && this.unhandled.length === 0 && performance.now() >= this.backlogRetryAtMs)
+      this.startBacklog();
     const offsets = backpressure === 'small' ? this.smallOffsets : this.offsets;
     const handled = backpressure === 'wait' ? -1 : this.batch(offsets);
     if (handled === 0) {
