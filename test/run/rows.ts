@@ -108,7 +108,6 @@ const BLOCKS: readonly Block[] = [
     scenario: 'hiding',
     budgetSeconds: 60,
     reason: 'ways around a watched directory, on the two kernels that differ most',
-    quick: true,
   },
   {
     kernels: [OLDEST, NEWEST],
