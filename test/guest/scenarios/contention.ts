@@ -2,18 +2,33 @@
 import type { KernelCounters } from '../../../src/probe/record-layout.generated.js';
 import type { Mode } from './mode.js';
 
-/** Parts of a session, each with a daemon and a directory of its own. */
+/** Parts of a session, in their order. */
 export const CONTENTION_PARTS = [
   'accounts',
-  'crowds',
   'sleepers',
-  'failures',
+  'devices',
+  'crowds',
   'preempted',
   'updates',
+  'failures',
   'reloads',
-  'devices',
 ] as const;
 export type ContentionPart = (typeof CONTENTION_PARTS)[number];
+
+/** The daemons of a session, each with a directory of its own: a start takes longer than most parts. */
+export const CONTENTION_DAEMONS = ['deletions', 'failures'] as const;
+export type ContentionDaemon = (typeof CONTENTION_DAEMONS)[number];
+
+/** The daemon of each part that has one. */
+export const DAEMON_OF: Readonly<Record<Exclude<ContentionPart, 'accounts'>, ContentionDaemon>> = {
+  sleepers: 'deletions',
+  devices: 'deletions',
+  crowds: 'deletions',
+  preempted: 'deletions',
+  updates: 'deletions',
+  failures: 'failures',
+  reloads: 'failures',
+};
 
 export interface ContentionSession {
   readonly kind: 'contention';
@@ -48,9 +63,10 @@ export interface CrowdRun {
   readonly after: string;
 }
 
-/** Deletions under an attack; `after` is a scrape. */
+/** Deletions under an attack; `before` and `after` are scrapes. */
 export interface VictimsRun {
   readonly did: Did;
+  readonly before: string;
   readonly after: string;
 }
 
@@ -67,6 +83,7 @@ export interface FailuresRun {
 export interface ReloadRun {
   readonly watched: boolean;
   readonly failed: Did;
+  readonly before: string;
   readonly after: string;
 }
 

@@ -1,13 +1,15 @@
 /** Judges the sessions `contention`: whatever keeps the programs from running, each deletion is told, or counted as lost. */
-import { ledgerGap, lostEvents, type Metrics, parseMetrics, sampleOf } from '../../lib/metrics.js';
+import { ledgerGap, lostEvents, type Metrics, parseMetrics } from '../../lib/metrics.js';
 import type { Check } from './checks.js';
 import {
   type AccountsRun,
   CONTENTION_PARTS,
+  type ContentionDaemon,
   type ContentionPart,
   type ContentionRecording,
   type ContentionSession,
   type CrowdRun,
+  DAEMON_OF,
   type DevicesRun,
   type Did,
   type FailuresRun,
@@ -43,19 +45,22 @@ interface Verdict {
 
 export function judgeContention({ mode }: ContentionSession, record: SessionRecord<ContentionRecording>): Check[] {
   const { recording } = record;
-  const logs: EventRecord[] = [];
+  const logs = new Map<ContentionDaemon, EventRecord>();
+  const logOf = (daemon: ContentionDaemon) => {
+    const log = logs.get(daemon) ?? record.part(daemon);
+    logs.set(daemon, log);
+    return log;
+  };
   const checks = CONTENTION_PARTS.map((part): Check => {
     const name = NAMES[part];
     const error = recording.errors[part];
     if (recording[part] === undefined) return { name, problems: [error ?? 'the guest recorded nothing of it'] };
     if (part === 'accounts') return { name, ...judgeAccounts(recording.accounts!) };
-    const log = record.part(part);
-    logs.push(log);
-    return { name, ...judgePart(part, mode, recording, log) };
+    return { name, ...judgePart(part, mode, recording, logOf(DAEMON_OF[part])) };
   });
-  const schema = logs.map((log) => log.schemaCheck(SCHEMA));
-  const problems = logs.length === 0 ? ['the guest recorded no lines'] : schema.flatMap((check) => check.problems);
-  const lines = logs.reduce((sum, { events }) => sum + events.length, 0);
+  const schema = [...logs.values()].map((log) => log.schemaCheck(SCHEMA));
+  const problems = schema.length === 0 ? ['the guest recorded no lines'] : schema.flatMap((check) => check.problems);
+  const lines = [...logs.values()].reduce((sum, { events }) => sum + events.length, 0);
   return [...checks, { name: SCHEMA, problems, facts: `${lines} lines` }];
 }
 
@@ -89,6 +94,9 @@ const told = (log: EventRecord, { pid }: Did, outcome: 'success' | 'failure'): E
 
 const complete = (lines: readonly Event[]) => lines.filter(({ rmwatch }) => rmwatch.path_complete).length;
 
+const lostBetween = (before: string, after: string) =>
+  lostEvents(parseMetrics(after)) - lostEvents(parseMetrics(before));
+
 function ledgerProblems(metrics: Metrics): string[] {
   const gap = ledgerGap(metrics);
   return gap === 0 ? [] : [`ledger gap ${gap}`];
@@ -120,19 +128,20 @@ function judgeCrowds(runs: readonly CrowdRun[], log: EventRecord): Verdict {
     facts.push(fact);
     if ([lines.length, complete(lines), counted].some((one) => one !== did.count))
       problems.push(`${fact}, ${did.count} deletions`);
-    if (lostEvents(metrics) !== 0) problems.push(`${fact}, ${lostEvents(metrics)} lost`);
+    const lost = lostBetween(before, after);
+    if (lost !== 0) problems.push(`${fact}, ${lost} lost`);
     problems.push(...ledgerProblems(metrics));
   }
   if (runs.length === 0) problems.push('there was no crowd');
   return { problems, facts: facts.join('; ') };
 }
 
-function judgeSleepers({ did, after }: VictimsRun, log: EventRecord): Verdict {
-  const metrics = parseMetrics(after);
+function judgeSleepers({ did, before, after }: VictimsRun, log: EventRecord): Verdict {
   const lines = told(log, did, 'success').length;
-  const problems = ledgerProblems(metrics);
+  const problems = ledgerProblems(parseMetrics(after));
+  const lost = lostBetween(before, after);
   if (lines !== did.count) problems.push(`${lines} of ${did.count} told`);
-  if (lostEvents(metrics) !== 0) problems.push(`${lostEvents(metrics)} lost`);
+  if (lost !== 0) problems.push(`${lost} lost`);
   return { problems, facts: `${lines} told` };
 }
 
@@ -140,8 +149,7 @@ function judgeFailures(runs: readonly FailuresRun[], log: EventRecord): Verdict 
   const problems: string[] = [];
   const facts: string[] = [];
   for (const { asleep, failed, deleted, before, after } of runs) {
-    const metrics = parseMetrics(after);
-    const lost = lostEvents(metrics) - lostEvents(parseMetrics(before));
+    const lost = lostBetween(before, after);
     const failures = told(log, failed, 'failure').length;
     const deletions = told(log, deleted, 'success').length;
     const fact = `${asleep} asleep: ${failures} of ${failed.count} failures, ${deletions} deletions, ${lost} lost`;
@@ -149,7 +157,7 @@ function judgeFailures(runs: readonly FailuresRun[], log: EventRecord): Verdict 
     const hasRoom = asleep < SLEEPERS_MANY;
     const isAccounted = deletions === deleted.count && failures + lost >= failed.count;
     if (!isAccounted || (hasRoom && lost > 0)) problems.push(fact);
-    problems.push(...ledgerProblems(metrics));
+    problems.push(...ledgerProblems(parseMetrics(after)));
   }
   if (runs.length === 0) problems.push('there was no failure');
   return { problems, facts: facts.join('; ') };
@@ -157,15 +165,15 @@ function judgeFailures(runs: readonly FailuresRun[], log: EventRecord): Verdict 
 
 function judgeReloads(runs: readonly ReloadRun[], log: EventRecord): Verdict {
   const problems: string[] = [];
-  for (const [index, { watched, failed, after }] of runs.entries()) {
+  for (const [index, { watched, failed, before, after }] of runs.entries()) {
     const lines = told(log, failed, 'failure').length;
-    const metrics = parseMetrics(after);
+    const lost = lostBetween(before, after);
     if (lines !== (watched ? failed.count : 0))
       problems.push(
         `configuration ${index + 1}: ${lines} of ${failed.count} failures, ${watched ? 'all' : 'none'} wanted`,
       );
-    if (lostEvents(metrics) !== 0) problems.push(`configuration ${index + 1}: ${lostEvents(metrics)} lost`);
-    problems.push(...ledgerProblems(metrics));
+    if (lost !== 0) problems.push(`configuration ${index + 1}: ${lost} lost`);
+    problems.push(...ledgerProblems(parseMetrics(after)));
   }
   if (runs.length === 0) problems.push('there was no reload');
   return { problems, facts: `${runs.length} configurations` };
@@ -174,25 +182,26 @@ function judgeReloads(runs: readonly ReloadRun[], log: EventRecord): Verdict {
 /** A guest is slow; with a table of mounts read for each file system it took a minute. */
 const DEVICES_SECONDS_MAX = 10;
 
-function judgeDevices({ did, seconds, after }: DevicesRun, log: EventRecord): Verdict {
-  const { problems, facts } = judgeSleepers({ did, after }, log);
+function judgeDevices({ seconds, ...victims }: DevicesRun, log: EventRecord): Verdict {
+  const { problems, facts } = judgeSleepers(victims, log);
   if (seconds > DEVICES_SECONDS_MAX) problems.push(`${seconds.toFixed(1)} s, at most ${DEVICES_SECONDS_MAX} s`);
   return { problems, facts: `${facts} within ${seconds.toFixed(1)} s` };
 }
 
 /** `whole`: every line has what the hooks before the success tell. */
-function judgeAttacked({ did, after }: VictimsRun, log: EventRecord, whole: boolean): Verdict {
+function judgeAttacked({ did, before, after }: VictimsRun, log: EventRecord, whole: boolean): Verdict {
   const metrics = parseMetrics(after);
+  const grown = (name: string) => growth(parseMetrics(before), metrics, name);
   const lines = told(log, did, 'success');
   const typed = lines.filter(({ rmwatch }) => rmwatch.requested_path !== undefined).length;
   const problems = ledgerProblems(metrics);
-  const lost = lostEvents(metrics);
+  const lost = lostBetween(before, after);
   if (lines.length + lost < did.count) problems.push(`${lines.length} told and ${lost} lost of ${did.count}`);
   if (lines.length > did.count) problems.push(`${lines.length} told of ${did.count}`);
   if (whole && Math.min(complete(lines), typed) < lines.length)
     problems.push(`of ${lines.length} lines ${complete(lines)} are complete, ${typed} have the typed name`);
   const facts =
     `${lines.length} of ${did.count} told (${complete(lines)} complete, ${typed} with the typed name), ` +
-    `${sampleOf(metrics, SKIPPED)} skipped, ${sampleOf(metrics, MISSED)} missed`;
+    `${grown(SKIPPED)} skipped, ${grown(MISSED)} missed`;
   return { problems, facts };
 }

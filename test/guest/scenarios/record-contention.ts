@@ -1,4 +1,4 @@
-/** Records the sessions `contention`: crowds of threads and attacks by contention.c, each part under a daemon of its own. */
+/** Records the sessions `contention`: crowds of threads and attacks by contention.c, under a daemon or two. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -9,10 +9,11 @@ import { waitUntil } from '../../lib/wait-until.js';
 import {
   type AccountsRun,
   CONTENTION_PARTS,
-  type ContentionPart,
+  type ContentionDaemon,
   type ContentionRecording,
   type ContentionSession,
   type CrowdRun,
+  DAEMON_OF,
   type DevicesRun,
   type Did,
   type FailuresRun,
@@ -59,32 +60,45 @@ async function underAttack<T>(args: readonly (string | number)[], work: () => T 
   }
 }
 
+const configOf = (failures: boolean) => ({
+  watches: [{ name: 'work', include: [`${WORK}/**`], failures }],
+  self_test: { interval: 'off' },
+});
+
 class Recorder {
   constructor(
     private readonly mode: Mode,
     private readonly directory: string,
   ) {}
 
-  /** Does `work` under a daemon that watches WORK, and records into the directory of a part. */
-  private async withDaemon<T>(
-    part: ContentionPart,
-    watch: Readonly<Record<string, unknown>>,
-    work: (daemon: Daemon) => Promise<T>,
-  ): Promise<T> {
+  private running: { readonly name: ContentionDaemon; readonly daemon: Daemon } | undefined;
+
+  /** The daemon of a part, which watches WORK; the one of the part before goes on when it is the same. */
+  private async daemonOf(part: keyof typeof DAEMON_OF): Promise<Daemon> {
+    const name = DAEMON_OF[part];
+    if (this.running?.name === name) return this.running.daemon;
+    await this.stop();
     const daemon = new Daemon({
       program: [`${STAGE}/usr/bin/rmwatch`],
       attach: this.mode,
-      config: { watches: [{ name: 'work', include: [`${WORK}/**`], ...watch }], self_test: { interval: 'off' } },
-      directory: path.join(this.directory, part),
+      config: configOf(name === 'failures'),
+      directory: path.join(this.directory, name),
     });
-    try {
-      await daemon.start();
-      const result = await work(daemon);
-      await daemon.stop();
-      return result;
-    } finally {
-      daemon.kill();
-    }
+    this.running = { name, daemon };
+    await daemon.start();
+    return daemon;
+  }
+
+  async stop(): Promise<void> {
+    const { running } = this;
+    this.running = undefined;
+    await running?.daemon.stop();
+  }
+
+  /** After a part that failed: the next one begins with another daemon. */
+  kill(): void {
+    this.running?.daemon.kill();
+    this.running = undefined;
   }
 
   accounts(): AccountsRun {
@@ -101,77 +115,40 @@ class Recorder {
     }
   }
 
-  crowds(): Promise<CrowdRun[]> {
-    return this.withDaemon('crowds', {}, async (daemon) => {
-      const runs: CrowdRun[] = [];
-      for (const threads of CROWDS) {
-        for (const where of ['one', 'many']) {
-          const { text: before } = await daemon.metrics();
-          const did = crowd(threads, FILES, where);
-          const { text: after } = await daemon.settleLog();
-          runs.push({ threads, where, did, before, after });
-        }
-      }
-      return runs;
+  async sleepers(): Promise<VictimsRun> {
+    const daemon = await this.daemonOf('sleepers');
+    const { text: before } = await daemon.metrics();
+    return underAttack(['sleep', SLEEPERS_MANY], async () => {
+      const did = crowd(1, FEW, 'one');
+      return { did, before, after: (await daemon.settleLog()).text };
     });
   }
 
-  sleepers(): Promise<VictimsRun> {
-    return this.withDaemon('sleepers', {}, (daemon) =>
-      underAttack(['sleep', SLEEPERS_MANY], async () => {
-        const did = crowd(1, FEW, 'one');
-        return { did, after: (await daemon.settleLog()).text };
-      }),
-    );
+  async devices(): Promise<DevicesRun> {
+    const daemon = await this.daemonOf('devices');
+    const { text: before } = await daemon.metrics();
+    return underAttack(['devices', ELSEWHERE, DEVICES], async () => {
+      const began = performance.now();
+      const did = crowd(1, FEW, 'one');
+      const lines = () => daemon.events().filter((line) => line?.process?.pid === did.pid).length;
+      await waitUntil('the lines of the others', () => lines() === did.count, LINES_TIMEOUT_MS);
+      const seconds = (performance.now() - began) / 1_000;
+      return { did, seconds, before, after: (await daemon.settleLog()).text };
+    });
   }
 
-  failures(): Promise<FailuresRun[]> {
-    return this.withDaemon('failures', { failures: true }, async (daemon) => {
-      const runs: FailuresRun[] = [];
-      for (const asleep of [SLEEPERS_FEW, SLEEPERS_MANY]) {
+  async crowds(): Promise<CrowdRun[]> {
+    const daemon = await this.daemonOf('crowds');
+    const runs: CrowdRun[] = [];
+    for (const threads of CROWDS) {
+      for (const where of ['one', 'many']) {
         const { text: before } = await daemon.metrics();
-        const run = await underAttack(['sleep', asleep], async () => {
-          const failed = contention('fail', WORK, FAILURES);
-          const deleted = crowd(1, FAILURES, 'one');
-          const { text: after } = await daemon.settleLog();
-          return { asleep, failed, deleted, before, after };
-        });
-        runs.push(run);
-        await daemon.settleLog();
+        const did = crowd(threads, FILES, where);
+        const { text: after } = await daemon.settleLog();
+        runs.push({ threads, where, did, before, after });
       }
-      return runs;
-    });
-  }
-
-  /** The hooks of returns come and go with the configuration. */
-  reloads(): Promise<ReloadRun[]> {
-    return this.withDaemon('reloads', {}, async (daemon) => {
-      const runs: ReloadRun[] = [];
-      const reloads = () => daemon.diagnostics().split('configuration reloaded').length;
-      for (const watched of [false, true, false]) {
-        const before = reloads();
-        const watch = { name: 'work', include: [`${WORK}/**`], failures: watched };
-        daemon.configure({ watches: [watch], self_test: { interval: 'off' } });
-        daemon.signal('SIGHUP');
-        await waitUntil('the reload', () => reloads() > before, LINES_TIMEOUT_MS);
-        const failed = contention('fail', WORK, FAILURES);
-        runs.push({ watched, failed, after: (await daemon.settleLog()).text });
-      }
-      return runs;
-    });
-  }
-
-  devices(): Promise<DevicesRun> {
-    return this.withDaemon('devices', {}, (daemon) =>
-      underAttack(['devices', ELSEWHERE, DEVICES], async () => {
-        const began = performance.now();
-        const did = crowd(1, FEW, 'one');
-        const lines = () => daemon.events().filter((line) => line?.process?.pid === did.pid).length;
-        await waitUntil('the lines of the others', () => lines() === did.count, LINES_TIMEOUT_MS);
-        const seconds = (performance.now() - began) / 1_000;
-        return { did, seconds, after: (await daemon.settleLog()).text };
-      }),
-    );
+    }
+    return runs;
   }
 
   preempted(): Promise<VictimsRun> {
@@ -182,11 +159,45 @@ class Recorder {
     return this.attacked('updates', 'update');
   }
 
-  private attacked(part: ContentionPart, ...args: string[]): Promise<VictimsRun> {
-    return this.withDaemon(part, {}, async (daemon) => {
-      const did = await underAttack(args, () => crowd(1, VICTIMS, 'one'));
-      return { did, after: (await daemon.settleLog()).text };
-    });
+  private async attacked(part: keyof typeof DAEMON_OF, ...args: string[]): Promise<VictimsRun> {
+    const daemon = await this.daemonOf(part);
+    const { text: before } = await daemon.metrics();
+    const did = await underAttack(args, () => crowd(1, VICTIMS, 'one'));
+    return { did, before, after: (await daemon.settleLog()).text };
+  }
+
+  async failures(): Promise<FailuresRun[]> {
+    const daemon = await this.daemonOf('failures');
+    const runs: FailuresRun[] = [];
+    for (const asleep of [SLEEPERS_FEW, SLEEPERS_MANY]) {
+      const { text: before } = await daemon.metrics();
+      const run = await underAttack(['sleep', asleep], async () => {
+        const failed = contention('fail', WORK, FAILURES);
+        const deleted = crowd(1, FAILURES, 'one');
+        const { text: after } = await daemon.settleLog();
+        return { asleep, failed, deleted, before, after };
+      });
+      runs.push(run);
+      await daemon.settleLog();
+    }
+    return runs;
+  }
+
+  /** The hooks of returns go and come with the configuration. */
+  async reloads(): Promise<ReloadRun[]> {
+    const daemon = await this.daemonOf('reloads');
+    const runs: ReloadRun[] = [];
+    const reloads = () => daemon.diagnostics().split('configuration reloaded').length;
+    for (const watched of [false, true, false]) {
+      const { text: before } = await daemon.metrics();
+      const reloadsBefore = reloads();
+      daemon.configure(configOf(watched));
+      daemon.signal('SIGHUP');
+      await waitUntil('the reload', () => reloads() > reloadsBefore, LINES_TIMEOUT_MS);
+      const failed = contention('fail', WORK, FAILURES);
+      runs.push({ watched, failed, before, after: (await daemon.settleLog()).text });
+    }
+    return runs;
   }
 }
 
@@ -208,8 +219,11 @@ export async function recordContention(
       Object.assign(recording, { [name]: await recorder[name]() });
     } catch (error) {
       recording.errors[name] = String((error as Error).stack);
+      recorder.kill();
     }
     part(name);
   }
+  await recorder.stop();
+  part('stop');
   return recording;
 }

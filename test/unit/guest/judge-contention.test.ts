@@ -62,7 +62,7 @@ test('programs that do not account for a run, or for a deletion, fail', () => {
 test('a crowd of which a deletion is not told, not counted, lost, or outside of the ledger fails', () => {
   const problems = (told: number, after = counted(3)) => {
     const crowd = { threads: 2, where: 'one', did: { pid: 7, count: 3 }, before: counted(0), after };
-    return problemsOf(1, { crowds: [crowd] }, { crowds: lines(told) });
+    return problemsOf(1, { crowds: [crowd] }, { deletions: lines(told) });
   };
   expect(problems(3)).toEqual([]);
   expect(problems(2)).toEqual(['2 threads in one: 2 lines (2 complete), 3 counted, 3 deletions']);
@@ -73,19 +73,19 @@ test('a crowd of which a deletion is not told, not counted, lost, or outside of 
 });
 
 test('a line that lacks its mount or its typed name fails', () => {
-  const victims = { did: { pid: 7, count: 3 }, after: counted(3) };
-  const crowd = { threads: 2, where: 'one', did: victims.did, before: counted(0), after: victims.after };
+  const victims = { did: { pid: 7, count: 3 }, before: counted(0), after: counted(3) };
+  const crowd = { threads: 2, where: 'one', did: victims.did, before: victims.before, after: victims.after };
   const incomplete = lines(3, 'success', { ...WHOLE, path_complete: false });
-  expect(problemsOf(1, { crowds: [crowd] }, { crowds: incomplete })).toHaveLength(1);
-  expect(problemsOf(4, { preempted: victims }, { preempted: incomplete })).toHaveLength(1);
-  expect(problemsOf(4, { preempted: victims }, { preempted: lines(3, 'success', { path_complete: true }) })).toEqual([
+  expect(problemsOf(1, { crowds: [crowd] }, { deletions: incomplete })).toHaveLength(1);
+  expect(problemsOf(4, { preempted: victims }, { deletions: incomplete })).toHaveLength(1);
+  expect(problemsOf(4, { preempted: victims }, { deletions: lines(3, 'success', { path_complete: true }) })).toEqual([
     'of 3 lines 3 are complete, 0 have the typed name',
   ]);
 });
 
 test('a deletion beside sleeping calls that is not told fails, and so does one that is lost', () => {
   const problems = (told: number, after = counted(3)) =>
-    problemsOf(2, { sleepers: { did: { pid: 7, count: 3 }, after } }, { sleepers: lines(told) });
+    problemsOf(2, { sleepers: { did: { pid: 7, count: 3 }, before: counted(0), after } }, { deletions: lines(told) });
   expect(problems(3)).toEqual([]);
   expect(problems(2)).toEqual(['2 of 3 told']);
   expect(problems(3, counted(3, { [SKIPPED]: 1, rmwatch_events_seen_total: 4 }))).toEqual(['1 lost']);
@@ -110,7 +110,11 @@ test('a failure that is neither told nor lost fails, and so does one that is los
 
 test('failures that the configuration in force does not want, or of which it wants more, fail', () => {
   const problems = (watched: boolean, told: number, after = counted(told)) =>
-    problemsOf(6, { reloads: [{ watched, failed: { pid: 7, count: 3 }, after }] }, { reloads: lines(told, 'failure') });
+    problemsOf(
+      6,
+      { reloads: [{ watched, failed: { pid: 7, count: 3 }, before: counted(0), after }] },
+      { failures: lines(told, 'failure') },
+    );
   expect([problems(true, 3), problems(false, 0)]).toEqual([[], []]);
   expect(problems(true, 2)).toEqual(['configuration 1: 2 of 3 failures, all wanted']);
   expect(problems(false, 1)).toEqual(['configuration 1: 1 of 3 failures, none wanted']);
@@ -120,7 +124,11 @@ test('failures that the configuration in force does not want, or of which it wan
 
 test('deletions beside thousands of file systems that are late, or not told, fail', () => {
   const problems = (told: number, seconds: number) =>
-    problemsOf(7, { devices: { did: { pid: 7, count: 3 }, seconds, after: counted(3) } }, { devices: lines(told) });
+    problemsOf(
+      7,
+      { devices: { did: { pid: 7, count: 3 }, seconds, before: counted(0), after: counted(3) } },
+      { deletions: lines(told) },
+    );
   expect(problems(3, 9)).toEqual([]);
   expect(problems(2, 9)).toEqual(['2 of 3 told']);
   expect(problems(3, 11)).toEqual(['11.0 s, at most 10 s']);
@@ -134,7 +142,11 @@ test.each([
   (part, check) => {
     const problems = (told: number, lost: number) => {
       const after = counted(told, { rmwatch_events_seen_total: told + lost, [SKIPPED]: lost });
-      return problemsOf(check, { [part]: { did: { pid: 7, count: 3 }, after } }, { [part]: lines(told) });
+      return problemsOf(
+        check,
+        { [part]: { did: { pid: 7, count: 3 }, before: counted(0), after } },
+        { deletions: lines(told) },
+      );
     };
     expect(problems(3, 0)).toEqual([]);
     expect(problems(1, 2)).toEqual([]);
@@ -143,7 +155,15 @@ test.each([
   },
 );
 
+test('what was lost before a part is none of its own', () => {
+  const before = counted(0, { [SKIPPED]: 5, rmwatch_events_seen_total: 5 });
+  const after = counted(3, { [SKIPPED]: 5, rmwatch_events_seen_total: 8 });
+  const victims = { did: { pid: 7, count: 3 }, before, after };
+  expect(problemsOf(2, { sleepers: victims }, { deletions: lines(3) })).toEqual([]);
+  expect(problemsOf(4, { preempted: victims }, { deletions: lines(2) })).toHaveLength(1);
+});
+
 test('a line of a part that is not of the schema fails', () => {
-  const sleepers = { did: { pid: 7, count: 1 }, after: counted(1) };
-  expect(problemsOf(8, { sleepers }, { sleepers: lines(1) })[0]).toBe('1 of 1 event lines are not of the schema');
+  const sleepers = { did: { pid: 7, count: 1 }, before: counted(0), after: counted(1) };
+  expect(problemsOf(8, { sleepers }, { deletions: lines(1) })[0]).toBe('1 of 1 event lines are not of the schema');
 });
