@@ -49,10 +49,10 @@ test('one session has the workload of all file systems in one mode, every other 
   expect(new Set(planned.map(({ session }) => session.name)).size).toBe(planned.length);
   expect(planned.flatMap(({ rows: taken }) => taken)).toHaveLength(rows.length);
   const workload = planned.find(({ session }) => session.kind === 'workload');
-  expect(workload?.session).toMatchObject({ filesystems: ['tmpfs', 'btrfs', 'overlayfs'] });
+  expect(workload?.session).toMatchObject({ filesystems: ['tmpfs', 'btrfs'] });
 });
 
-test('every kernel has every mode, and single deletions, a burst and the workload in each', () => {
+test('every kernel has every mode, with deletions and the workload in each, and every file system, hiding place and crowd', () => {
   const plain = (name: string) => kernelEntry(name).flavour === undefined;
   const kernels = new Set(GUEST_ROWS.map(({ kernel }) => kernel).filter(plain));
   expect(kernels.size).toBeGreaterThanOrEqual(4);
@@ -61,5 +61,11 @@ test('every kernel has every mode, and single deletions, a burst and the workloa
       const scenarios = GUEST_ROWS.filter((row) => row.kernel === kernel && row.mode === mode);
       expect(scenarios.map(({ scenario }) => scenario)).toEqual(expect.arrayContaining(['deletions', 'workload']));
     }
+    const where = GUEST_ROWS.filter((row) => row.kernel === kernel && row.mode !== 'tracepoint');
+    const filesystems = where.filter(({ scenario }) => scenario === 'workload').map(({ filesystem }) => filesystem);
+    expect(new Set(filesystems)).toEqual(new Set(['tmpfs', 'ext4', 'xfs', 'btrfs', 'overlayfs']));
+    expect(where.map(({ scenario }) => scenario)).toContain('hiding');
+    const crowds = where.filter(({ scenario }) => scenario === 'contention').map(({ mode }) => mode);
+    expect(crowds).toEqual(['kprobe', 'fentry']);
   }
 });
