@@ -17,7 +17,7 @@ it('doctor calls a mode working when deletions of its own came through, and name
   expect(by.get('attach tracepoint')).toMatchObject({
     state: 'ok',
     message: expect.stringMatching(
-      /^works, on \w+ .*; deletions of its own came through; adds some 60 to 85 ns to every system call of this machine$/,
+      /^works, on \w+ .*; deletions of its own came through; adds some 58 to 85 ns to every system call of this machine$/,
     ),
   });
   expect(by.get(`attach ${attach}`)?.state).toBe('ok');
