@@ -15,7 +15,8 @@ export interface KnownMode {
 export async function runningMode({ socket, probe }: Config, patienceMs = PATIENCE_MS): Promise<KnownMode | undefined> {
   const told = await modeOfDaemon(socket.path ?? DEFAULT_EVENT_SOCKET, patienceMs);
   if (told !== undefined) return { attach: told, by: 'daemon' };
-  return probe.attach === 'auto' ? undefined : { attach: probe.attach, by: 'configuration' };
+  const { attach } = probe;
+  return typeof attach !== 'string' || attach === 'auto' ? undefined : { attach, by: 'configuration' };
 }
 
 /** undefined: none answers, or this user may not ask it. */

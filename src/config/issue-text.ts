@@ -43,7 +43,8 @@ export function unknownKeyText(path: KeyPath, key: string, known: KnownKeys): st
   return `unknown key, known are ${(known[section] ?? []).join(', ')}`;
 }
 
-function described(value: unknown): string {
+/** A value of the file, as messages show it. */
+export function described(value: unknown): string {
   if (value === null) return 'nothing';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a group of keys';

@@ -1,12 +1,13 @@
 import { statSync } from 'node:fs';
 import { normalize } from 'node:path';
 import * as z from 'zod';
-import { ATTACH_MODES, LOG_LEVELS, OPERATIONS } from '../model/config.js';
+import { ATTACH_MODES, LOG_LEVELS, OPERATIONS, type WantedAttach } from '../model/config.js';
 import { DEFAULT_REDACT } from '../text/redact.js';
 import { expandBraces } from '../watch/braces.js';
 import { compileGlob, type GlobRole } from '../watch/glob.js';
 import { PatternError } from '../watch/pattern-error.js';
-import type { KnownKeys } from './issue-text.js';
+import { didYouMean } from './did-you-mean.js';
+import { described, type KnownKeys } from './issue-text.js';
 import { parseHostName, parseListenAddress, parseSocketPath } from './listen-address.js';
 import { formatSize, type Parsed, parseDuration, parseSize, SIZE_PATTERN } from './units.js';
 
@@ -17,6 +18,7 @@ import { formatSize, type Parsed, parseDuration, parseSize, SIZE_PATTERN } from 
 
 export const RING_BUFFER_MIN = 64 * 2 ** 10;
 export const RING_BUFFER_MAX = 2 ** 30;
+const ATTACH_WORDS = ['auto', ...ATTACH_MODES] as const;
 const SELF_TEST_MIN_MS = 1000;
 /** Smaller files would be as many as lines. */
 const LOG_SIZE_MIN = 2 ** 20;
@@ -48,6 +50,15 @@ function reading<T, Input = string>(parse: (text: Input) => Parsed<T>) {
     context.issues.push({ code: 'custom', message: parsed.error, input: text });
     return z.NEVER;
   };
+}
+
+/** One way to say each choice: what is said in two ways is the same setting. */
+function wantedAttach(wanted: WantedAttach): Parsed<WantedAttach> {
+  if (typeof wanted === 'string') return { value: wanted };
+  const twice = wanted.find((mode, index) => wanted.indexOf(mode) < index);
+  if (twice !== undefined) return { error: `${twice} is listed twice` };
+  if (wanted.length === 1) return { value: wanted[0]! };
+  return { value: ATTACH_MODES.every((mode, index) => wanted[index] === mode) ? 'auto' : wanted };
 }
 
 /** What braces in it stand for; more than one where there are any. */
@@ -237,9 +248,15 @@ const watch = z.strictObject({
 
 const probe = z.strictObject({
   attach: z
-    .enum(['auto', ...ATTACH_MODES])
+    .union([z.enum(ATTACH_WORDS), z.array(z.enum(ATTACH_MODES)).min(1)], {
+      error: ({ input }) => {
+        const hint = typeof input === 'string' ? didYouMean(input, ATTACH_WORDS) : '';
+        return `expected ${ATTACH_WORDS.join(', ')} or a list of modes, got ${described(input)}${hint}`;
+      },
+    })
     .default('auto')
-    .describe('How the kernel is hooked; auto takes the first that works.'),
+    .transform(reading(wantedAttach))
+    .describe('How the kernel is hooked; auto takes the first mode that works, and a list the first of its own.'),
   ring_buffer: z
     .string()
     .meta({ pattern: SIZE_PATTERN })

@@ -105,8 +105,8 @@ export const daemonSchema = z
       run: z.string().regex(RUN).describe('The id of this run of the daemon, another one at each start.'),
       attach: z.enum(ATTACH_MODES).describe('How the kernel is hooked.'),
       attach_wanted: z
-        .enum(['auto', ...ATTACH_MODES])
-        .describe(`What probe.attach asks for. ${only('started')}`)
+        .union([z.enum(['auto', ...ATTACH_MODES]), z.array(z.enum(ATTACH_MODES)).min(2)])
+        .describe(`What probe.attach asks for: auto, a mode, or a list of modes. ${only('started')}`)
         .exactOptional(),
       config_hash: z
         .string()

@@ -7,6 +7,8 @@ export type Operation = (typeof OPERATIONS)[number];
 
 export const ATTACH_MODES = ['kprobe', 'fentry', 'tracepoint'] as const;
 export type AttachMode = (typeof ATTACH_MODES)[number];
+/** One mode, or the first that works: of all of them ("auto"), or of two and more in this order. */
+export type WantedAttach = AttachMode | 'auto' | readonly AttachMode[];
 
 export interface WatchConfig {
   /** Label in logs and metrics; unique, `[a-z][a-z0-9_-]{0,62}`. */
@@ -55,7 +57,7 @@ export interface BurstSettings {
 
 export interface Config {
   readonly watches: readonly WatchConfig[];
-  readonly probe: { readonly attach: AttachMode | 'auto'; readonly ringBufferBytes: number };
+  readonly probe: { readonly attach: WantedAttach; readonly ringBufferBytes: number };
   readonly log: {
     /** 'stdout' or an absolute file path. */
     readonly output: string;

@@ -1,5 +1,5 @@
 import { causesOfSilence, type SilenceCause } from '../host/silent-probes.js';
-import { ATTACH_MODES, type AttachMode } from '../model/config.js';
+import { ATTACH_MODES, type AttachMode, type WantedAttach } from '../model/config.js';
 import type { ProbeInfo } from '../model/pipeline-counts.js';
 import { atOnce, type Steps } from '../model/steps.js';
 import {
@@ -45,25 +45,32 @@ export class ProbeUnavailableError extends Error {
   }
 }
 
+/** The modes to try, in their order. */
+function modesOf(wanted: WantedAttach): readonly AttachMode[] {
+  if (wanted === 'auto') return ATTACH_MODES;
+  return typeof wanted === 'string' ? [wanted] : wanted;
+}
+
 /**
- * Loads and attaches the first mode that works, in the order kprobe, fentry, tracepoint, or only the one asked for. Attaching is
- * the only honest test: what a kernel or its policy refuses shows nowhere else. But what the kernel has switched off attaches
- * and never runs: "auto" passes over it. Throws ProbeUnavailableError.
+ * Loads and attaches the first wanted mode that works. Attaching is the only honest test: what a kernel or its policy refuses
+ * shows nowhere else. But what the kernel has switched off attaches and never runs: it is passed over where there is a choice.
+ * Throws ProbeUnavailableError.
  */
-export function openProbe(binding: NativeBinding, wanted: AttachMode | 'auto', ringBytes: number): OpenedProbe<void> {
+export function openProbe(binding: NativeBinding, wanted: WantedAttach, ringBytes: number): OpenedProbe<void> {
   return atOnce(openProbeSteps(binding, wanted, ringBytes, function* () {}));
 }
 
 /** As openProbe(); `prepare` is done with each loaded probe just before it is attached. */
 export function* openProbeSteps<T>(
   binding: NativeBinding,
-  wanted: AttachMode | 'auto',
+  wanted: WantedAttach,
   ringBytes: number,
   prepare: (probe: NativeProbe, mode: AttachMode) => Steps<T>,
 ): Steps<OpenedProbe<T>> {
   const refusals: Refusal[] = [];
-  for (const mode of wanted === 'auto' ? ATTACH_MODES : [wanted]) {
-    const causes = wanted === 'auto' ? causesOfSilence(mode) : [];
+  const modes = modesOf(wanted);
+  for (const mode of modes) {
+    const causes = modes.length > 1 ? causesOfSilence(mode) : [];
     if (causes.length > 0) {
       refusals.push(silenceOf(mode, causes));
       continue;

@@ -1,4 +1,4 @@
-import type { AttachMode, Config, Operation, WatchConfig } from '../model/config.js';
+import type { AttachMode, Operation, WantedAttach, WatchConfig } from '../model/config.js';
 
 /** What each mode cannot see, whatever the watches want. */
 const UNSEEN: Readonly<Record<AttachMode, readonly Operation[]>> = {
@@ -13,9 +13,10 @@ export function unseenOperations(mode: AttachMode): readonly Operation[] {
   return UNSEEN[mode];
 }
 
-/** `probe.attach: auto` had to take the mode that sees least. */
-export function isFallback(wanted: Config['probe']['attach'], mode: AttachMode): boolean {
-  return wanted === 'auto' && mode === 'tracepoint';
+/** `probe.attach` names better modes first, and the one that sees least had to be taken. */
+export function isFallback(wanted: WantedAttach, mode: AttachMode): boolean {
+  const first = typeof wanted === 'string' ? wanted : wanted[0];
+  return mode === 'tracepoint' && first !== mode;
 }
 
 /** Names of the watches that report nothing at all in this mode. */

@@ -1,4 +1,4 @@
-import type { AttachMode, Config, WatchConfig } from '../model/config.js';
+import type { AttachMode, WantedAttach, WatchConfig } from '../model/config.js';
 import type { StuckOutput } from '../output/event-writer.js';
 import { isFallback, unservedWatches } from './attach-limits.js';
 
@@ -13,7 +13,7 @@ export interface Degradation {
 export interface DegradationFacts {
   readonly stuck: StuckOutput | undefined;
   /** `probe.attach`. */
-  readonly wanted: Config['probe']['attach'];
+  readonly wanted: WantedAttach;
   readonly mode: AttachMode;
   readonly watches: readonly WatchConfig[];
   /** See WatchState.unfiltered. */

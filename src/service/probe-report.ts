@@ -1,4 +1,4 @@
-import type { AttachMode, Config } from '../model/config.js';
+import type { AttachMode, Config, WantedAttach } from '../model/config.js';
 import { type OpenedProbe, probeInfoOf } from '../probe/open-probe.js';
 import { isFallback, unservedWatches } from './attach-limits.js';
 import type { RuntimeParts } from './runtime-parts.js';
@@ -7,11 +7,7 @@ import type { RuntimeParts } from './runtime-parts.js';
 const NAMES_MAX = 100;
 
 /** Says how the kernel is hooked, and why it is not hooked in a better way. */
-export function reportProbe(
-  probe: OpenedProbe<unknown>,
-  wanted: Config['probe']['attach'],
-  { diagnostics }: RuntimeParts,
-): void {
+export function reportProbe(probe: OpenedProbe<unknown>, wanted: WantedAttach, { diagnostics }: RuntimeParts): void {
   const { description } = probe;
   for (const { mode, reason, hint, details } of probe.refusals) {
     diagnostics.info({ attach: mode, reason, ...(hint && { hint }) }, 'attach mode not usable');

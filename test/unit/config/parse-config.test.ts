@@ -147,6 +147,27 @@ self_test: { interval: off }
   });
 });
 
+describe('probe.attach', () => {
+  it.each([
+    ['[kprobe, fentry]', ['kprobe', 'fentry']],
+    ['[fentry, kprobe]', ['fentry', 'kprobe']],
+    ['[fentry]', 'fentry'],
+    ['[kprobe, fentry, tracepoint]', 'auto'],
+    ['tracepoint', 'tracepoint'],
+  ])('%s is %j', (text, attach) => {
+    expect(config(`probe: { attach: ${text} }`).probe.attach).toEqual(attach);
+  });
+
+  it.each([
+    ['[]', 'f.yaml:1:18: probe.attach: must not be empty'],
+    ['[kprobe, kprobe]', 'f.yaml:1:18: probe.attach: kprobe is listed twice'],
+    ['[kprobe, auto]', 'f.yaml:1:27: probe.attach[1]: expected kprobe, fentry, tracepoint, got "auto"'],
+    ['7', 'f.yaml:1:18: probe.attach: expected auto, kprobe, fentry, tracepoint or a list of modes, got 7'],
+  ])('%s is an error', (text, problem) => {
+    expect(problems(`probe: { attach: ${text} }`)).toEqual([problem]);
+  });
+});
+
 describe('problems', () => {
   it('come all at once, in the order of the file, each with its place', () => {
     const text = `watches:
@@ -169,7 +190,7 @@ self_test: { interval: 10ms }
       'f.yaml:5:18: watches[0].operations[0]: expected unlink, rmdir, replace, move, got "unlnk", did you mean "unlink"?',
       'f.yaml:6:5: watches[1].name: is required: text',
       'f.yaml:6:14: watches[1].include: expected a list, got "/data/**", write ["/data/**"]',
-      'f.yaml:8:11: probe.attach: expected auto, kprobe, fentry, tracepoint, got "kprob", did you mean "kprobe"?',
+      'f.yaml:8:11: probe.attach: expected auto, kprobe, fentry, tracepoint or a list of modes, got "kprob", did you mean "kprobe"?',
       'f.yaml:9:16: probe.ring_buffer: must be a power of two from 64KiB to 1GiB; 100KiB is between 64KiB and 128KiB',
       'f.yaml:10:1: logs: unknown key, did you mean "log"?',
       'f.yaml:11:17: http.listen: expected off or an address such as 127.0.0.1:29293',

@@ -119,6 +119,17 @@ describe('openProbe', () => {
     expect(() => openProbe(binding, 'auto', 1)).toThrow('kprobe: off; fentry: off; tracepoint: off');
   });
 
+  it('takes the first of a list, passes over what is switched off, and tries no other', () => {
+    const { binding, log } = kernel({ kprobe: attach('EACCES') });
+    expect(openProbe(binding, ['tracepoint', 'kprobe'], 1).mode).toBe('tracepoint');
+    expect(log).toEqual(['load tracepoint 1', 'attach tracepoint']);
+    expect(openProbe(binding, ['kprobe', 'fentry'], 1).mode).toBe('fentry');
+    switchedOff.modes = ['fentry'];
+    expect(() => openProbe(binding, ['kprobe', 'fentry'], 1)).toThrow(
+      'kprobe: attach do_unlinkat: EACCES; fentry: off',
+    );
+  });
+
   it('tries only the mode that is asked for', () => {
     const { binding, log } = kernel({ kprobe: attach('EACCES') });
     expect(openProbe(binding, 'fentry', 1).mode).toBe('fentry');

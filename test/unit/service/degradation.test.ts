@@ -27,6 +27,8 @@ it('tells of a log that takes nothing, with the time only where it is asked for 
 it('tells of a fallback, and of watches that the mode cannot serve at all', () => {
   const replaced = (name: string) => ({ ...all!, name, operations: ['replace'] as const });
   expect(textsOf({ mode: 'tracepoint' })).toEqual(['only system calls can be hooked (tracepoint mode)']);
+  expect(textsOf({ wanted: ['fentry', 'tracepoint'], mode: 'tracepoint' })).toHaveLength(1);
+  expect(textsOf({ wanted: ['tracepoint', 'kprobe'], mode: 'tracepoint' })).toEqual([]);
   const watches = [all!, ...['a', 'b', 'c', 'd'].map(replaced)];
   expect(textsOf({ wanted: 'tracepoint', mode: 'tracepoint', watches })).toEqual([
     'tracepoint mode cannot serve watches a, b, c and 1 more',
