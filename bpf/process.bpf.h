@@ -254,6 +254,20 @@ static __always_inline __u64 slot__read_arguments(struct slot *slot, struct mm_s
 	return length;
 }
 
+/*
+ * How many arguments the program was started with: the stack of a new program begins with their number. The process can
+ * write over it. Each of them takes a byte at least; what says more is not believed. 0: not known.
+ */
+static __always_inline __u32 mm__count_arguments(struct mm_struct *mm)
+{
+	__u64 bytes = KERNEL_READ(mm, arg_end) - KERNEL_READ(mm, arg_start);
+	__u32 count = 0;
+
+	/* 32 bits of it tell all, and a 32-bit program has no more. */
+	bpf_probe_read_user(&count, sizeof(count), (void *)KERNEL_READ(mm, start_stack));
+	return count <= bytes ? count : 0;
+}
+
 GLOBAL_FUNCTION int process__submit_record(__u32 index, __u64 process_id)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
@@ -262,8 +276,8 @@ GLOBAL_FUNCTION int process__submit_record(__u32 index, __u64 process_id)
 	struct task_struct *parent;
 	struct mm_struct *mm = KERNEL_READ(task, mm);
 	struct file *executable = mm ? KERNEL_READ(mm, exe_file) : NULL;
-	__u64 arguments = 0, length = 0;
-	__u32 flags = 0;
+	__u32 arguments = 0, flags = 0;
+	__u64 length = 0;
 
 	if (!slot)
 		return 0;
@@ -271,8 +285,7 @@ GLOBAL_FUNCTION int process__submit_record(__u32 index, __u64 process_id)
 	parent = (void *)slot->process.key.parent;
 	if (mm) {
 		length = slot__read_arguments(slot, mm, &flags);
-		/* The stack of a new program begins with their number. */
-		bpf_probe_read_user(&arguments, sizeof(arguments), (void *)KERNEL_READ(mm, start_stack));
+		arguments = mm__count_arguments(mm);
 	}
 	if (!BOUNDED(length, 0, TYPED_BYTES))
 		length = 0;

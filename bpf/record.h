@@ -167,7 +167,7 @@ struct process_record {
 	/* What /proc/PID/cmdline shows: arguments, each ended by a NUL, or a title that the process gave itself. */
 	__u16 args_offset;
 	__u16 args_length;
-	/* How many arguments the program was started with; 0: not known. */
+	/* How many arguments the program was started with, as its own memory says; 0: not known. */
 	__u32 args_count;
 	/* The owner of the executable. */
 	__u32 executable_uid;

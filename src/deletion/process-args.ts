@@ -19,19 +19,23 @@ export interface ProcessArgsJson {
   readonly whole: { readonly process: string; readonly rmwatch: string } | undefined;
 }
 
-const NOTHING: ProcessArgsJson = { process: '', rmwatch: '', whole: undefined };
+/** What the kernel side sent of the arguments of a process. */
+export interface SentArgs {
+  /** Latin1 view; undefined: it could not read them. */
+  readonly args: readonly string[] | undefined;
+  /** It sent only the first of them. */
+  readonly cut: boolean;
+  /** Of all of them; undefined: not known. */
+  readonly count: number | undefined;
+}
 
-/**
- * `sent`: the arguments, latin1 view. `cut`: the kernel side sent only the first of them, and how many there are is not
- * known. Values after the words of `log.redact` are taken out before anything is cut.
- */
-export function describeArgs(sent: readonly string[], cut: boolean, options: ProcessArgsOptions): ProcessArgsJson {
+/** Values after the words of `log.redact` are taken out before anything is cut. */
+export function describeArgs({ args: sent, cut, count }: SentArgs, options: ProcessArgsOptions): ProcessArgsJson {
   const { limitBytes, commandLine, redact } = options;
-  if (limitBytes === 0) return NOTHING;
+  if (limitBytes === 0 || sent === undefined) return { process: countJson(count), rmwatch: '', whole: undefined };
   const args = redact(sent);
   const shown = withinBytes(args, limitBytes);
   const shortened = shown.length < args.length || shown.at(-1) !== args.at(-1);
-  const count = cut ? undefined : args.length;
   const line = commandLine ? `,"command_line":"${jsonPartOf(args.join(' '))}${cut ? '…' : ''}"` : '';
   return {
     process: argsJson(shown, count) + line,
@@ -41,7 +45,11 @@ export function describeArgs(sent: readonly string[], cut: boolean, options: Pro
 }
 
 function argsJson(args: readonly string[], count: number | undefined): string {
-  return `,"args":[${args.map(jsonOf).join(',')}]${count === undefined ? '' : `,"args_count":${count}`}`;
+  return `,"args":[${args.map(jsonOf).join(',')}]${countJson(count)}`;
+}
+
+function countJson(count: number | undefined): string {
+  return count === undefined ? '' : `,"args_count":${count}`;
 }
 
 function detailsJson(args: readonly string[], truncated: boolean): string {

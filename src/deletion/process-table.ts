@@ -15,7 +15,7 @@ import {
 import type { RecordView } from '../probe/record-view.js';
 import { jsonOf } from '../text/byte-text.js';
 import { Timestamps } from '../text/timestamps.js';
-import { describeArgs, type ProcessArgsJson, type ProcessArgsOptions } from './process-args.js';
+import { describeArgs, type ProcessArgsOptions, type SentArgs } from './process-args.js';
 
 /** What a process has in common with those that it works with: the first of these that is known and says something. */
 export interface ProcessOrigin {
@@ -174,7 +174,7 @@ export class ProcessTable {
     const flags = record.processFlags;
     const start = record.processStartNanoseconds;
     const parentName = record.comm(record.parentCommStart);
-    const args = this.argsOf(record, flags);
+    const args = describeArgs(sentArgs(record, flags), this.options.args);
     const entity = entityIdJson(this.options.bootId, record.processTgid, start);
     const executableDeleted = executable !== undefined && texts[PROCESS_TEXT_EXECUTABLE]?.deleted === true;
     // As /proc/PID/exe has it.
@@ -193,7 +193,7 @@ export class ProcessTable {
       processJson: [
         entity,
         image,
-        args?.process,
+        args.process,
         directory === undefined ? '' : `,"working_directory":${jsonOf(directory || '/')}`,
         `,"start":"${startText}"`,
         `,"parent":{"pid":${record.parentTgid},"name":${jsonOf(parentName)}}`,
@@ -201,24 +201,19 @@ export class ProcessTable {
       containerJson: container === undefined ? '' : `,"container":{"id":${jsonOf(container)}}`,
       rmwatchJson:
         (executableDeleted ? ',"executable_deleted":true' : '') +
-        (args?.rmwatch ?? '') +
+        args.rmwatch +
         (login ? `,"login_uid":"${record.loginUid}"` : '') +
         (cgroup === undefined ? '' : `,"cgroup":${jsonOf(cgroup || '/')}`) +
         (application === undefined
           ? ''
           : `,"application":{"type":"${application.type}","id":${jsonOf(application.id)}}`),
-      wholeArgs: args?.whole && {
+      wholeArgs: args.whole && {
         processJson: `{"pid":${record.processTgid}${entity}${image}${args.whole.process},"start":"${startText}"}`,
         rmwatchJson: `{${args.whole.rmwatch.slice(1)}}`,
         written: false,
       },
       origin: originOf(container, cgroup, record.parentTgid, parentName),
     };
-  }
-
-  private argsOf(record: RecordView, flags: number): ProcessArgsJson | undefined {
-    if ((flags & PROCESS_HAS_ARGS) === 0) return undefined;
-    return describeArgs(sentArgs(record), (flags & PROCESS_ARGS_CUT) !== 0, this.options.args);
   }
 }
 
@@ -252,13 +247,22 @@ function whole(text: ProcessText | undefined): string | undefined {
   return text?.complete === true ? text.text : undefined;
 }
 
-/** The arguments, latin1 view. */
-function sentArgs(record: RecordView): string[] {
-  const args = record.latin1(record.argsStart, record.argsLength).split('\0');
+function sentArgs(record: RecordView, flags: number): SentArgs {
+  const { argsCount } = record;
+  if ((flags & PROCESS_HAS_ARGS) === 0) return { args: undefined, cut: false, count: argsCount || undefined };
+  const text = record.latin1(record.argsStart, record.argsLength);
+  const args = splitArgs(text, argsCount);
+  if ((flags & PROCESS_ARGS_CUT) === 0) return { args, cut: false, count: args.length };
+  // The process can have written another number over it. Behind a NUL, another argument was cut off.
+  const least = args.length + (text.endsWith('\0') ? 1 : 0);
+  return { args, cut: true, count: argsCount >= least ? argsCount : undefined };
+}
+
+function splitArgs(text: string, startedWith: number): string[] {
+  const args = text.split('\0');
   // Each ends with a NUL, so the last piece is empty unless the text was cut or overwritten by the process.
   if (args.at(-1) === '') args.pop();
   // A title that the process wrote over its arguments, and filled up with NULs: as many as it was started with is no title.
-  if (record.argsCount > 0 && args.length !== record.argsCount)
-    while (args.length > 1 && args.at(-1) === '') args.pop();
+  if (startedWith > 0 && args.length !== startedWith) while (args.length > 1 && args.at(-1) === '') args.pop();
   return args;
 }

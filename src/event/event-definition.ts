@@ -127,7 +127,11 @@ const processFields = {
     .describe('The path of the executable, as /proc/PID/exe has it. Absent when it is not known as a whole.')
     .exactOptional(),
   args_count: count
-    .describe('The number of all arguments. Absent when the kernel side could not take all of them.')
+    .describe(
+      'The number of all arguments, also where process.args has only some of them or log.process_args is off. Where the kernel ' +
+        'side takes only the first 4 KiB, it is the number that the program was started with, as the memory of the process ' +
+        'says: a process can write over that. Absent when it cannot be read or cannot be right.',
+    )
     .exactOptional(),
 };
 const args = z.array(z.string());

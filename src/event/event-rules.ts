@@ -52,7 +52,7 @@ export const FILE_RULES = {
 };
 
 export const PROCESS_RULES = {
-  dependentRequired: { args_count: ['args'], command_line: ['args'], start: ['parent'], parent: ['start'] },
+  dependentRequired: { command_line: ['args'], start: ['parent'], parent: ['start'] },
 };
 
 export const DETAILS_RULES = {

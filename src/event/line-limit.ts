@@ -35,7 +35,7 @@ const LEFT_OUT: readonly (LeftOut<'process'> | LeftOut<'file'> | LeftOut<'rmwatc
   ['process', ['command_line']],
   ['file', ['directory']],
   ['rmwatch', ['args_bytes']],
-  ['process', ['args', 'args_count']],
+  ['process', ['args']],
   ['process', ['working_directory']],
   ['rmwatch', ['cgroup']],
   ['rmwatch', ['requested_path_bytes', 'requested_path']],

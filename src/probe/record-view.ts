@@ -224,7 +224,7 @@ export class RecordView {
   get argsLength(): number {
     return this.half(PROCESS.args_length[0]);
   }
-  /** How many there were when the program started; 0: not known. */
+  /** How many there were when the program started, as its own memory says; 0: not known. */
   get argsCount(): number {
     return this.word(PROCESS.args_count[0]);
   }

@@ -95,8 +95,8 @@ function whoSentence({ deletion, session, nameOf }: WhoFacts): string {
 
 function commandSentence({ process, rmwatch }: LoggedDeletion, all: readonly string[] | undefined): string {
   const args = all ?? (process.args as readonly unknown[] | undefined)?.filter((arg) => typeof arg === 'string');
-  const cut = all === undefined && rmwatch.args_truncated === true ? ' ...' : '';
-  const words = args?.length ? `: ${shortened((args as string[]).map(shellQuote).join(' '))}${cut}` : '';
+  const cut = all === undefined && rmwatch.args_truncated === true;
+  const words = args?.length ? `: ${commandText(args as string[], cut, process.args_count)}` : '';
   const executable = process.executable === undefined ? '' : ` (${process.executable})`;
   const where = process.working_directory === undefined ? '' : `, in ${process.working_directory}`;
   const parent =
@@ -104,8 +104,12 @@ function commandSentence({ process, rmwatch }: LoggedDeletion, all: readonly str
   return `Process ${process.name}[${process.pid}]${executable}${where}${parent}${words}`;
 }
 
-function shortened(text: string): string {
-  return text.length <= COMMAND_MAX ? text : `${text.slice(0, COMMAND_MAX)} ...`;
+/** `count`: of all arguments, as the line says. What is cut ends with it. */
+function commandText(args: readonly string[], cut: boolean, count: unknown): string {
+  const text = args.map(shellQuote).join(' ');
+  if (!cut && text.length <= COMMAND_MAX && !(Number(count) > args.length)) return text;
+  const all = typeof count === 'number' ? ` (${count} arguments in all)` : '';
+  return `${text.slice(0, COMMAND_MAX)} ...${all}`;
 }
 
 function placeSentences({ container }: LoggedDeletion): string[] {

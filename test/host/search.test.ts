@@ -32,12 +32,21 @@ function files(directory: string): string[] {
   return names;
 }
 
-/** Bytes of the longest line about the deletions of a directory. */
-function longestLine(directory: string): number {
+/** The 600 lines about the deletions of a directory. */
+function linesAbout(directory: string): string[] {
   const lines = readFileSync(daemon.eventsFile, 'utf8').split('\n');
   const about = lines.filter((line) => line.includes('rmwatch.deletion') && line.includes(`/${directory}/file-`));
   expect(about).toHaveLength(600);
-  return Math.max(...about.map((line) => Buffer.byteLength(line)));
+  return about;
+}
+
+function longestLine(directory: string): number {
+  return Math.max(...linesAbout(directory).map((line) => Buffer.byteLength(line)));
+}
+
+/** The numbers of arguments that the lines tell. */
+function countsIn(lines: readonly string[]): unknown[] {
+  return [...new Set(lines.map((line) => JSON.parse(line).process.args_count))];
 }
 
 test('lines stay small, and all arguments of a process are told once', async () => {
@@ -52,6 +61,8 @@ test('lines stay small, and all arguments of a process are told once', async () 
   const lines = readFileSync(daemon.eventsFile, 'utf8').split('\n');
   const whole = lines.filter((line) => line.includes('"dataset":"rmwatch.process"'));
   expect(whole).toHaveLength(1);
+  expect(countsIn([...linesAbout('list'), ...whole])).toEqual([601]);
+  expect(countsIn(linesAbout('tree'))).toEqual([3]);
   // The kernel side takes 4 KiB of them; the last may be cut.
   const [command, ...told] = JSON.parse(whole[0]!).process.args.slice(0, -1);
   expect(command).toBe('rm');

@@ -354,8 +354,9 @@ function optional(value: unknown): MemberJudge {
 }
 
 function argumentMembers({ args }: Attempt, { processArgs }: Context): Members {
-  const names = ['process.args', 'process.args_count', 'process.command_line', 'rmwatch.args_bytes'];
-  if (!processArgs) return Object.fromEntries(names.map((name) => [name, undefined]));
+  const names = ['process.args', 'process.command_line', 'rmwatch.args_bytes'];
+  const untold = Object.fromEntries(names.map((name) => [name, undefined]));
+  if (!processArgs) return { ...untold, 'process.args_count': args.length };
   const bytes = args.reduce((sum, argument) => sum + argument.length + 1, 0);
   if (bytes > ARGUMENT_BYTES) return cutArgumentMembers(args);
   const lossy = args.some((argument) => base64IfLossy(argument) !== undefined);
@@ -383,7 +384,7 @@ function cutArgumentMembers(args: readonly string[]): Members {
     isText(actual) && line.startsWith(actual.replace(/…$/, '')) && actual.length > 1;
   return {
     'process.args': Object.assign(startsRight, { says: 'the first arguments' }),
-    'process.args_count': optional(args.length),
+    'process.args_count': args.length,
     'process.command_line': Object.assign(lineStartsRight, { says: 'the first of the command line' }),
   };
 }

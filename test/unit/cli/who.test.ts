@@ -5,11 +5,19 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { dispatch } from '../../../src/cli/dispatch.js';
 import type { DeletionEvent } from '../../../src/event/deletion-event.js';
 import { type LineParts, logText } from '../../lib/log-lines.js';
+import { FULL_DELETION } from '../../lib/sample-events.js';
 
 const root = mkdtempSync(join(tmpdir(), 'rmwatch-who-'));
 afterAll(() => rmSync(root, { recursive: true }));
 
 const START = Date.UTC(2026, 10, 24, 12);
+/** The line of all arguments of a process, without the process. */
+const ARGUMENTS = {
+  '@timestamp': new Date(START).toISOString().replace('Z', '000000Z'),
+  event: { kind: 'event', category: ['process'], action: 'process-arguments', dataset: 'rmwatch.process' },
+  message: 'x',
+  rmwatch: {},
+};
 
 async function who(path: string, lines: readonly (LineParts | string)[], ...argv: string[]) {
   const log = join(root, 'events.json');
@@ -74,17 +82,11 @@ describe('who', () => {
   it('tells all arguments, from their own line, when those in the deletion are cut', async () => {
     const start = '2026-11-22T12:34:56.700000000Z';
     const process = { pid: 4242, start, args: ['rm', '-rf', "it's", 'all'] };
-    const args = {
-      '@timestamp': new Date(START).toISOString().replace('Z', '000000Z'),
-      event: { kind: 'event', category: ['process'], action: 'process-arguments', dataset: 'rmwatch.process' },
-      message: 'x',
-      process,
-      rmwatch: {},
-    };
+    const args = { ...ARGUMENTS, process };
     const cut = changed({ path: '/srv/a', time: START }, ({ rmwatch }) => ({
       rmwatch: { ...rmwatch, args_truncated: true },
     }));
-    expect((await who('/srv/a', [cut])).out).toContain(': rm a.db ...\n');
+    expect((await who('/srv/a', [cut])).out).toContain(': rm a.db ... (2 arguments in all)\n');
     expect((await who('/srv/a', [JSON.stringify(args), cut])).out).toContain(": rm -rf $'it\\'s' all\n");
 
     // The line of a process that has gone on for hours is in a file that was rotated since.
@@ -99,6 +101,29 @@ describe('who', () => {
     );
     const rotated = await who('/srv/a', [JSON.stringify(args), { path: '/srv/b', time: START }], '--input', newer);
     expect(rotated.out).toContain(": rm -rf $'it\\'s' all\n");
+  });
+
+  it.each<[string, number | undefined, string]>([
+    ['their number', 600, ': rm a.db ... (600 arguments in all)\n'],
+    ['nothing of their number where that is not known', undefined, ': rm a.db ...\n'],
+  ])('tells of arguments that the record does not hold %s', async (_what, args_count, text) => {
+    const cut = changed({ path: '/srv/a', time: START }, ({ process: { args_count: _, ...process }, rmwatch }) => ({
+      process: args_count === undefined ? process : { ...process, args_count },
+      rmwatch: { ...rmwatch, args_truncated: true },
+    }));
+    expect((await who('/srv/a', [cut])).out).toContain(text);
+  });
+
+  it('tells the number of arguments where the line of all arguments has only some', async () => {
+    const { process } = FULL_DELETION;
+    const list = { ...process, args: ['rm', 'a', 'b'], args_count: 600 };
+    const whole = { ...ARGUMENTS, process: list, rmwatch: { args_truncated: true } };
+    const cut = changed({ path: '/srv/a', time: START }, ({ rmwatch }) => ({
+      process: { ...process, args_count: 600 },
+      rmwatch: { ...rmwatch, args_truncated: true },
+    }));
+    const { out } = await who('/srv/a', [JSON.stringify(whole), cut]);
+    expect(out).toContain(': rm a b ... (600 arguments in all)\n');
   });
 
   it('says where a moved file is, and how to look for other names', async () => {

@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { describeArgs } from '../../../src/deletion/process-args.js';
+import { describeArgs, type SentArgs } from '../../../src/deletion/process-args.js';
 import { redactor } from '../../../src/text/redact.js';
 
 const NO_REDACTION = redactor([]);
 
-function described(args: string[], limitBytes: number, cut = false) {
-  const { process, rmwatch, whole } = describeArgs(args, cut, {
-    limitBytes,
-    commandLine: false,
-    redact: NO_REDACTION,
-  });
+function described(sent: SentArgs, limitBytes: number) {
+  const { process, rmwatch, whole } = describeArgs(sent, { limitBytes, commandLine: false, redact: NO_REDACTION });
   return { ...JSON.parse(`{${process.slice(1)}}`), ...JSON.parse(`{${rmwatch.slice(1)}}`), whole };
+}
+
+function all(args: readonly string[]): SentArgs {
+  return { args, cut: false, count: args.length };
 }
 
 describe('describeArgs', () => {
@@ -22,7 +22,7 @@ describe('describeArgs', () => {
     ['is cut between characters', ['a\xc3\xa9\xc3\xa9'], 8, ['a\xc3\xa9']],
   ])('cuts a list that %s', (_what, args, limit, shown) => {
     const text = (latin1: string) => Buffer.from(latin1, 'latin1').toString();
-    const result = described(args, limit);
+    const result = described(all(args), limit);
     expect(result.args).toEqual(shown.map(text));
     expect(Buffer.byteLength(JSON.stringify(result.args))).toBeLessThanOrEqual(limit);
     expect(result.args_count).toBe(args.length);
@@ -31,13 +31,31 @@ describe('describeArgs', () => {
     expect(result.whole === undefined).toBe(whole);
   });
 
-  it('marks a list that the kernel side cut, and does not count it', () => {
-    expect(described(['a', 'b'], 512, true)).toEqual({ args: ['a', 'b'], args_truncated: true, whole: undefined });
+  it('marks a list that the kernel side cut, and counts what it left out', () => {
+    const sent = { args: ['a', 'b'], cut: true, count: 600 };
+    const told = { args: ['a', 'b'], args_count: 600, args_truncated: true, whole: undefined };
+    expect(described(sent, 512)).toEqual(told);
+    const { args_count, ...uncounted } = told;
+    expect(described({ ...sent, count: undefined }, 512)).toEqual(uncounted);
+  });
+
+  it('counts the same in each line and in the line of all arguments', () => {
+    const { args_count, whole } = described({ args: ['rm', 'a'.repeat(99)], cut: true, count: 600 }, 64);
+    expect(args_count).toBe(600);
+    expect(JSON.parse(`{${whole.process.slice(1)}}`)).toMatchObject({ args_count: 600 });
+    expect(whole.rmwatch).toBe(',"args_truncated":true');
+  });
+
+  it.each<[string, SentArgs, number]>([
+    ['lines have none of them', all(['rm', 'a']), 0],
+    ['they could not be read', { args: undefined, cut: false, count: 2 }, 512],
+  ])('tells their number where %s', (_where, sent, limit) => {
+    expect(described(sent, limit)).toEqual({ args_count: 2, whole: undefined });
   });
 
   it('bounds a line whatever the arguments are made of', () => {
     const hostile = Array.from({ length: 500 }, () => '\x01\xff"\\'.repeat(8));
-    const { process, rmwatch } = describeArgs(hostile, false, {
+    const { process, rmwatch } = describeArgs(all(hostile), {
       limitBytes: 512,
       commandLine: false,
       redact: NO_REDACTION,

@@ -203,11 +203,33 @@ describe('arguments', () => {
     expect(toldOfArgs(args)).toEqual({ args, args_count: args.length, command_line: args.join(' ') });
   });
 
-  it('are counted, and ended, only when the kernel sent all', () => {
+  it('have no end when the kernel sent only the first', () => {
     const cut = toldOfArgs('rm\0a\0long na', PROCESS_HAS_ARGS | PROCESS_ARGS_CUT);
     expect(cut).toEqual({ args: ['rm', 'a', 'long na'], command_line: 'rm a long na…' });
     const betweenTwo = toldOfArgs('rm\0a\0', PROCESS_HAS_ARGS | PROCESS_ARGS_CUT);
     expect(betweenTwo).toEqual({ args: ['rm', 'a'], command_line: 'rm a…' });
+  });
+
+  it.each<[string, string, number, number | undefined]>([
+    ['more than were sent', 'rm\0a\0long na', 600, 600],
+    ['the last of which was cut', 'rm\0a\0long na', 3, 3],
+    ['fewer than were sent, which the process wrote', 'rm\0a\0long na', 2, undefined],
+    ['one more than were sent', 'rm\0a\0', 3, 3],
+    ['no more than were sent, though more follow', 'rm\0a\0', 2, undefined],
+    ['a number that is not known', 'rm\0a\0', 0, undefined],
+  ])('of which the kernel sent the first, counted as at the start of the program: %s', (_what, text, count, want) => {
+    const table = newTable();
+    add(table, 1, { flags: PROCESS_HAS_ARGS | PROCESS_ARGS_CUT, args_count: count }, text);
+    expect(told(table, 1).args_count).toBe(want);
+  });
+
+  it('that could not be read are counted', () => {
+    const table = newTable();
+    add(table, 1, { args_count: 3 });
+    add(table, 2, { args_count: 0 });
+    expect(told(table, 1).args_count).toBe(3);
+    expect(told(table, 1)).not.toHaveProperty('args');
+    expect(told(table, 2)).not.toHaveProperty('args_count');
   });
 
   it('of a process that wrote its own title have no end', () => {
@@ -223,9 +245,9 @@ describe('arguments', () => {
     ]);
   });
 
-  it('are left out, bytes too, where the configuration says so', () => {
+  it('are left out, bytes too, where the configuration says so; not their number', () => {
     const nothing = toldOfArgs(['mysql', '-psecret\xff'], PROCESS_HAS_ARGS, { args: { ...WHOLE_ARGS, limitBytes: 0 } });
-    expect(nothing).toEqual({});
+    expect(nothing).toEqual({ args_count: 2 });
   });
 });
 

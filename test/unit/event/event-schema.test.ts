@@ -25,6 +25,7 @@ const DIRECTORY = {
 };
 
 const { last_link: _link, host_path: _host, ...tracedDetails } = directoryDetails;
+const { args: _args, command_line: _line, ...COUNTED } = FULL_DELETION.process;
 const TRACED = {
   ...FULL_DELETION,
   file: { path: '/var/lib/app/a.db', name: 'a.db', directory: '/var/lib/app' },
@@ -50,6 +51,10 @@ describe('event schema', () => {
     ],
     ['the oldest file', changed(FULL_DELETION, 'file/mtime', '0001-01-01T00:00:00.000000000Z')],
     ['a file whose time cannot be told', changed(FULL_DELETION, 'file/mtime', undefined)],
+    [
+      'a number of arguments that are not told',
+      changed(changed(FULL_DELETION, 'process', COUNTED), 'rmwatch/args_bytes', undefined),
+    ],
     ['a file whose size cannot be told', changed(FULL_DELETION, 'file/size', undefined)],
   ])('accepts %s', (_what, event) => {
     expect(validateEventLine(event)).toEqual([]);
@@ -84,7 +89,6 @@ describe('event schema', () => {
     ['no name of the process', FULL_DELETION, 'process/name', undefined],
     ['process 0', FULL_DELETION, 'process/pid', 0],
     ['a relative executable', FULL_DELETION, 'process/executable', 'rm'],
-    ['a number of arguments without arguments', FULL_DELETION, 'process/args', undefined],
     ['bytes of arguments that are not told', FULL_DELETION, 'process/args', undefined],
     ['a relative path on the host', FULL_DELETION, 'rmwatch/host_path', 'a.db'],
     ['bytes of a path that lost none', LOSSY_DELETION, 'file/path', '/var/lib/app/a.db'],

@@ -55,12 +55,15 @@ static void run_long_arguments(void)
 {
 	char *const one[] = { "rm", letters(4000), NULL };
 	char *const longer[] = { "rm", letters(4000), letters(6000), "last", NULL };
-	char *many[501] = { "rm" };
+	char *many[501] = { "rm" }, *too_many[2001] = { "rm" };
 
 	in_child(exec_arguments, (void *)one);
 	for (size_t i = 1; i < 500; i++)
 		many[i] = format("%03zu", i);
 	in_child(exec_arguments, many);
+	for (size_t i = 1; i < 2000; i++)
+		too_many[i] = format("%03zu", i);
+	in_child(exec_arguments, too_many);
 	in_child(exec_arguments, (void *)longer);
 }
 
