@@ -1,5 +1,5 @@
 import type { MovedDirectory } from '../watch/move-matcher.js';
-import type { WatchIndex } from '../watch/watch-index.js';
+import { unionOf, type WatchIndex } from '../watch/watch-index.js';
 import { matchPlaces, type PlaceMatch, placesSeenBy } from './match-places.js';
 import type { Place, ResolvedPath } from './resolved-path.js';
 
@@ -32,14 +32,14 @@ export interface Move {
 export function matchMove(index: WatchIndex, { from, to, moved, isBeside }: Move, hasProcessView: boolean): MoveMatch {
   const { watches: before, hostPlace } = matchPlaces(index, from, hasProcessView);
   const views = hasProcessView ? (['host', 'process'] as const) : (['host'] as const);
-  const now = new Set<number>();
+  // Equal sets are mostly the same array, also where thousands of mounts show the new path.
+  const matched = new Set<readonly number[]>();
   const below = new Set<number>();
   for (const view of views) {
     const [old, next] = [placesSeenBy(view, from), to === undefined ? [] : placesSeenBy(view, to)];
     for (const place of next) {
       const ignoresCase = to!.ignoresCase;
-      const matched = isBeside ? index.match(place, view, ignoresCase) : index.matchSurely(place, view, ignoresCase);
-      for (const watch of matched) now.add(watch);
+      matched.add(isBeside ? index.match(place, view, ignoresCase) : index.matchSurely(place, view, ignoresCase));
     }
     if (moved === 'other') continue;
     const move = { from: old.map(directoryOf), to: next.map(directoryOf), isBeside };
@@ -48,10 +48,11 @@ export function matchMove(index: WatchIndex, { from, to, moved, isBeside }: Move
       moved === 'directory' ? index.lostBelow(move, view, ignoresCase) : index.namedBelow(move, view, ignoresCase);
     for (const watch of lost) below.add(watch);
   }
+  const now = new Set(unionOf(matched));
   // Verdicts are remembered by the array.
   const left = now.size === 0 ? before : before.filter((watch) => !now.has(watch));
-  const matched = new Set(before);
-  const losingBelow = [...below].filter((watch) => !now.has(watch) && !matched.has(watch)).sort((a, b) => a - b);
+  const wanting = new Set(before);
+  const losingBelow = [...below].filter((watch) => !now.has(watch) && !wanting.has(watch)).sort((a, b) => a - b);
   const watches = losingBelow.length === 0 ? left : [...left, ...losingBelow].sort((a, b) => a - b);
   return { watches, hostPlace, losingBelow };
 }

@@ -1,4 +1,4 @@
-import { union, type WatchIndex } from '../watch/watch-index.js';
+import { unionOf, type WatchIndex } from '../watch/watch-index.js';
 import type { View } from '../watch/watch-set.js';
 import type { Place, ResolvedPath } from './resolved-path.js';
 
@@ -21,18 +21,21 @@ export interface PlaceMatch {
 export function matchPlaces(watches: WatchIndex, path: ResolvedPath, hasProcessView: boolean): PlaceMatch {
   const { hostPlaces, ignoresCase } = path;
   const place = path.place ?? UNKNOWN_PLACE;
-  const own = path.onHost || hostPlaces.length === 0 ? watches.match(place, 'host', ignoresCase) : undefined;
-  let matching = own ?? [];
+  // Thousands of bind mounts make as many places: equal sets are the same array, and all of them are joined at once.
+  const matching = new Set<readonly number[]>();
+  const add = (matched: readonly number[]) => {
+    if (matched.length > 0) matching.add(matched);
+  };
+  if (path.onHost || hostPlaces.length === 0) add(watches.match(place, 'host', ignoresCase));
   let hostPlace = hostPlaceOf(path);
   for (const other of hostPlaces) {
     const matched = watches.match(other, 'host', ignoresCase);
-    if (matched.length === 0) continue;
     // The first place that a watch asked for.
-    if (matching.length === 0 && !other.cut) hostPlace = other;
-    matching = union(matching, matched);
+    if (matched.length > 0 && matching.size === 0 && !other.cut) hostPlace = other;
+    add(matched);
   }
-  if (hasProcessView) matching = union(matching, watches.match(place, 'process', ignoresCase));
-  return { watches: matching, hostPlace };
+  if (hasProcessView) add(watches.match(place, 'process', ignoresCase));
+  return { watches: unionOf(matching), hostPlace };
 }
 
 /** The places that watches of the view are asked for. */

@@ -20,6 +20,8 @@ export class MountTable {
   readonly mounts: readonly Mount[];
   /** By device, then by root; mounts of one root in the order of their age. */
   private readonly byPlace = new Map<number, Map<string, Mount[]>>();
+  /** What agrees() has found out, by the other table and the device: it is asked at each line. */
+  private readonly agreed = new WeakMap<MountTable, Map<number, boolean>>();
 
   constructor(mounts: readonly Mount[]) {
     this.mounts = mounts;
@@ -38,10 +40,25 @@ export class MountTable {
 
   /** Whether a mount of `device` is in both tables: then it is the same filesystem, not one that got its number. */
   agrees(device: number, other: MountTable): boolean {
-    const theirs = other.mountsOf(device);
-    return this.mountsOf(device).some(({ id, root, mountPoint }) =>
-      theirs.some((mount) => mount.id === id && mount.root === root && mount.mountPoint === mountPoint),
-    );
+    let agreed = this.agreed.get(other);
+    if (agreed === undefined) {
+      agreed = new Map();
+      this.agreed.set(other, agreed);
+    }
+    let answer = agreed.get(device);
+    if (answer === undefined) {
+      answer = this.findsSameMount(device, other);
+      agreed.set(device, answer);
+    }
+    return answer;
+  }
+
+  private findsSameMount(device: number, other: MountTable): boolean {
+    const theirs = new Map(other.mountsOf(device).map((mount) => [mount.id, mount]));
+    return this.mountsOf(device).some(({ id, root, mountPoint }) => {
+      const mount = theirs.get(id);
+      return mount?.root === root && mount.mountPoint === mountPoint;
+    });
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { Part } from './directory-matcher.js';
+import type { ExcludeSet } from './exclude-set.js';
 import { namesOf } from './glob.js';
 import type { Node, PatternTrie, Rest } from './pattern-trie.js';
 
@@ -21,6 +22,8 @@ interface Names {
   readonly cut: boolean;
 }
 
+const NO_PARTS: readonly Part[] = [];
+
 /** Asks of a directory that moves which watches lose what may lie below it. */
 export class MoveMatcher {
   /** By node, the parts that have excludes; most have none. */
@@ -35,17 +38,17 @@ export class MoveMatcher {
    */
   lostBelow({ from, to, isBeside }: MovedPaths): readonly number[] {
     const places = to.map(withNames);
-    const kept = new Set(places.flatMap((place) => [...this.restFor(place, isBeside ? 'perhaps' : 'surely')]));
+    const kept = new Set<Node<readonly Part[]>>();
+    for (const place of places) for (const node of this.restFor(place, isBeside ? 'perhaps' : 'surely')) kept.add(node);
     const lost = new Set<number>();
+    const shutOut = new Map<ExcludeSet, boolean>();
+    /** By node, its parts of which no old place has been found yet that their excludes leave. */
+    const open = new Map<Node<readonly Part[]>, readonly Part[]>();
     for (const place of from.map(withNames)) {
       for (const node of this.restFor(place, 'perhaps')) {
-        const parts = kept.has(node)
-          ? this.partsWithExcludes(node).filter((part) => isShutOut(part, places))
-          : node.values.flat();
-        for (const part of parts) {
-          if (part.excludes?.vetoesAllBelow(place.names, place.cut) === true) continue;
-          for (const watch of part.watches) lost.add(watch);
-        }
+        let parts = open.get(node);
+        if (parts === undefined) parts = kept.has(node) ? this.shutOutParts(node, places, shutOut) : node.values.flat();
+        open.set(node, parts.length === 0 ? NO_PARTS : addLost(parts, place, lost));
       }
     }
     return [...lost].sort((a, b) => a - b);
@@ -69,6 +72,22 @@ export class MoveMatcher {
     return how === 'surely' ? this.trie.restEverywhere(names) : this.trie.restAnywhere(names);
   }
 
+  /** Parts that go on below the node, but whose excludes hold at all of the places. `known`: of sets that were asked. */
+  private shutOutParts(
+    node: Node<readonly Part[]>,
+    places: readonly Names[],
+    known: Map<ExcludeSet, boolean>,
+  ): readonly Part[] {
+    return this.partsWithExcludes(node).filter(({ excludes }) => {
+      let isShutOut = known.get(excludes!);
+      if (isShutOut === undefined) {
+        isShutOut = places.every(({ names, cut }) => excludes!.vetoesAllBelow(names, cut));
+        known.set(excludes!, isShutOut);
+      }
+      return isShutOut;
+    });
+  }
+
   private partsWithExcludes(node: Node<readonly Part[]>): readonly Part[] {
     let parts = this.excluding.get(node);
     if (parts === undefined) {
@@ -83,7 +102,19 @@ function withNames({ path, cut }: MovedDirectory): Names {
   return { names: namesOf(path), cut };
 }
 
-/** Whether the excludes of the part hold at all of the places. */
-function isShutOut({ excludes }: Part, places: readonly Names[]): boolean {
-  return places.every(({ names, cut }) => excludes!.vetoesAllBelow(names, cut));
+/** Adds the watches of the parts that are not excluded below the place. Returns the other parts. */
+function addLost(parts: readonly Part[], { names, cut }: Names, lost: Set<number>): readonly Part[] {
+  const vetoes = new Map<ExcludeSet, boolean>();
+  return parts.filter(({ excludes, watches }) => {
+    if (excludes !== undefined) {
+      let isVetoed = vetoes.get(excludes);
+      if (isVetoed === undefined) {
+        isVetoed = excludes.vetoesAllBelow(names, cut);
+        vetoes.set(excludes, isVetoed);
+      }
+      if (isVetoed) return true;
+    }
+    for (const watch of watches) lost.add(watch);
+    return false;
+  });
 }

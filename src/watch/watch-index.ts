@@ -125,3 +125,14 @@ export function union(some: readonly number[], others: readonly number[]): reado
   if (some.length === 0) return others;
   return [...new Set([...some, ...others])].sort((a, b) => a - b);
 }
+
+const NONE: readonly number[] = [];
+
+/** As union(), of many sets in one go. */
+export function unionOf(sets: ReadonlySet<readonly number[]>): readonly number[] {
+  const [first = NONE, second] = sets;
+  if (second === undefined) return first;
+  const all = new Set<number>();
+  for (const set of sets) for (const id of set) all.add(id);
+  return [...all].sort((a, b) => a - b);
+}
