@@ -1,6 +1,8 @@
 import type { MovedDirectory } from '../watch/move-matcher.js';
-import { unionOf, type WatchIndex } from '../watch/watch-index.js';
-import { matchPlaces, type PlaceMatch, placesSeenBy } from './match-places.js';
+import { unionOf } from '../watch/union.js';
+import type { WatchIndex } from '../watch/watch-index.js';
+import type { View } from '../watch/watch-set.js';
+import { apart, matchPlaces, type PlaceMatch, placesSeenBy } from './match-places.js';
 import type { Place, ResolvedPath } from './resolved-path.js';
 
 /** Which watches lose what a rename has moved, and how. */
@@ -36,13 +38,16 @@ export function matchMove(index: WatchIndex, { from, to, moved, isBeside }: Move
   const matched = new Set<readonly number[]>();
   const below = new Set<number>();
   for (const view of views) {
-    const [old, next] = [placesSeenBy(view, from), to === undefined ? [] : placesSeenBy(view, to)];
+    const next = to === undefined ? [] : placesSeenBy(view, to);
     for (const place of next) {
       const ignoresCase = to!.ignoresCase;
       matched.add(isBeside ? index.match(place, view, ignoresCase) : index.matchSurely(place, view, ignoresCase));
     }
+    // None of these is cut.
+    const many = view === 'host' ? to?.manyPlaces : undefined;
+    if (many !== undefined) matched.add(index.matchInAll(many, to!.ignoresCase).watches);
     if (moved === 'other') continue;
-    const move = { from: old.map(directoryOf), to: next.map(directoryOf), isBeside };
+    const move = { from: directoriesOf(view, from), to: to === undefined ? [] : directoriesOf(view, to), isBeside };
     const { ignoresCase } = from;
     const lost =
       moved === 'directory' ? index.lostBelow(move, view, ignoresCase) : index.namedBelow(move, view, ignoresCase);
@@ -55,6 +60,13 @@ export function matchMove(index: WatchIndex, { from, to, moved, isBeside }: Move
   const losingBelow = [...below].filter((watch) => !now.has(watch) && !wanting.has(watch)).sort((a, b) => a - b);
   const watches = losingBelow.length === 0 ? left : [...left, ...losingBelow].sort((a, b) => a - b);
   return { watches, hostPlace, losingBelow };
+}
+
+/** The directory that moves, by each of the places that watches of the view are asked for. */
+function directoriesOf(view: View, path: ResolvedPath): MovedDirectory[] {
+  const many = view === 'host' ? path.manyPlaces : undefined;
+  const few = placesSeenBy(view, path).map(directoryOf);
+  return many === undefined ? few : [...apart(many).map(directoryOf), ...few];
 }
 
 function directoryOf({ directory, name, cut }: Place): MovedDirectory {

@@ -25,6 +25,12 @@ export interface Place {
   readonly cut: boolean;
 }
 
+/** One name in many directories, which are in latin1 view, '' for the root; the same array for each name of a directory. */
+export interface ManyPlaces {
+  readonly directories: readonly string[];
+  readonly name: string;
+}
+
 /** Where the removed name was. */
 export interface ResolvedPath {
   /** As the process saw it, as far as that is certain; undefined when nothing is known. */
@@ -34,8 +40,10 @@ export interface ResolvedPath {
   readonly ignoresCase: boolean;
   /** `place` is known to be one of this host, too. */
   readonly onHost: boolean;
-  /** Other places of this host that lead to the file, the best first. */
+  /** Other places of this host that lead to the file, the best first. Those of `manyPlaces` come before. */
   readonly hostPlaces: readonly Place[];
+  /** Where many mounts show the file, most places of this host that lead to it; undefined: they are few. */
+  readonly manyPlaces: ManyPlaces | undefined;
   /** The most likely path as bytes, as long as the record is valid; undefined when nothing is known. */
   readonly text: PathText | undefined;
   /** `","directory":"…"` in JSON; empty when nothing is known. */
@@ -91,7 +99,7 @@ class FoundPlace implements Place {
 
 const NOWHERE: readonly Place[] = [];
 /** Nothing is known of places of this host. */
-const NOT_ON_HOST = { onHost: false, hostPlaces: NOWHERE };
+const NOT_ON_HOST = { onHost: false, hostPlaces: NOWHERE, manyPlaces: undefined };
 
 const UNKNOWN: ResolvedPath = {
   place: undefined,
@@ -99,6 +107,7 @@ const UNKNOWN: ResolvedPath = {
   ignoresCase: false,
   onHost: false,
   hostPlaces: NOWHERE,
+  manyPlaces: undefined,
   text: undefined,
   directoryJson: new Uint8Array(0),
 };
@@ -170,19 +179,28 @@ export class PathResolver {
     const onHost = reachesRoot && (record.flags & DELETION_HOST_NAMESPACE) !== 0;
     const text = { bytes, start, name: lastName(bytes, start, end), end };
     const found = { complete: reachesRoot, cut, ignoresCase };
-    if (mounts === undefined) return this.resolved(text, { ...found, onHost, hostPlaces: NOWHERE });
+    if (mounts === undefined) return this.resolved(text, { ...found, ...NOT_ON_HOST, onHost });
     const path = record.latin1(start, length);
     const inFilesystem = pathInFilesystem(record, path, belowMount);
+    const manyPlaces = mounts === 'unknown' ? undefined : manyPlacesOf(record, inFilesystem, mounts);
     const places =
-      mounts === 'unknown' ? [placeAnywhere(inFilesystem, path)] : hostPlacesOf(record, inFilesystem, mounts);
+      mounts === 'unknown'
+        ? [placeAnywhere(inFilesystem, path)]
+        : manyPlaces === undefined
+          ? hostPlacesOf(record, inFilesystem, mounts)
+          : mounts.mountPointsOf(record.device, inFilesystem!).map((mountPoint) => placeOf(mountPoint, false));
     const others = places.filter((place) => place.cut || `${place.directory}/${place.name}` !== path);
-    const isOneOfThem = others.length < places.length;
-    return this.resolved(text, { ...found, onHost: onHost || isOneOfThem, hostPlaces: others });
+    const isOneOfThem =
+      others.length < places.length || manyPlaces?.directories.includes(path.slice(0, path.lastIndexOf('/'))) === true;
+    return this.resolved(text, { ...found, onHost: onHost || isOneOfThem, hostPlaces: others, manyPlaces });
   }
 
   private resolved(
     text: PathText,
-    { cut, ...found }: Pick<ResolvedPath, 'complete' | 'ignoresCase' | 'onHost' | 'hostPlaces'> & { cut: boolean },
+    {
+      cut,
+      ...found
+    }: Pick<ResolvedPath, 'complete' | 'ignoresCase' | 'onHost' | 'hostPlaces' | 'manyPlaces'> & { cut: boolean },
   ): ResolvedPath {
     const { bytes, start, name } = text;
     const directory = this.directory(bytes, start, Math.max(name - 1, start));
@@ -250,6 +268,18 @@ function hostPlacesOf(
   if (inFilesystem === undefined) return NOWHERE;
   if (!reachesRoot) return mounts.knows(device) ? [placeOf(inFilesystem, true)] : NOWHERE;
   return mounts.hostPaths(device, inFilesystem).map((hostPath) => placeOf(hostPath, false));
+}
+
+/** As hostPlacesOf(), without the mounts of the file itself, where there are many. */
+function manyPlacesOf(
+  { device, flags }: RecordView,
+  inFilesystem: string | undefined,
+  mounts: MountTable,
+): ManyPlaces | undefined {
+  const slash = inFilesystem?.lastIndexOf('/') ?? -1;
+  if (slash < 0 || (flags & DELETION_FS_ROOT) === 0) return undefined;
+  const directories = mounts.manyHostDirectories(device, inFilesystem!.slice(0, slash));
+  return directories && { directories, name: inFilesystem!.slice(slash + 1) };
 }
 
 /** What is known of the file's places on a host whose mounts are not known: how their paths end. */

@@ -12,6 +12,11 @@ export interface Mount {
   readonly mountPoint: string;
 }
 
+/** So many paths to one directory are remembered; of fewer, the look-up would cost more. */
+const MANY = 32;
+/** Paths that are remembered: some megabytes. */
+const MANY_KEPT_MAX = 65_536;
+
 /** The mounts of this host; 'unknown': they cannot be read, and any path may lead to any file. */
 export type KnownMounts = MountTable | 'unknown';
 
@@ -20,6 +25,9 @@ export class MountTable {
   readonly mounts: readonly Mount[];
   /** By device, then by root; mounts of one root in the order of their age. */
   private readonly byPlace = new Map<number, Map<string, Mount[]>>();
+  /** What manyHostDirectories() has found, by device and directory, and how many paths that are. */
+  private readonly many = new Map<string, readonly string[]>();
+  private manyCount = 0;
   /** What agrees() has found out, by the other table and the device: it is asked at each line. */
   private readonly agreed = new WeakMap<MountTable, Map<number, boolean>>();
 
@@ -78,6 +86,32 @@ export class MountTable {
     return paths;
   }
 
+  /**
+   * Every path of this host that leads to a directory of the filesystem, as hostPaths() has them, '' for the root, where
+   * those are many: the same array each time. undefined: they are few, and found as fast as remembered.
+   */
+  manyHostDirectories(device: number, inFilesystem: string): readonly string[] | undefined {
+    const roots = this.byPlace.get(device);
+    if (roots === undefined || !hasMany(roots, inFilesystem)) return undefined;
+    const key = `${device}:${inFilesystem}`;
+    let directories = this.many.get(key);
+    if (directories === undefined) {
+      directories = this.hostPaths(device, inFilesystem).map((path) => (path === '/' ? '' : path));
+      if (this.manyCount + directories.length > MANY_KEPT_MAX) {
+        this.many.clear();
+        this.manyCount = 0;
+      }
+      this.many.set(key, directories);
+      this.manyCount += directories.length;
+    }
+    return directories;
+  }
+
+  /** Where one directory or file of the filesystem is mounted itself, '' for the root. */
+  mountPointsOf(device: number, inFilesystem: string): string[] {
+    return (this.byPlace.get(device)?.get(inFilesystem) ?? []).map(({ mountPoint }) => mountPoint);
+  }
+
   /** The mounts of each filesystem, by the root that they show. */
   filesystems(): Iterable<ReadonlyMap<string, readonly Mount[]>> {
     return this.byPlace.values();
@@ -86,6 +120,15 @@ export class MountTable {
   private mountsOf(device: number): Mount[] {
     return [...(this.byPlace.get(device)?.values() ?? [])].flat();
   }
+}
+
+function hasMany(roots: ReadonlyMap<string, readonly Mount[]>, inFilesystem: string): boolean {
+  let count = 0;
+  for (const length of prefixLengths(inFilesystem)) {
+    count += roots.get(inFilesystem.slice(0, length))?.length ?? 0;
+    if (count >= MANY) return true;
+  }
+  return false;
 }
 
 /** Lengths of '' and of every directory on the way down to `path`, itself included. */

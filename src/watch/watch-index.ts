@@ -2,7 +2,9 @@ import type { WatchConfig } from '../model/config.js';
 import { atOnce, type Steps } from '../model/steps.js';
 import { foldPath } from '../text/case-fold.js';
 import { foldedWatch } from './folded-watches.js';
+import type { JoinedMatch } from './joined-directories.js';
 import type { MovedDirectory, MovedPaths } from './move-matcher.js';
+import { union } from './union.js';
 import { type View, WatchSet } from './watch-set.js';
 
 /** Where a name was: see Place of src/deletion. */
@@ -11,6 +13,12 @@ interface NamedPlace {
   readonly name: string;
   /** The names that lead to the first one of `directory` are missing. */
   readonly cut: boolean;
+}
+
+/** One name in many directories: see ManyPlaces of src/deletion. */
+interface ManyPlaces {
+  readonly directories: readonly string[];
+  readonly name: string;
 }
 
 /** The watches of one configuration, by how they compare names. Indexes of watches are those of the configuration. */
@@ -66,6 +74,21 @@ export class WatchIndex {
     return this.always === undefined ? matched : union(matched, matchFolded(this.always, place, view));
   }
 
+  /**
+   * As match() with the view of the host, of one name in each of the directories. Those are known by their array: for the same
+   * array, the patterns are matched with them only once.
+   */
+  matchInAll({ directories, name }: ManyPlaces, ignoresCase: boolean): JoinedMatch {
+    if (ignoresCase) return this.folded.forAll(directories, foldPath).match(foldPath(name));
+    const exact = this.exact.forAll(directories, asItIs).match(name);
+    if (this.always === undefined) return exact;
+    const always = this.always.forAll(directories, foldPath).match(foldPath(name));
+    return {
+      watches: union(exact.watches, always.watches),
+      first: always.first === undefined || exact.first! < always.first ? exact.first : always.first,
+    };
+  }
+
   /** As match(), but without what a place whose first names are missing may match. */
   matchSurely(place: NamedPlace, view: View, ignoresCase: boolean): readonly number[] {
     if (!place.cut) return this.match(place, view, ignoresCase);
@@ -97,6 +120,10 @@ export class WatchIndex {
   }
 }
 
+function asItIs(path: string): string {
+  return path;
+}
+
 function foldedPaths({ from, to, isBeside }: MovedPaths): MovedPaths {
   const fold = ({ path, cut }: MovedDirectory): MovedDirectory => ({ path: foldPath(path), cut });
   return { from: from.map(fold), to: to.map(fold), isBeside };
@@ -117,22 +144,4 @@ function matchIn(set: WatchSet, place: NamedPlace, view: View): readonly number[
   const { directory, cut } = place;
   const matcher = cut ? set.forTail(directory, view) : set.forDirectory(directory, view);
   return matcher.forEveryName ?? matcher.match(place.name);
-}
-
-/** Equal sets stay the same array as long as they can: verdicts are remembered by it. */
-export function union(some: readonly number[], others: readonly number[]): readonly number[] {
-  if (others.length === 0 || some === others) return some;
-  if (some.length === 0) return others;
-  return [...new Set([...some, ...others])].sort((a, b) => a - b);
-}
-
-const NONE: readonly number[] = [];
-
-/** As union(), of many sets in one go. */
-export function unionOf(sets: ReadonlySet<readonly number[]>): readonly number[] {
-  const [first = NONE, second] = sets;
-  if (second === undefined) return first;
-  const all = new Set<number>();
-  for (const set of sets) for (const id of set) all.add(id);
-  return [...all].sort((a, b) => a - b);
 }

@@ -5,6 +5,7 @@ import { DirectoryMatcher, type Part } from './directory-matcher.js';
 import { ExcludeSet } from './exclude-set.js';
 import { compileGlob, type Glob, namesOf } from './glob.js';
 import { InternedSets } from './interned-sets.js';
+import { JoinedDirectories } from './joined-directories.js';
 import { type MovedPaths, MoveMatcher } from './move-matcher.js';
 import { PatternTrie } from './pattern-trie.js';
 
@@ -40,6 +41,7 @@ export class WatchSet {
   private readonly sets: InternedSets;
   private readonly tries: Tries;
   private readonly directories: Readonly<Record<View, BoundedCache<DirectoryMatcher>>>;
+  private readonly joined = new WeakMap<readonly string[], JoinedDirectories>();
   private readonly moves: Readonly<Record<View, MoveMatcher>>;
 
   private constructor(compiled: readonly CompiledWatch[], tries: Tries, sets: InternedSets) {
@@ -76,10 +78,24 @@ export class WatchSet {
     const cache = this.directories[view];
     const known = cache.get(directory);
     if (known !== undefined) return known;
-    const names = namesOf(directory);
-    const matcher = new DirectoryMatcher(names, false, this.tries[view].candidates(names), this.sets);
+    const matcher = this.matcherOf(directory, view);
     cache.add(directory, matcher);
     return matcher;
+  }
+
+  /** Of many directories at once, with the view of the host; remembered by the array. They are asked for as `as` makes them. */
+  forAll(directories: readonly string[], as: (directory: string) => string): JoinedDirectories {
+    let joined = this.joined.get(directories);
+    if (joined === undefined) {
+      joined = new JoinedDirectories(directories, (directory) => this.matcherOf(as(directory), 'host'));
+      this.joined.set(directories, joined);
+    }
+    return joined;
+  }
+
+  private matcherOf(directory: string, view: View): DirectoryMatcher {
+    const names = namesOf(directory);
+    return new DirectoryMatcher(names, false, this.tries[view].candidates(names), this.sets);
   }
 
   /**

@@ -33,6 +33,7 @@ function at(path: string, changes: Partial<ResolvedPath> = {}, cut = false): Res
     ignoresCase: false,
     onHost: !cut,
     hostPlaces: [],
+    manyPlaces: undefined,
     text,
     directoryJson: new Uint8Array(),
     ...changes,
