@@ -638,6 +638,9 @@ describe('a line that would be too long', () => {
     const path = `/${CONTROL.repeat(8100)}/${Buffer.from('\u{1f5d1}end').toString('latin1')}`;
     const { event } = longest(path);
     expect(event.rmwatch.cut.at(-1)).toBe('file.path');
+    expect(event.rmwatch.cut).toContain('process.args');
+    // The number of arguments stays.
+    expect(event.process.args_count).toBe(2);
     expect(event.rmwatch.path_complete).toBe(false);
     expect(event.file.path).toMatch(/^\x01+\/\u{1f5d1}end$/u);
     expect(event.file.path.length).toBeGreaterThan(7_000);
