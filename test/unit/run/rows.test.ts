@@ -52,16 +52,17 @@ test('one session has the workload of all file systems in one mode, every other 
   expect(workload?.session).toMatchObject({ filesystems: ['tmpfs', 'btrfs'] });
 });
 
-test('every kernel has every mode, with deletions and the workload in each, and every file system, hiding place and crowd', () => {
+test('every kernel has the workload in every mode, deletions, every file system, hiding place and crowd', () => {
   const plain = (name: string) => kernelEntry(name).flavour === undefined;
   const kernels = new Set(GUEST_ROWS.map(({ kernel }) => kernel).filter(plain));
   expect(kernels.size).toBeGreaterThanOrEqual(4);
   for (const kernel of kernels) {
     for (const mode of ['kprobe', 'fentry', 'tracepoint']) {
       const scenarios = GUEST_ROWS.filter((row) => row.kernel === kernel && row.mode === mode);
-      expect(scenarios.map(({ scenario }) => scenario)).toEqual(expect.arrayContaining(['deletions', 'workload']));
+      expect(scenarios.map(({ scenario }) => scenario)).toContain('workload');
     }
     const where = GUEST_ROWS.filter((row) => row.kernel === kernel && row.mode !== 'tracepoint');
+    expect(where.map(({ scenario }) => scenario)).toContain('deletions');
     const filesystems = where.filter(({ scenario }) => scenario === 'workload').map(({ filesystem }) => filesystem);
     expect(new Set(filesystems)).toEqual(new Set(['tmpfs', 'ext4', 'xfs', 'btrfs', 'overlayfs']));
     expect(where.map(({ scenario }) => scenario)).toContain('hiding');
