@@ -1,4 +1,4 @@
-import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, linkSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +9,7 @@ import { waitUntil } from '../lib/wait-until.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const LARGE_BYTES = 256 * 2 ** 20;
+const LARGE_TIMES = 4;
 const WAIT_MS = 30_000;
 
 const directory = mkdtempSync(join(tmpdir(), 'rmwatch-terminal-'));
@@ -90,8 +91,11 @@ test('a search that takes long shows how far it is, and takes that away', async 
   const output = openSync(file, 'w');
   for (let bytes = 0; bytes < LARGE_BYTES; bytes += block.length) writeSync(output, block);
   closeSync(output);
+  // Read again and again, so that the bar is there for seconds on a fast machine, too.
+  const files = Array.from({ length: LARGE_TIMES }, (_, index) => `${file}.${index}`);
+  for (const name of files) linkSync(file, name);
   // Of every line the path must be read.
-  onTerminal('search', '--count', '--input', file, '/**/other');
+  onTerminal('search', '--count', ...files.flatMap((name) => ['--input', name]), '/**/other');
   await shows(/^searching \[#+ +\] \d+(\.\d)? MiB$/m);
   await shows('# no deletion found');
   expect(terminal!.text).not.toContain('searching');
