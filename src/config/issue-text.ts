@@ -43,7 +43,7 @@ export function unknownKeyText(path: KeyPath, key: string, known: KnownKeys): st
   return `unknown key, known are ${(known[section] ?? []).join(', ')}`;
 }
 
-/** A value of the file, as messages show it. */
+/** How messages show a value of the file. */
 export function described(value: unknown): string {
   if (value === null) return 'nothing';
   if (Array.isArray(value)) return 'a list';

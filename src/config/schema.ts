@@ -52,7 +52,7 @@ function reading<T, Input = string>(parse: (text: Input) => Parsed<T>) {
   };
 }
 
-/** One way to say each choice: what is said in two ways is the same setting. */
+/** Settings with the same meaning become the same value. */
 function wantedAttach(wanted: WantedAttach): Parsed<WantedAttach> {
   if (typeof wanted === 'string') return { value: wanted };
   const twice = wanted.find((mode, index) => wanted.indexOf(mode) < index);

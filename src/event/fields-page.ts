@@ -86,7 +86,7 @@ function typeOf(schema: Schema): string {
   const { type, enum: words, const: word, anyOf, items } = schema;
   if (word !== undefined) return code(word);
   if (words !== undefined) return words.map(code).join(', ');
-  if (anyOf !== undefined) return 'list';
+  if (anyOf !== undefined) return [...new Set(anyOf.map(typeOf))].join(' or ');
   if (type === 'array') return typeof items === 'object' && items.type === 'string' ? 'list of strings' : 'list';
   return type ?? '';
 }

@@ -17,7 +17,7 @@ export interface MetricsSources {
   output(): OutputState;
   /** Who reads the event socket. */
   socket(): SocketState;
-  /** Whether `probe.attach: auto` took a mode that sees less than the others. */
+  /** Whether `probe.attach` names better modes than the one that was taken. */
   readonly fallback: boolean;
   looksForBursts(): boolean;
   /** undefined where mounts are not followed. */
@@ -255,7 +255,7 @@ function registerStateMetrics(registry: Registry, sources: MetricsSources): void
   });
   new Gauge({
     name: 'rmwatch_probe_fallback',
-    help: '1 when probe.attach is auto and only system calls could be hooked, which see less than the other modes.',
+    help: '1 when probe.attach puts another mode first and only system calls could be hooked, which see less than the other modes.',
     registers: [registry],
   }).set(sources.fallback ? 1 : 0);
   const { version, nodeVersion, libbpfVersion } = sources.build;
