@@ -49,6 +49,8 @@ const READER = join(root, 'test/event-lines/read-log.ts');
 const TYPESCRIPT = join(root, 'test/lib/typescript.mjs');
 /** More than 300,000 lines. To check one takes longer than to write it. */
 const KEPT_MIB = 320;
+/** The kernel counts in ticks of USER_HZ, which is 100 on x86-64 and arm64. */
+const MS_PER_TICK = 10;
 /** Every few seconds: less than a second's work. */
 const ROTATED_KEPT_MIB = 16;
 
@@ -113,6 +115,12 @@ async function outputOf(reader: ChildProcess): Promise<LogAccount> {
 export function memoryOf(pid: number, member: 'VmRSS' | 'VmHWM'): number {
   const [, kilobytes] = new RegExp(`^${member}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))!;
   return Number(kilobytes) * 1024;
+}
+
+/** Time of all processors that other virtual machines had, since the start of this one: `steal` of proc_stat(5). */
+export function stolenMilliseconds(): number {
+  const [, ...ticks] = readFileSync('/proc/stat', 'utf8').split('\n', 1)[0]!.split(/ +/).map(Number);
+  return ticks[7]! * MS_PER_TICK;
 }
 
 export function descriptorsOf(pid: number): number {
