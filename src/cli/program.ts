@@ -1,5 +1,6 @@
 import { dispatch, type ProbeCommands } from './dispatch.js';
 import { EXIT } from './exit-codes.js';
+import { closeGoneTerminals, outputTerminalIsGone } from './gone-terminal.js';
 import type { StartSignals } from './start-signals.js';
 
 const io = { stdout: process.stdout, stderr: process.stderr };
@@ -10,6 +11,7 @@ export async function program(argv: readonly string[], signals: StartSignals): P
   process.stdout.on('error', (error) => {
     unwritten ??= error;
   });
+  process.on('exit', closeGoneTerminals);
   // There is no other place to complain.
   process.stderr.on('error', () => {});
   try {
@@ -35,9 +37,9 @@ function whenWritten(stream: NodeJS.WriteStream, next: () => void): void {
   else setImmediate(next);
 }
 
-/** A reader who has seen enough, such as head(1), is no failure. */
+/** A reader who has seen enough, such as head(1), is no failure, and neither is a terminal that was closed. */
 function reportUnwritten(error: NodeJS.ErrnoException): void {
-  if (error.code === 'EPIPE') return;
+  if (error.code === 'EPIPE' || outputTerminalIsGone()) return;
   process.exitCode ||= EXIT.failure;
   process.stderr.write(`rmwatch: cannot write to standard output: ${error.message}\n`);
 }

@@ -22,6 +22,7 @@ import { adHocConfig } from './ad-hoc-config.js';
 import type { RunOptions } from './dispatch.js';
 import { DEFAULT_EVENT_SOCKET } from './event-socket-path.js';
 import { EXIT } from './exit-codes.js';
+import { outputTerminalIsGone } from './gone-terminal.js';
 import type { CommandIo } from './io.js';
 import type { StartSignals } from './start-signals.js';
 import { programVersion } from './version.js';
@@ -164,7 +165,6 @@ function stopOnSignals(daemon: Daemon, signals: StartSignals, diagnostics: Diagn
     daemon.flushSync();
     process.exit(EXIT.failure);
   });
-  signals.onReload(() => void daemon.reload());
   let end: (code: number) => void = () => {};
   const stopped = new Promise<number>((resolve) => {
     end = resolve;
@@ -177,6 +177,11 @@ function stopOnSignals(daemon: Daemon, signals: StartSignals, diagnostics: Diagn
     diagnostics.info(why, 'stopping');
     void daemon.stop().then(() => end(EXIT.ok));
   };
+  // A terminal that is closed sends the same signal as whoever wants a reload.
+  signals.onReload(() => {
+    if (outputTerminalIsGone()) stop({ reason: 'the terminal is gone' });
+    else void daemon.reload();
+  });
   return { stopped, stop };
 }
 

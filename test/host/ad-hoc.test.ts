@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import type { DeletionEvent } from '../../src/event/deletion-event.js';
+import { STATUS_TO_FILE, Terminal, tmuxMissing } from '../lib/tmux.js';
+import { waitUntil } from '../lib/wait-until.js';
 
 const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
@@ -70,3 +72,26 @@ test('a run of its own leaves out what others delete', async () => {
     rmSync(directory, { recursive: true });
   }
 });
+
+test('a run of its own ends well when its terminal is closed', async (context) => {
+  const missing = tmuxMissing();
+  if (missing !== undefined && !process.env['CI']) context.skip(missing);
+  const directory = realpathSync(mkdtempSync(join(tmpdir(), 'rmwatch-ad-hoc-')));
+  const status = join(directory, 'status');
+  const errors = join(directory, 'errors');
+  const toErrors = ['sh', '-c', 'exec "$@" 2> "$0"', errors];
+  const run = [...toErrors, process.execPath, main, 'run', join(directory, '*.db')];
+  const terminal = new Terminal(STATUS_TO_FILE, [status, ...run], { columns: 100, rows: 30 });
+  try {
+    const said = () => (existsSync(errors) ? readFileSync(errors, 'utf8') : '');
+    await waitUntil('it is ready', () => said().includes('watching for deletions'), 30_000);
+    terminal.close();
+    const code = () => (existsSync(status) ? readFileSync(status, 'utf8') : '');
+    await waitUntil('it has ended', () => code() !== '', 15_000);
+    expect(code(), said()).toBe('0\n');
+    expect(said()).toContain('the terminal is gone');
+  } finally {
+    terminal.close();
+    rmSync(directory, { recursive: true });
+  }
+}, 60_000);

@@ -1,10 +1,10 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
 import { expectCheckedLines } from '../lib/checked-lines.js';
 import { HostDaemon } from '../lib/host-daemon.js';
-import { Terminal, tmuxMissing } from '../lib/tmux.js';
+import { STATUS_TO_FILE, Terminal, tmuxMissing } from '../lib/tmux.js';
 import { waitUntil } from '../lib/wait-until.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
@@ -120,3 +120,17 @@ test('top without a daemon leaves the terminal as it is', async (context) => {
   await shows('status 1');
   expect(terminal.text).toContain('no daemon offers its events');
 });
+
+test('top ends well when its terminal is closed', async (context) => {
+  const missing = tmuxMissing();
+  if (missing !== undefined && !process.env['CI']) context.skip(missing);
+  await daemon.start();
+  const status = join(daemon.directory, 'status');
+  const command = [process.execPath, MAIN, 'top', '--socket', socket];
+  terminal = new Terminal(STATUS_TO_FILE, [status, ...command], { columns: 100, rows: 30 });
+  await shows(/rmwatch top .* tracepoint on .*\n/);
+  terminal.close();
+  const code = () => (existsSync(status) ? readFileSync(status, 'utf8') : '');
+  await waitUntil('top has ended', () => code() !== '', 15_000);
+  expect(code()).toBe('0\n');
+}, 60_000);

@@ -8,6 +8,12 @@ export function tmuxMissing(): string | undefined {
   return (error as NodeJS.ErrnoException | undefined)?.code === NO_SUCH_PROGRAM ? 'tmux is not installed' : undefined;
 }
 
+/**
+ * A script whose first argument is a file and the others a command: runs it, and writes its exit code to the file, also when
+ * the terminal is closed meanwhile. The kernel tells the outer shell alone of that, whose end tells all the others.
+ */
+export const STATUS_TO_FILE = `sh -c 'status=$1; shift; trap : HUP; "$@"; echo "$?" > "$status"' sh "$@"; true`;
+
 /** A terminal of its own, in a server of its own, with one command in it. */
 export class Terminal {
   private readonly server = `rmwatch-${process.pid}-${Math.random().toString(36).slice(2)}`;
