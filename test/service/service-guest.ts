@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
-import { type GuestResult, runGuest } from '../guest/harness/guest.js';
+import { type GuestDisk, type GuestResult, runGuest } from '../guest/harness/guest.js';
 import { ensureDebianRoot } from '../guest/harness/systemd-root.js';
 import type { Check } from '../guest/scenarios/checks.js';
 import { PLAN_FILE, RECORDS, type SessionReport } from '../guest/scenarios/plan.js';
@@ -17,6 +17,9 @@ interface ServiceGuestOptions {
   readonly session: ServiceSession | FlavoursSession;
   /** Files here, and their paths in the guest. */
   readonly files: Readonly<Record<string, string>>;
+  readonly disks?: readonly GuestDisk[];
+  /** Of kernels.json. */
+  readonly modules?: readonly string[];
   /** The package that is there at the beginning. */
   readonly installed: string;
   /** Runs the recorder. */
@@ -33,11 +36,22 @@ export class ServiceGuest {
     private readonly checks: readonly Check[],
   ) {}
 
-  static async run({ kernel, release, session, files, installed, node }: ServiceGuestOptions): Promise<ServiceGuest> {
+  static async run({
+    kernel,
+    release,
+    session,
+    files,
+    disks = [],
+    modules = [],
+    installed,
+    node,
+  }: ServiceGuestOptions): Promise<ServiceGuest> {
     const recorder = fileURLToPath(new URL('../guest/scenarios/recorder.ts', import.meta.url));
     const result = await runGuest<SessionReport>({
       kernel,
       label: session.name,
+      disks,
+      modules,
       root: await ensureDebianRoot({ release }),
       initrdFiles: { ...files, [await bundleProgram(recorder)]: RECORDER },
       texts: { [PLAN_FILE]: JSON.stringify([session]) },

@@ -27,6 +27,8 @@ beforeAll(async () => {
       [sharedPackage({ flavour: 'bundled', revision: 2 })]: SECOND,
       [prometheus.server]: '/opt/prometheus',
     },
+    disks: [{ fs: 'btrfs', sizeMiB: 256, mountAt: '/srv/btrfs' }],
+    modules: ['overlay'],
     installed: FIRST,
     node: '/usr/lib/rmwatch/node',
   });

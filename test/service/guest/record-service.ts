@@ -33,6 +33,8 @@ const LOG = '/var/log/rmwatch/events.json';
 const TWO_CAPABILITIES = (1n << 38n) | (1n << 39n);
 const THRESHOLD = 30;
 const PROMETHEUS = '/opt/prometheus';
+/** A disk of the guest, see service.test.ts. */
+const BTRFS = '/srv/btrfs';
 const API = 'http://127.0.0.1:9090/api/v1';
 
 /** A service of somebody else, with a /tmp of its own. */
@@ -176,6 +178,36 @@ function searchesJournal(expect: Expect): undefined {
   expect('exit code when there is nothing', run('rmwatch', 'search', '/home/alice/none').status, 3);
 }
 
+/** On btrfs and overlayfs stat(2) tells other numbers of a file than the kernel has, which are those in the line. */
+async function copiesBack(expect: Expect): Promise<undefined> {
+  const [lower, upper, overlay] = ['/srv/lower', `${BTRFS}/upper`, '/srv/overlay'];
+  runOk('mkdir', '-p', lower, upper, `${BTRFS}/work`, overlay, '/root/recovered');
+  fs.writeFileSync(`${lower}/below`, 'the data of /srv/overlay/below');
+  const layers = `lowerdir=${lower},upperdir=${upper},workdir=${BTRFS}/work`;
+  runOk('mount', '-t', 'overlay', '-o', layers, 'overlay', overlay);
+  const made = ['/srv/on-ext4', `${BTRFS}/on-btrfs`, `${overlay}/above`];
+  for (const file of made) fs.writeFileSync(file, `the data of ${file}`);
+  const files = [...made, `${overlay}/below`];
+  const held = files.map((file) => fs.openSync(file, 'r'));
+  runOk('rm', ...files);
+  await poll('the events', () => {
+    const deleted = new Set(deletions(rmwatchLines()).map(({ file }) => file.path));
+    return files.every((file) => deleted.has(file));
+  });
+  for (const file of files) {
+    const { stdout } = run('rmwatch', 'who', file);
+    const command = new RegExp(`^Process ${process.pid} still holds its data.*\\n  (cp -n -- .*)$`, 'm').exec(
+      stdout,
+    )?.[1];
+    run('sh', '-c', `cd /root/recovered && ${command}`);
+    const copy = `/root/recovered/recovered-${file.split('/').at(-1)}`;
+    const text = fs.existsSync(copy) ? fs.readFileSync(copy, 'utf8') : stdout;
+    expect(`what comes back of ${file}`, text, `the data of ${file}`);
+  }
+  for (const fd of held) fs.closeSync(fd);
+  runOk('umount', overlay);
+}
+
 async function prometheus(expect: Expect): Promise<Facts> {
   const server = spawn(PROMETHEUS, [
     '--config.file=/usr/share/rmwatch/prometheus/prometheus.example.yml',
@@ -236,6 +268,23 @@ function stops(expect: Expect): undefined {
   expect('runtime directory', fs.existsSync('/run/rmwatch'), false);
   const stopped = rmwatchLines().findLast((line) => line.message === 'stopped');
   expect('lost', JSON.stringify(Object.values(stopped?.rmwatch.lost ?? { none: 1 }).filter(Boolean)), '[]');
+}
+
+async function journalNamespace(expect: Expect): Promise<undefined> {
+  configure('second');
+  runOk('install', '-Dm644', '-t', DROP_INS, `${SHIPPED_DROP_INS}/journal.conf`);
+  systemd('daemon-reload');
+  systemd('start', 'rmwatch');
+  await deletionIsCounted('second', expect);
+  const found = (path: string) => run('rmwatch', 'search', '--count', path).stdout;
+  await poll('the deletion is found', () => found('/srv/counted') !== '2\n');
+  expect('found, before and since', found('/srv/counted'), '3\n');
+  expect('found, before', found('/home/alice/letter'), '1\n');
+  const own = run('journalctl', '--namespace=rmwatch', '--no-pager', '-o', 'cat', '-u', 'rmwatch').stdout;
+  expect('in its own journal', own.split('\n').filter((line) => line.includes('"path":"/srv/counted"')).length, 1);
+  systemd('stop', 'rmwatch');
+  fs.rmSync(`${DROP_INS}/journal.conf`);
+  systemd('daemon-reload');
 }
 
 async function kprobeDropIn(expect: Expect): Promise<undefined> {
@@ -342,9 +391,11 @@ export async function recordService(
     followers,
     journalIsJson,
     searchesJournal,
+    copiesBack,
     prometheus,
     reload,
     stops,
+    journalNamespace,
     kprobeDropIn,
     logrotate,
     rootDropIn,
