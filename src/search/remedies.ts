@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import { byteText } from '../text/byte-count.js';
 import { shellQuote } from '../text/shell-quote.js';
 import { pathsOf } from './conditions.js';
@@ -56,7 +56,7 @@ interface Holder {
 interface Wanted {
   readonly inode: string;
   readonly device: string | undefined;
-  isSame(stats: Stats | undefined): boolean;
+  isSame(stats: Stats | undefined, place: string): boolean;
 }
 
 /** Processes that have the file open or in their memory, with no name left; of each the first place. */
@@ -65,7 +65,8 @@ function stillOpen({ file }: LoggedDeletion, proc: string): Holder[] {
   if (inode === undefined || mtime === undefined) return [];
   const wanted: Wanted = {
     ...{ inode, device },
-    isSame: (stats) => stats?.isFile() === true && stats.nlink === 0 && stats.size === size && sameTime(stats, mtime),
+    isSame: (stats, place) =>
+      stats?.isFile() === true && isGone(stats, place) && stats.size === size && sameTime(stats, mtime),
   };
   return entries(proc)
     .filter((name) => /^\d+$/.test(name))
@@ -84,7 +85,7 @@ function openDescriptor(process: string, { inode, device, isSame }: Wanted): str
     const ino = /^ino:\s*(\d+)$/m.exec(info)?.[1];
     if (ino !== undefined && ino !== inode) continue;
     const stats = statOf(place);
-    if (!isSame(stats) || (ino ?? String(stats!.ino)) !== inode) continue;
+    if (!isSame(stats, place) || (ino ?? String(stats!.ino)) !== inode) continue;
     if (mounts.size === 0) readMounts(`${process}/mountinfo`, mounts);
     const mount = mounts.get(/^mnt_id:\s*(\d+)$/m.exec(info)?.[1] ?? '');
     if (mount === undefined || device === undefined || mount === device) return place;
@@ -100,9 +101,19 @@ function mapping(process: string, { inode, device, isSame }: Wanted): string | u
     if (ino !== inode) continue;
     if (device !== undefined && device !== `${Number.parseInt(major, 16)}:${Number.parseInt(minor, 16)}`) continue;
     const place = `${process}/map_files/${from}-${to}`;
-    if (isSame(statOf(place))) return place;
+    if (isSame(statOf(place), place)) return place;
   }
   return undefined;
+}
+
+/** On overlayfs a file of a lower layer keeps the link that it has there: proc(5) marks what the process opened. */
+function isGone({ nlink }: Stats, place: string): boolean {
+  if (nlink === 0) return true;
+  try {
+    return readlinkSync(place).endsWith(' (deleted)');
+  } catch {
+    return false;
+  }
 }
 
 /** Milliseconds are all that both sides are sure to have. */

@@ -10,6 +10,8 @@ import {
   openSync,
   readFileSync,
   rmSync,
+  symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -90,6 +92,24 @@ describe('remediesFor', () => {
     } finally {
       closeSync(descriptor);
     }
+  });
+
+  it('copies back what overlayfs still counts a link of, in a lower layer', () => {
+    const { deletion, descriptor } = heldOpen('data', 'text');
+    closeSync(descriptor);
+    const process = join(directory, 'proc/7');
+    for (const each of ['fd', 'fdinfo']) mkdirSync(join(process, each), { recursive: true });
+    const found = (name: string) => {
+      const lower = join(directory, name);
+      writeFileSync(lower, 'text');
+      utimesSync(lower, new Date(), new Date(deletion.file!.mtime!));
+      rmSync(join(process, 'fd/3'), { force: true });
+      symlinkSync(lower, join(process, 'fd/3'));
+      writeFileSync(join(process, 'fdinfo/3'), `pos:\t0\nmnt_id:\t1\nino:\t${deletion.file!.inode}\n`);
+      return remediesFor(deletion, join(directory, 'proc')).map(({ command }) => command);
+    };
+    expect(found('lower (deleted)')).toEqual([`cp -n -- ${process}/fd/3 ./recovered-data`]);
+    expect(found('another name of it')).toEqual([]);
   });
 
   it('copies back what a process has in its memory only', async () => {
