@@ -465,7 +465,7 @@ static __always_inline long slot__submit(struct slot *slot)
 {
 	struct deletion_record *record = &slot->record;
 	__u64 end = TEXT_PATH_END + 1 + record->typed_length + record->fs_root_length + record->moved_length +
-		    (record->moved_typed_length ? 1 + record->moved_typed_length : 0);
+		    (record->moved_typed_length ? 1 + record->moved_typed_length : 0) + record->former_length;
 	__u64 start = slot->start;
 	__u64 at;
 

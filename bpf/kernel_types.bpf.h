@@ -44,6 +44,7 @@ struct inode {
 	struct super_block *i_sb;
 	__u64 i_ino;
 	__u32 i_nlink;
+	__u32 i_generation;
 	__s64 i_size;
 	__u16 i_bytes;
 	__u64 i_blocks;

@@ -26,6 +26,16 @@
 /* Processes whose description the daemon is known to have. */
 #define PROCESS_COUNT 8192
 
+/* Files whose former names are known; those that were renamed longest ago make room. 1.4 MB. */
+#define FORMER_NAME_COUNT 4096
+
+/* A number that is used again for another file comes with another generation. */
+struct former_key {
+	__u64 inode;
+	__u32 device;
+	__u32 generation;
+};
+
 struct prefix_key {
 	__u32 bits;
 	__u8 bytes[FILTER_PREFIX_BYTES];
@@ -66,6 +76,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct process_state);
 } processes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, FORMER_NAME_COUNT);
+	__type(key, struct former_key);
+	__type(value, struct former_name);
+} former_names SEC(".maps");
 
 /*
  * One for each CPU; the daemon makes room, and reads them in place: a bpf(2) call about a map that is preempted keeps

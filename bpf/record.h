@@ -90,6 +90,8 @@ enum deletion_flag {
  *            nearest first, each followed by a NUL; only where the path alone does not tell all places of the file
  *   moved_to moved_length bytes: where a move leads to, on the same mount, as `path`; with DELETION_PATH_IS_BASE the
  *            directory that the name typed for it starts from, '/' and that name of moved_typed_length bytes
+ *   former   former_length bytes, never of a move: the name that the file had in the same directory, before it was
+ *            renamed a moment ago
  */
 struct deletion_record {
 	__u32 kind;
@@ -139,7 +141,8 @@ struct deletion_record {
 	__u16 moved_length;
 	__u16 moved_typed_length;
 	__u8 operation;
-	__u8 reserved[3];
+	__u8 reserved;
+	__u16 former_length;
 	char comm[16];
 	__u32 padding;
 };

@@ -33,9 +33,30 @@
 #define TITLE_BYTES 256
 #define TITLE_AT 8
 _Static_assert(TITLE_AT + TITLE_BYTES <= TEXT_PATH_START - sizeof(struct deletion_record) - 8, "the title has no room");
+/* Longer names, of which only vfat, exfat and ntfs have any, are not kept. */
+#define FORMER_NAME_BYTES 255
+
+/* The name that a file had before it was renamed. */
+struct former_name {
+	/* The struct dentry of its directory. */
+	__u64 directory;
+	/* Of the name that it has got since: see link__hash(). */
+	__u64 present;
+	/* CLOCK_BOOTTIME */
+	__u64 renamed_ns;
+	__u32 length;
+	char name[FORMER_NAME_BYTES];
+	char reserved;
+};
+
+/* At the beginning of a slot's text, before the title is there. */
+#define FORMER_NAME_AT 8
+_Static_assert(FORMER_NAME_AT + sizeof(struct former_name) <= TEXT_PATH_START - sizeof(__u32),
+	       "the former name has no room");
 /* Where a move leads to: any path that the walk can write. */
 #define MOVED_BYTES (TEXT_PATH_END - TEXT_PATH_START)
 #define TEXT_FORWARD_BYTES (1 + TYPED_BYTES + FS_ROOT_BYTES + MOVED_BYTES + 7)
+_Static_assert(FORMER_NAME_BYTES <= MOVED_BYTES, "what does not move may have a former name instead");
 #define RECORD_BYTES_MAX (TEXT_PATH_END + TEXT_FORWARD_BYTES)
 _Static_assert(RECORD_BYTES_MAX <= RECORD_BYTES_LIMIT, "records are longer than the daemon expects");
 /*

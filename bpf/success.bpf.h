@@ -15,6 +15,7 @@
 #include "attempt.bpf.h"
 #include "counters.bpf.h"
 #include "deletion.bpf.h"
+#include "former_name.bpf.h"
 #include "kin_path.bpf.h"
 #include "maps.bpf.h"
 #include "system_call.bpf.h"
@@ -122,6 +123,7 @@ GLOBAL_FUNCTION int success__describe(__u32 index, __u64 victim, __u64 target, i
 	struct slot *slot = slot__at(index);
 	bool self = task__is_daemon();
 	__u32 elsewhere, wanted;
+	int former = 0;
 
 	if (!slot || !here)
 		return 0;
@@ -139,6 +141,10 @@ GLOBAL_FUNCTION int success__describe(__u32 index, __u64 victim, __u64 target, i
 	slot__write_victim_path(index, victim);
 	wanted = slot__filter_victim(slot, &elsewhere);
 	slot->wanted = elsewhere;
+	if (!self)
+		former = former_name__follow(index, victim, target, wanted | elsewhere);
+	if (former && !((wanted | elsewhere) & filter__outcome_bits(slot->record.operation, true, 0)))
+		wanted = former_name__filter(slot, dentry, former);
 	if (!((wanted | elsewhere) & filter__outcome_bits(slot->record.operation, true, 0)) && !self) {
 		__sync_fetch_and_add(&here->filtered, 1);
 		return 0;
@@ -161,6 +167,8 @@ GLOBAL_FUNCTION int success__describe(__u32 index, __u64 victim, __u64 target, i
 		slot__write_fs_root(index);
 	if (target)
 		slot__add_target(index, index + 1);
+	if (former)
+		former_name__add(index, former);
 	return 1;
 }
 
@@ -419,7 +427,8 @@ static __always_inline enum reached success__reached(__u64 victim, __u64 target,
  */
 GLOBAL_FUNCTION int rename__move_unwanted(__u32 index, __u64 moved, int kind)
 {
-	__u32 wants = filter__outcome_bits(OPERATION_MOVE, true, 0);
+	/* What is wanted removed keeps its name for when it is: see former_name__keep(). */
+	__u32 wants = filter__outcome_bits(OPERATION_MOVE, true, 0) | former_name__wants();
 	struct kernel_counters *here = counters__here();
 	struct slot *slot = slot__at(index);
 
@@ -449,15 +458,21 @@ static __always_inline void success__note_directory(struct dentry *moved)
 static __always_inline void success__moved(struct dentry *moved, struct dentry *target, enum scratch_place place)
 {
 	__u32 kind = place == SCRATCH_KPROBE ? KIND_KPROBE : KIND_FENTRY;
+	__u32 index = scratch__index(place);
 	int hook = SUCCESS_MOVED;
 
 	if (KERNEL_READ(target, d_inode)) {
 		enum reached replaced = success__reached((__u64)target, 0, place, SUCCESS_REPLACED, (__u64)moved);
 
 		/* What moves is no directory then. */
-		if (replaced == REACHED_BOTH_BEFORE ||
-		    (replaced == REACHED_UNWANTED && rename__move_unwanted(scratch__index(place), (__u64)moved, kind)))
+		if (replaced == REACHED_BOTH_BEFORE)
 			return;
+		if (replaced == REACHED_UNWANTED && rename__move_unwanted(index, (__u64)moved, kind)) {
+			/* Here, not in the function above, whose stack is large. */
+			if (former_names__used())
+				former_name__keep(index, (__u64)moved, (__u64)target, 0);
+			return;
+		}
 		hook = replaced == NOT_REACHED ? SUCCESS_MOVED_OVER : SUCCESS_MOVED_CLAIMED;
 	}
 	if (KERNEL_READ(moved, d_flags) & DCACHE_NFSFS_RENAMED)

@@ -302,6 +302,26 @@ function pathInFilesystem(record: RecordView, path: string, belowMount: number):
   return root + path.slice(path.length - belowMount);
 }
 
+/** The path under the name that the file had in the same directory before; undefined: it had no other, as far as is known. */
+export function formerPathOf(
+  record: RecordView,
+  { place, hostPlaces, manyPlaces, ...path }: ResolvedPath,
+): ResolvedPath | undefined {
+  const { formerStart, formerLength } = record;
+  if (formerLength === 0 || place === undefined) return undefined;
+  const former = record.latin1(formerStart, formerLength);
+  const renamed = ({ directory, cut }: Place): Place => ({ directory, name: former, cut });
+  const { name } = place;
+  return {
+    ...path,
+    place: renamed(place),
+    // A mount of the file alone keeps its name.
+    hostPlaces: hostPlaces.filter((other) => other.name === name).map(renamed),
+    manyPlaces: manyPlaces && { ...manyPlaces, name: former },
+    text: textOf(`${place.directory}/${former}`),
+  };
+}
+
 function placeOf(path: string, cut: boolean): Place {
   const slash = path.lastIndexOf('/');
   return { directory: path.slice(0, slash), name: path.slice(slash + 1), cut };

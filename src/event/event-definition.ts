@@ -219,6 +219,19 @@ export const details = z
       .boolean()
       .describe('false: rmwatch.moved_to is cut, could not be resolved, or is not known. Absent for other operations.')
       .exactOptional(),
+    former_paths: z
+      .array(text)
+      .min(1)
+      .describe(
+        'As file.path, under the name that the file had in the same directory before it was renamed, at most five seconds ' +
+          'earlier. Absent when none is known.',
+      )
+      .exactOptional(),
+    former_paths_bytes: z
+      .array(someBase64)
+      .min(1)
+      .describe('rmwatch.former_paths in base64, all of them. Absent when each is valid UTF-8.')
+      .exactOptional(),
     took_watched: z
       .literal(true)
       .describe(

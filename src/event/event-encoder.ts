@@ -58,6 +58,7 @@ const TO = Buffer.from(' to ');
 const MOVED_TO = Buffer.from(',"moved_to":"');
 /** By whether it is. */
 const MOVED_COMPLETE = [false, true].map((complete) => Buffer.from(`,"moved_to_complete":${complete}`));
+const FORMER_PATHS = Buffer.from(',"former_paths":["');
 const TOOK_WATCHED = Buffer.from(',"took_watched":true');
 /** Watches that a message names; the others are counted. */
 const NAMED_WATCHES_MAX = 8;
@@ -111,6 +112,8 @@ export interface EventContext {
   readonly hostPlace: Place | undefined;
   /** Only of a move. */
   readonly move?: MoveContext | undefined;
+  /** The path under the name that the file had a moment before. */
+  readonly former?: ResolvedPath | undefined;
   readonly outcome: Outcome;
   readonly process: ProcessInfo | undefined;
   readonly ruleJson: string;
@@ -180,6 +183,7 @@ export class EventEncoder {
     if (path.ignoresCase) out.part(CASE_INSENSITIVE);
     if (context.hostPlace !== undefined) writePlace(out, 'host_path', context.hostPlace);
     if (move !== undefined) writeMove(out, move);
+    if (context.former?.text !== undefined) writeFormer(out, context.former.text);
     writeLinks(out, record, outcome);
     out.part(frame.tail);
     // The newline counts.
@@ -393,6 +397,14 @@ function writeMove(out: LineBuffer, { target, hostPlace, losing }: MoveContext):
   if (hostPlace !== undefined) writePlace(out, 'moved_to_host_path', hostPlace);
   out.part(MOVED_COMPLETE[target?.complete === true ? 1 : 0]!);
   if (losing.length > 0) out.part(TOOK_WATCHED);
+}
+
+/** A list: a later version may know more than one. */
+function writeFormer(out: LineBuffer, text: PathText): void {
+  out.part(FORMER_PATHS);
+  const plain = writePath(out, text);
+  out.ascii('"]');
+  if (!plain) writeBytes(out, ',"former_paths_bytes":["', latin1Of(text), '"]');
 }
 
 function writeLinks(out: LineBuffer, record: RecordView, outcome: Outcome): void {

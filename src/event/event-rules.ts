@@ -60,6 +60,7 @@ export const DETAILS_RULES = {
     when(required('freed_bytes'), withMembers({ last_link: is(true), still_open: is(false) })),
     when(required('requested_path_bytes'), withMembers({ requested_path: LOSSY })),
     when(required('host_path_bytes'), withMembers({ host_path: LOSSY })),
+    when(required('former_paths_bytes'), required('former_paths')),
     when(required('moved_to_bytes'), withMembers({ moved_to: LOSSY })),
     when(required('moved_to_host_path_bytes'), withMembers({ moved_to_host_path: LOSSY })),
     when(withMembers({ moved_to_complete: is(true) }), {
@@ -98,7 +99,7 @@ export const DELETION_RULES = {
         members({
           rmwatch: {
             required: ['moved_to_complete'],
-            properties: { last_link: false, still_open: false, freed_bytes: false },
+            properties: { last_link: false, still_open: false, freed_bytes: false, former_paths: false },
           },
         }),
         members({ rmwatch: members(MOVE_FIELDS) }),

@@ -44,6 +44,8 @@ const LEFT_OUT: readonly (LeftOut<'process'> | LeftOut<'file'> | LeftOut<'rmwatc
   ['rmwatch', ['host_path_bytes', 'host_path']],
   ['rmwatch', ['moved_to_bytes']],
   ['rmwatch', ['moved_to']],
+  ['rmwatch', ['former_paths_bytes']],
+  ['rmwatch', ['former_paths']],
   ['rmwatch', ['path_bytes']],
 ];
 

@@ -88,9 +88,10 @@ function sizes(event: DeletionEvent): string {
 }
 
 function path(event: DeletionEvent): string {
-  const { path_complete, moved_to, moved_to_complete } = event.rmwatch;
+  const { path_complete, moved_to, moved_to_complete, former_paths } = event.rmwatch;
   const text = shownPath(event.file?.path, path_complete);
-  return event.event.action === 'move' ? `${text} -> ${shownPath(moved_to, moved_to_complete === true)}` : text;
+  if (event.event.action === 'move') return `${text} -> ${shownPath(moved_to, moved_to_complete === true)}`;
+  return former_paths === undefined ? text : `${text} (was ${former_paths.map(escapeControl).join(', ')})`;
 }
 
 function shownPath(path: string | undefined, complete: boolean): string {

@@ -1,9 +1,9 @@
 import type { BurstDeletion, BurstDetector } from '../burst/burst-detector.js';
 import { type Move, matchMove } from '../deletion/match-move.js';
-import { hostPlaceOf, matchPlaces } from '../deletion/match-places.js';
+import { hostPlaceOf, matchPlaces, type PlaceMatch } from '../deletion/match-places.js';
 import { type OwnDeletion, ownDeletionOf } from '../deletion/own-deletion.js';
 import type { ProcessInfo, ProcessTable, WholeArgs } from '../deletion/process-table.js';
-import { PathResolver, type Place } from '../deletion/resolved-path.js';
+import { formerPathOf, PathResolver, type Place, type ResolvedPath } from '../deletion/resolved-path.js';
 import { EventEncoder, type MoveContext } from '../event/event-encoder.js';
 import type { LineBuffer } from '../event/line-buffer.js';
 import type { KnownMounts } from '../host/mount-table.js';
@@ -26,6 +26,7 @@ import {
   RECORD_PROCESS_TEXT,
 } from '../probe/record-layout.generated.js';
 import type { RecordView } from '../probe/record-view.js';
+import { union } from '../watch/union.js';
 import type { Actor, Outcome, WatchFilter } from '../watch/watch-filter.js';
 
 const S_IFMT = 0o170000;
@@ -74,6 +75,8 @@ interface Decision extends BurstDeletion {
   readonly hostPlace: Place | undefined;
   /** Of a move. */
   readonly move: MoveContext | undefined;
+  /** The path under the name that the file had a moment before. */
+  readonly former: ResolvedPath | undefined;
 }
 
 /**
@@ -265,9 +268,11 @@ export class Pipeline {
       );
       const context = contextOf(move, match.losingBelow, watches, filter);
       const { hostPlace } = match;
-      return { filter, outcome, mounts, path, hostPlace, move: context, process, watches, ruleJson, folding };
+      const former = undefined;
+      return { filter, outcome, mounts, path, hostPlace, move: context, former, process, watches, ruleJson, folding };
     }
-    const { watches, hostPlace } = matchPlaces(filter.watches, path, filter.hasProcessView);
+    const former = formerPathOf(record, path);
+    const { watches, hostPlace } = matchNames(filter, path, former);
     const verdict = filter.decide(watches, record.operation, outcome, actorOf(record, process));
     return {
       filter,
@@ -276,6 +281,7 @@ export class Pipeline {
       path,
       hostPlace,
       move: undefined,
+      former,
       process,
       watches: verdict.watches,
       ruleJson: verdict.ruleJson,
@@ -284,7 +290,8 @@ export class Pipeline {
   }
 
   /** False: no watch wants a line. */
-  private write(record: RecordView, { ruleJson, mounts, path, hostPlace, move, outcome, process }: Decision): boolean {
+  private write(record: RecordView, decision: Decision): boolean {
+    const { ruleJson, mounts, path, hostPlace, move, former, outcome, process } = decision;
     if (ruleJson === undefined) return false;
     if (process?.wholeArgs?.written === false) this.writeWholeArgs(record, process.wholeArgs);
     const holds = mounts !== undefined && this.stillHolds(record.device, mounts);
@@ -292,6 +299,7 @@ export class Pipeline {
       path,
       hostPlace: holds ? hostPlace : undefined,
       move: move === undefined || holds ? move : { ...move, hostPlace: undefined },
+      former,
       outcome,
       process,
       ruleJson,
@@ -366,6 +374,18 @@ function actorOf(record: RecordView, process: ProcessInfo | undefined): Actor {
   // have such namespaces, too, but run as root, which no user namespace gives.
   const isHosts = (record.flags & DELETION_HOST_NAMESPACE) !== 0 || (uid === 0 && containerJson === '');
   return { executableName, executablePath: isHosts ? executablePath : '', executableOfRoot, uid, effectiveUid };
+}
+
+/** The watches that match one of the two names, and where the host sees the present one. */
+function matchNames(
+  { watches, hasProcessView }: WatchFilter,
+  path: ResolvedPath,
+  former: ResolvedPath | undefined,
+): PlaceMatch {
+  const present = matchPlaces(watches, path, hasProcessView);
+  if (former === undefined) return present;
+  const before = matchPlaces(watches, former, hasProcessView);
+  return { ...present, watches: union(present.watches, before.watches) };
 }
 
 /** What the record says of what has moved. */

@@ -47,7 +47,8 @@ export class RecordView {
           this.typedLength +
           this.fsRootLength +
           this.movedLength +
-          (this.movedTypedLength > 0 ? 1 + this.movedTypedLength : 0);
+          (this.movedTypedLength > 0 ? 1 + this.movedTypedLength : 0) +
+          this.formerLength;
         const isInside = begin >= RECORD_LAYOUT.deletion.size && end <= this.length;
         const mountsFit = this.belowMountLength <= this.pathLength && this.movedBelowMountLength <= this.movedLength;
         return isInside && mountsFit && this.operation < OPERATIONS.length;
@@ -186,6 +187,14 @@ export class RecordView {
   /** 0: there is none. */
   get movedTypedLength(): number {
     return this.half(DELETION.moved_typed_length[0]);
+  }
+  /** Only where nothing moves. */
+  get formerStart(): number {
+    return this.movedStart + this.movedLength;
+  }
+  /** 0: there is no former name. */
+  get formerLength(): number {
+    return this.half(DELETION.former_length[0]);
   }
   get movedBelowMountLength(): number {
     return this.half(DELETION.moved_below_mount_length[0]);

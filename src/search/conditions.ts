@@ -63,7 +63,7 @@ export class Conditions {
         (container !== undefined && values.containers.some((id) => container.id.startsWith(id)))) &&
       (values.largerThan === undefined || (file?.size ?? 0) > values.largerThan) &&
       (values.paths.length === 0 ||
-        pathsOf(deletion).some((path) => values.paths.some((wanted) => wanted.matches(path))))
+        allPathsOf(deletion).some((path) => values.paths.some((wanted) => wanted.matches(path))))
     );
   }
 }
@@ -74,6 +74,11 @@ export class Conditions {
  */
 export function concernsBurst({ watches }: ConditionValues, watch: string | undefined): boolean {
   return watches.length === 0 || (watch !== undefined && watches.includes(watch));
+}
+
+/** As pathsOf(), and the paths that the file had a moment before. */
+export function allPathsOf(deletion: LoggedDeletion): string[] {
+  return [...pathsOf(deletion), ...(deletion.rmwatch.former_paths ?? [])];
 }
 
 /** Every path under which the deleted name was known. */

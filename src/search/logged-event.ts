@@ -64,11 +64,16 @@ function isDeletion(value: Readonly<Record<string, unknown>>): boolean {
     rule['name'].every(isText) &&
     isObject(rmwatch) &&
     areText(rmwatch, ['host_path', 'login_uid', 'requested_path', 'cgroup', 'moved_to', 'attach']) &&
+    isTexts(rmwatch['former_paths']) &&
     (rmwatch['freed_bytes'] === undefined || isCount(rmwatch['freed_bytes'])) &&
     (file === undefined || isFile(file)) &&
     (error === undefined || (isObject(error) && isText(error['code']))) &&
     (container === undefined || (isObject(container) && isText(container['id'])))
   );
+}
+
+function isTexts(value: unknown): boolean {
+  return value === undefined || (Array.isArray(value) && value.every(isText));
 }
 
 function isUser(user: unknown): boolean {

@@ -55,8 +55,9 @@ function whatSentences({ deletion, above, path }: WhoFacts): string[] {
   const inside = names.length > 1 ? ` (${names[0]} for the process)` : '';
   const when = `${localTime(deletion['@timestamp'], { date: true })}`;
   const where = rmwatch.moved_to === undefined ? '' : `, to ${rmwatch.moved_to_host_path ?? rmwatch.moved_to}`;
+  const former = rmwatch.former_paths === undefined ? '' : `, which was ${rmwatch.former_paths.join(', ')} before,`;
   const unsure = event.outcome === undefined || (event.outcome as string) === 'unknown';
-  const sentences = [`${when}: ${name}${inside} ${verb}${where}${unsure ? ', as far as is known' : ''}.`];
+  const sentences = [`${when}: ${name}${inside}${former} ${verb}${where}${unsure ? ', as far as is known' : ''}.`];
   if (above) {
     sentences.push(
       (event.action as string) === 'move'

@@ -1,4 +1,4 @@
-import { Conditions, type ConditionValues, pathsOf } from './conditions.js';
+import { allPathsOf, Conditions, type ConditionValues, pathsOf } from './conditions.js';
 import type { LoggedDeletion, RecordLine } from './logged-event.js';
 import type { PathCondition } from './path-condition.js';
 import { type SearchResult, search } from './search.js';
@@ -60,7 +60,10 @@ export async function findDeletion(
   const condition = {
     source: paths[0]!,
     literals: paths,
-    needles: wanted.map((path) => `path":${JSON.stringify(path)}`),
+    needles: [
+      ...wanted.map((path) => `path":${JSON.stringify(path)}`),
+      ...paths.map((path) => `"former_paths":[${JSON.stringify(path)}`),
+    ],
     matches: (path: string) => own.has(path) || above.has(path),
   };
   let found: LoggedDeletion | undefined;
@@ -71,7 +74,7 @@ export async function findDeletion(
     limit: undefined,
     reverse: true,
     take: ({ deletion }) => {
-      const isOwn = pathsOf(deletion).some((path) => own.has(path));
+      const isOwn = allPathsOf(deletion).some((path) => own.has(path));
       // The names of event.action are of later versions, too.
       if (isOwn || (deletion.event.action as string) === 'move') found = deletion;
       else emptied ??= deletion;
@@ -80,7 +83,7 @@ export async function findDeletion(
     onProgress,
   });
   const deletion = found ?? emptied;
-  const isAbove = deletion !== undefined && !pathsOf(deletion).some((path) => own.has(path));
+  const isAbove = deletion !== undefined && !allPathsOf(deletion).some((path) => own.has(path));
   return { deletion, above: isAbove, result };
 }
 

@@ -30,13 +30,15 @@ interface DeletionTexts {
   readonly movedTyped?: string;
   /** As belowMount, of movedTo. */
   readonly movedBelowMount?: number;
+  /** The name that the file had before; not of a move. */
+  readonly former?: string;
   readonly comm?: string;
 }
 
 /** Records as the kernel lays them out. */
 export function deletionRecord(members: Members<'deletion'>, texts: DeletionTexts = {}): Buffer {
   const { path = '', typed = '', fsRoot = [], belowMount = 0, comm = '' } = texts;
-  const { movedTo = '', movedTyped = '', movedBelowMount = 0 } = texts;
+  const { movedTo = '', movedTyped = '', movedBelowMount = 0, former = '' } = texts;
   const root = fsRoot.map((name) => `${name}\0`).join('');
   const flags = Number(members.flags ?? 0) | (texts.typed === undefined ? 0 : DELETION_HAS_TYPED);
   const { uid = 0, effective_uid = uid, gid = 0, effective_gid = gid } = members;
@@ -56,9 +58,10 @@ export function deletionRecord(members: Members<'deletion'>, texts: DeletionText
     moved_length: movedTo.length,
     moved_typed_length: movedTyped.length,
     moved_below_mount_length: movedBelowMount,
+    former_length: former.length,
   };
   const target = movedTyped === '' ? movedTo : `${movedTo}/${movedTyped}`;
-  return assemble('deletion', fixed, ['comm', comm], `${path}/${typed}${root}${target}`);
+  return assemble('deletion', fixed, ['comm', comm], `${path}/${typed}${root}${target}${former}`);
 }
 
 /** `args`: each argument, to be ended with a NUL; or the bytes as they are. */

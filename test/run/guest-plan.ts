@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { GuestDisk, GuestOptions } from '../guest/harness/guest.js';
 import { hostNode } from '../guest/harness/host-node.js';
-import { findInstalled } from '../guest/harness/programs.js';
+import { findInstalled, findProgram } from '../guest/harness/programs.js';
 import { ensureDebianRoot } from '../guest/harness/systemd-root.js';
 import { casesLeftOut } from '../guest/scenarios/judge-workload.js';
 import { MODES } from '../guest/scenarios/mode.js';
@@ -149,6 +149,7 @@ export async function guestOptions(
       [files.deleter]: '/opt/deleter',
       [files.contention]: '/opt/contention',
       [files.cases]: '/opt/cases',
+      ...(hides ? { [findProgram('shred')]: '/opt/shred' } : {}),
       [files.recorder]: recorder,
     },
     texts: { ...debian?.texts, [PLAN_FILE]: JSON.stringify(sessions) },

@@ -10,6 +10,7 @@ export const NAME_MEMBERS = [
   'moved_to_base',
   'moved_to_typed',
   'moved_to_host_path',
+  'former',
   'exe',
   'cwd',
   'name',
@@ -63,6 +64,8 @@ interface Facts {
   readonly untold_by_calls: boolean;
   /** Nothing moves, although the call succeeds: it alone does not tell. */
   readonly moves_nothing: boolean;
+  /** The renames before are so long ago that `former` may be forgotten. */
+  readonly former_uncertain: boolean;
   readonly last_link: boolean;
   readonly still_open: boolean | null;
   readonly open_uncertain: boolean;

@@ -45,6 +45,8 @@ function lineOf(changes: Line = {}): Line {
     moved_to_base: null,
     moved_to_typed: null,
     moved_to_host_path: null,
+    former: null,
+    former_uncertain: false,
     took_watched: false,
     untold_by_calls: false,
     moves_nothing: false,

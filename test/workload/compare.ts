@@ -244,6 +244,7 @@ function compareAttempt(attempt: Attempt, event: Event, context: Context): Misma
     ...fileMembers(attempt),
     ...processMembers(attempt, context),
     ...detailMembers(attempt, context),
+    ...formerMembers(attempt),
   };
   const missedReturn = context.missedReturns && lacksOutcome(event);
   if (missedReturn) forgiveMissedReturn(members, event);
@@ -427,6 +428,16 @@ function moveMembers(attempt: Attempt, { hostNamespace }: Context): Members {
   if (!hostNamespace || !attempt.exact) delete members['rmwatch.moved_to_host_path'];
   else if (hostPath !== null) members['rmwatch.moved_to_host_path'] = textOf(hostPath);
   return members;
+}
+
+function formerMembers(attempt: Attempt): Members {
+  const former = attempt.exact && !attempt.failed && attempt.operation !== 'move' ? attempt.former : null;
+  if (former !== null && attempt.former_uncertain) return {};
+  const bytes = former === null ? undefined : base64IfLossy(former);
+  return {
+    'rmwatch.former_paths': former === null ? undefined : [textOf(former)],
+    'rmwatch.former_paths_bytes': bytes === undefined ? undefined : [bytes],
+  };
 }
 
 function releaseMembers(attempt: Attempt): Members {

@@ -12,7 +12,7 @@ export const HIDING_CHECKS = ['what tries to hide is told', 'every line is of th
 /** Why the events are not the one that is wanted. */
 function wrong(
   events: readonly Event[],
-  { name, complete, path, requested, hostPath, ignoresCase }: HiddenDeletion,
+  { name, complete, path, requested, hostPath, formerPath, ignoresCase }: HiddenDeletion,
 ): string | undefined {
   const found = events.filter((event) => event?.file?.name === name);
   if (found.length !== 1) return `${found.length} events`;
@@ -20,6 +20,7 @@ function wrong(
   if (rmwatch.path_complete !== complete) return `path_complete: ${rmwatch.path_complete}`;
   if (path !== undefined && file.path !== path) return `file.path: ${file.path}`;
   if (requested !== undefined && rmwatch.requested_path !== requested) return `requested: ${rmwatch.requested_path}`;
+  if (rmwatch.former_paths?.join() !== formerPath) return `former_paths: ${rmwatch.former_paths}`;
   if (rmwatch.host_path !== hostPath) return `host_path: ${rmwatch.host_path}`;
   if (rmwatch.case_insensitive !== (ignoresCase || undefined)) return `case_insensitive: ${rmwatch.case_insensitive}`;
   return undefined;

@@ -173,6 +173,9 @@ export const CASEFOLD = '/mnt/casefold';
 /** Where the message queues are mounted, and how those begin that are watched. */
 export const QUEUES = '/mnt/queues';
 export const WATCHED_QUEUES = `${QUEUES}/file-`;
+/** Where files are watched by a name that they no longer have when they are deleted. */
+export const RENAMED = `${DISK}/renamed`;
+export const FIRST_NAME = `${RENAMED}/first-`;
 /** Calls that are asleep in the kernel at once: more than it tracks returns for. */
 export const SLEEPERS = 60;
 
@@ -231,11 +234,14 @@ export interface WorkloadRecording {
 /** What must be told of one way to hide. */
 export interface HiddenDeletion {
   readonly way: string;
+  /** The last one that it had. */
   readonly name: string;
   readonly complete: boolean;
   readonly path?: string;
   readonly hostPath?: string;
   readonly requested?: string;
+  /** `rmwatch.former_paths`. */
+  readonly formerPath?: string;
   /** The event says that the directory ignores case. */
   readonly ignoresCase?: boolean;
 }

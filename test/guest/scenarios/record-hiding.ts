@@ -6,10 +6,12 @@ import { CASEFOLD_WAY } from './judge-hiding.js';
 import {
   CASEFOLD,
   DISK,
+  FIRST_NAME,
   type HiddenDeletion,
   type HidingRecording,
   type HidingSession,
   QUEUES,
+  RENAMED,
   VFAT,
   WATCHED,
   WATCHED_QUEUES,
@@ -19,12 +21,14 @@ export const hidingConfig = {
   watches: [
     { name: 'watched', include: [`${WATCHED}/**`] },
     { name: 'letters', include: [`${VFAT}/EFI/BOOT/**`, `${CASEFOLD}/folded/Données/**`, `${CASEFOLD}/Plain/**`] },
+    { name: 'first', include: [`${FIRST_NAME}*`] },
     { name: 'queues', include: [`${WATCHED_QUEUES}*`] },
   ],
   self_test: { interval: 'off' },
 };
 
 const DELETER = '/opt/deleter';
+const SHRED = '/opt/shred';
 
 interface Place {
   readonly base: string;
@@ -32,7 +36,7 @@ interface Place {
   readonly name: string;
 }
 
-type Told = Omit<HiddenDeletion, 'way' | 'name'>;
+type Told = Omit<HiddenDeletion, 'way' | 'name'> & { readonly name?: string };
 
 function run(program: string, ...args: string[]): void {
   execFileSync(program, args, { stdio: 'inherit' });
@@ -65,6 +69,17 @@ function removeByOtherLetters(directory: string, name: string, typed: string): v
   // Entries that were used lately stay the first time.
   for (let time = 0; time < 2; time++) fs.writeFileSync('/proc/sys/vm/drop_caches', '2');
   fs.unlinkSync(`${typed}/${name}`);
+}
+
+/** Makes a file in RENAMED, and removes it under the last of some names. */
+function removeRenamed(...names: readonly [string, ...string[]]): void {
+  let file = names[0];
+  fs.writeFileSync(file, '');
+  for (const name of names.slice(1)) {
+    fs.renameSync(file, name);
+    file = name;
+  }
+  fs.unlinkSync(file);
 }
 
 /** Each removes `name` below `base`, and returns what the event must say. */
@@ -109,6 +124,32 @@ const WAYS: Readonly<Record<string, (place: Place) => Told>> = {
     removeByOtherLetters(`${VFAT}/EFI/BOOT`, name, `${VFAT}/efi/boot`);
     return { complete: true, path: `${VFAT}/efi/boot/${name}`, ignoresCase: true };
   },
+  'other names, one after the other': ({ name }) => {
+    removeRenamed(`${RENAMED}/unwanted`, `${RENAMED}/beside`);
+    const [first, last] = [`${FIRST_NAME}${name}`, `${RENAMED}/${name}`];
+    removeRenamed(first, `${RENAMED}/000`, `${RENAMED}/00`, last);
+    return { complete: true, path: last, formerPath: first };
+  },
+  'another name, over a file that nobody wants': ({ name }) => {
+    const [first, last] = [`${FIRST_NAME}${name}`, `${RENAMED}/${name}`];
+    for (const other of [last, `${RENAMED}/000`]) fs.writeFileSync(other, '');
+    removeRenamed(first, `${RENAMED}/000`, last);
+    return { complete: true, path: last, formerPath: first };
+  },
+  'shred -u': ({ name }) => {
+    fs.writeFileSync(`${FIRST_NAME}${name}`, 'secret');
+    run(SHRED, '-n', '1', '-u', `${FIRST_NAME}${name}`);
+    return { name: '0', complete: true, path: `${RENAMED}/0`, formerPath: `${FIRST_NAME}${name}` };
+  },
+  'a name of more than five seconds ago, while there are newer ones': ({ name }) => {
+    const [first, last] = [`${FIRST_NAME}old`, `${FIRST_NAME}${name}`];
+    fs.writeFileSync(first, '');
+    fs.renameSync(first, last);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5500);
+    removeRenamed(first, `${RENAMED}/000`);
+    fs.unlinkSync(last);
+    return { name: `first-${name}`, complete: true, path: last };
+  },
   'mq_unlink, after an unlink of the same queue that failed': ({ name }) => {
     for (const queue of ['beside', name]) run(DELETER, 'queue', QUEUES, queue);
     return { complete: false, path: `/${name}`, requested: name, hostPath: `${QUEUES}/${name}` };
@@ -149,6 +190,7 @@ export async function recordHiding(
   const recording: HidingRecording = { did };
   try {
     fs.mkdirSync(QUEUES, { recursive: true });
+    fs.mkdirSync(RENAMED, { recursive: true });
     run('mount', '-t', 'mqueue', 'queues', QUEUES);
     await daemon.start();
     part('start');

@@ -66,6 +66,16 @@ describe('who', () => {
     expect(out).toContain('/srv/app was moved, to /trash/app.\nIt is above /srv/app/data/a.db and took that along.');
   });
 
+  it('finds a file by the name that it had before it was renamed', async () => {
+    const shredded = action({ path: '/srv/0', time: START }, 'unlink', { former_paths: ['/srv/auth.log'] });
+    const { out, code } = await who('/srv/auth.log', [shredded]);
+    expect(code).toBe(0);
+    expect(out).toContain('/srv/0, which was /srv/auth.log before, was deleted.');
+    expect(out).not.toContain('above');
+    const damaged = action({ path: '/srv/0' }, 'unlink', { former_paths: '/srv/auth.log' });
+    expect(await who('/srv/auth.log', [damaged])).toMatchObject({ code: 3 });
+  });
+
   it('takes a directory that was removed empty for no more than it is', async () => {
     const removed = action({ path: '/srv/app', time: START }, 'rmdir');
     const { out } = await who('/srv/app/a.db', [removed]);

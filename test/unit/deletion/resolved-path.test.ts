@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { PathResolver, type ResolvedPath } from '../../../src/deletion/resolved-path.js';
+import { formerPathOf, PathResolver, type ResolvedPath } from '../../../src/deletion/resolved-path.js';
 import { joinTyped } from '../../../src/deletion/typed-path.js';
 import { MountTable } from '../../../src/host/mount-table.js';
 import {
@@ -197,6 +197,34 @@ describe('a file in another mount namespace', () => {
     expect(onHost(1, '/tmp/f', '/tmp/f')).toMatchObject({ onHost: true, hostPlaces: [] });
     const { onHost: sees, hostPlaces } = onHost(5, '/part/b/f', '/b/f', ['a']);
     expect([sees, hostPlaces.map(({ directory }) => directory)]).toEqual([true, ['/all/a/b']]);
+  });
+
+  it('had another name in the same directories before, but for mounts of the file alone', () => {
+    const former = 'auth.log';
+    const texts = { path: '/x/f', typed: 'f', belowMount: 4, fsRoot: ['a'], former };
+    const alone = new MountTable([
+      { id: 1, device: 5, root: '', mountPoint: '/all' },
+      { id: 2, device: 5, root: '/a/x/f', mountPoint: '/alone' },
+    ]);
+    const record = viewOf(deletionRecord({ flags: FOREIGN, device: 5 }, texts));
+    const path = new PathResolver().resolve(record, alone);
+    expect(path.hostPlaces.map(({ directory, name }) => `${directory}/${name}`)).toEqual(['/all/a/x/f', '/alone']);
+    const before = formerPathOf(record, path)!;
+    expect(pathOf(before)).toBe('/x/auth.log');
+    expect(before.place).toEqual({ directory: '/x', name: former, cut: false });
+    expect(before.hostPlaces).toEqual([{ directory: '/all/a/x', name: former, cut: false }]);
+  });
+
+  it('had another name before in each of many places', () => {
+    const former = 'auth.log';
+    const binds = Array.from({ length: 100 }, (_, id) => ({ id, device: 5, root: '/a', mountPoint: `/bind${id}` }));
+    const texts = { path: '/x/f', typed: 'f', belowMount: 4, fsRoot: ['a'], former };
+    const record = viewOf(deletionRecord({ flags: FOREIGN, device: 5 }, texts));
+    const path = new PathResolver().resolve(record, new MountTable(binds));
+    expect(path.manyPlaces?.name).toBe('f');
+    const before = formerPathOf(record, path)!;
+    expect(before.manyPlaces).toEqual({ directories: path.manyPlaces!.directories, name: former });
+    expect(before.manyPlaces!.directories[99]).toBe('/bind99/x');
   });
 
   it('can lie in the root of the host', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ProcessTable } from '../../../src/deletion/process-table.js';
-import { PathResolver } from '../../../src/deletion/resolved-path.js';
+import { formerPathOf, PathResolver } from '../../../src/deletion/resolved-path.js';
 import { EventEncoder, type EventEncoderOptions, type MoveContext } from '../../../src/event/event-encoder.js';
 import { prettyLine } from '../../../src/event/pretty-line.js';
 import { MountTable } from '../../../src/host/mount-table.js';
@@ -78,11 +78,13 @@ const TEXTS = { path: '/var/lib/app/a.db', typed: 'a.db', comm: 'rm' };
 // biome-ignore lint/suspicious/noExplicitAny: tests look at all of it
 function lineOf({ members, texts, outcome = 'success', move, options }: Case): any {
   const record = viewOf(deletionRecord({ ...FILE, flags: FOUND, ...members }, { ...TEXTS, ...texts }));
+  const path = new PathResolver().resolve(record, undefined);
   const line = writtenLine(new EventEncoder({ ...OPTIONS, ...options }), record, {
-    path: new PathResolver().resolve(record, undefined),
+    path,
     hostPlace: undefined,
     outcome,
     move,
+    former: formerPathOf(record, path),
     process: undefined,
     ruleJson: '["app-data","all"]',
     sequence: 17,
@@ -195,6 +197,19 @@ describe('EventEncoder', () => {
       name === 'move' ? { target: undefined, hostPlace: undefined, isDirectory: false, losing: [] } : undefined;
     const { event, message } = lineOf({ members: { operation: Number(operation), ...directory }, move });
     expect([event.action, message.split(' ')[0]]).toEqual([name, name]);
+  });
+
+  it('tells the name that the file had before, in base64 when it is not UTF-8', () => {
+    expect(lineOf({}).rmwatch).not.toHaveProperty('former_paths');
+    const { file, rmwatch } = lineOf({ texts: { path: '/var/log/0', former: 'auth.log' } });
+    expect([file.path, rmwatch.former_paths, rmwatch.former_paths_bytes]).toEqual([
+      '/var/log/0',
+      ['/var/log/auth.log'],
+      undefined,
+    ]);
+    const lossy = lineOf({ texts: { path: '/0', typed: '\xfe', former: 'a\xff' } }).rmwatch;
+    expect(lossy.former_paths).toEqual(['/a\ufffd']);
+    expect(lossy.former_paths_bytes).toEqual([Buffer.from('/a\xff', 'latin1').toString('base64')]);
   });
 
   describe('of a move', () => {

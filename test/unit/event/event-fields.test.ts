@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { defaultConfig } from '../../../src/config/load.js';
 import { ProcessTable } from '../../../src/deletion/process-table.js';
-import { PathResolver } from '../../../src/deletion/resolved-path.js';
+import { formerPathOf, PathResolver } from '../../../src/deletion/resolved-path.js';
 import { EventEncoder } from '../../../src/event/event-encoder.js';
 import { fieldsOf, fieldsPage } from '../../../src/event/fields-page.js';
 import { eventJsonSchemaText } from '../../../src/event/json-schema.js';
@@ -72,8 +72,9 @@ function linesOf(given: Case): object[] {
   const ids = { effective_uid: 1, fs_uid: 2, effective_gid: 1, fs_gid: 2 };
   const operation = OPERATIONS.indexOf(moves ? 'move' : 'unlink');
   const members = { ...FILE, ...ids, operation, flags: FOUND | more, process_id: 1, result: failed ? -13 : 0 };
-  const movedTo = moves ? { movedTo: `/b/${name}` } : {};
-  const record = viewOf(deletionRecord(members, { path: `/${name}`, typed: name, comm: 'rm', ...movedTo }));
+  const named = moves ? { movedTo: `/b/${name}` } : { former: `old ${name}` };
+  const record = viewOf(deletionRecord(members, { path: `/${name}`, typed: name, comm: 'rm', ...named }));
+  const path = new PathResolver().resolve(record, undefined);
   const target = new PathResolver().resolveTarget(record, undefined);
   const hostPlace = { directory: '/srv', name, cut: false };
   const encoder = new EventEncoder({
@@ -84,8 +85,9 @@ function linesOf(given: Case): object[] {
     errorName: systemErrorName,
   });
   const line = writtenLine(encoder, record, {
-    path: new PathResolver().resolve(record, undefined),
+    path,
     hostPlace,
+    former: formerPathOf(record, path),
     move: moves ? { target, hostPlace, isDirectory: false, losing: ['all'] } : undefined,
     outcome: failed ? 'failure' : 'success',
     process: processes.get(1),

@@ -29,6 +29,12 @@ describe('prettyLine', () => {
     );
   });
 
+  it('tells what the file was called before', () => {
+    const rmwatch = { ...FULL_DELETION.rmwatch, former_paths: ['/var/lib/app/\x1b'] };
+    const line = prettyLine({ ...FULL_DELETION, rmwatch }, PLAIN);
+    expect(line).toContain('/var/lib/app/a.db (was /var/lib/app/\\x1b)');
+  });
+
   it('says so when the name or the outcome is not known', () => {
     const { file: _none, ...nameless } = BARE_FAILURE;
     expect(prettyLine(nameless, PLAIN)).toContain('ENOTEMPTY                   ? (incomplete)   ');

@@ -338,6 +338,28 @@ describe('Pipeline', () => {
     ]);
   });
 
+  it('judges a deletion by the name that the file had before as well', () => {
+    const bench = new Bench();
+    bench.use(1, [watch('log', { include: ['/var/log/*.log'] }), watch('zero', { include: ['/var/log/0'] })]);
+    const removed = (path: string, former?: string) =>
+      deletionRecord({ ...FILE, flags: FOUND, generation: 1 }, { path, ...(former !== undefined && { former }) });
+    bench.handle(removed('/var/log/0', 'auth.log'), removed('/var/log/1', 'auth.log'), removed('/var/log/1', '2'));
+    expect(bench.lines.map(({ file, rule, rmwatch }) => [file.path, rule.name, rmwatch.former_paths])).toEqual([
+      ['/var/log/0', ['log', 'zero'], ['/var/log/auth.log']],
+      ['/var/log/1', ['log'], ['/var/log/auth.log']],
+    ]);
+    expect(bench.ledger()).toEqual([1, 2, 0]);
+  });
+
+  it('keeps a deletion out of a watch only when it excludes both names', () => {
+    const bench = new Bench();
+    bench.use(1, [watch('srv', { include: ['/srv/**'], exclude: ['*~'] })]);
+    const removed = (path: string, former: string) =>
+      deletionRecord({ ...FILE, flags: FOUND, generation: 1 }, { path, former });
+    bench.handle(removed('/srv/a~', 'a'), removed('/srv/b', 'b~'), removed('/srv/c~~', 'c~'));
+    expect(bench.lines.map(({ file }) => file.path)).toEqual(['/srv/a~', '/srv/b']);
+  });
+
   it('knows a rename within one directory where its typed names are all that is sure', () => {
     const bench = new Bench();
     bench.use(1, [watch('app', { include: ['/srv/**'] })]);

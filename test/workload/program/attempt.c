@@ -1,6 +1,7 @@
 /* One attempt: what is true before the call, the call, its result, and what must be reported. */
 #include "workload.h"
 
+#include <linux/fs.h>
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,6 +184,36 @@ static void write_path(struct json *json, const struct attempt *attempt, const s
 		json_null(json, "host_path");
 }
 
+/* An observer may forget a former name five seconds after the rename. */
+#define FORMER_CERTAIN_US 4000000
+
+static void write_former(struct json *json, const struct victim *victim)
+{
+	long long age = 0;
+
+	json_path(json, "former", victim->path ? renamed_from(victim->path, &age) : NULL);
+	json_bool(json, "former_uncertain", age > FORMER_CERTAIN_US);
+}
+
+/* What a call that succeeded has made of names; `source` is what a rename moved. */
+static void note_names(const struct attempt *attempt, const struct victim *source, const struct victim *victim)
+{
+	bool renames = !strcmp(call_operation(attempt->call), "replace");
+
+	if (!victim->path || (renames && !source->path))
+		return;
+	if (!renames) {
+		renamed_forget(victim->path);
+		return;
+	}
+	/* Two names of one file: nothing happens. */
+	if (victim->exists && victim->status.st_ino == source->status.st_ino &&
+	    victim->status.st_dev == source->status.st_dev)
+		return;
+	if (!S_ISDIR(source->status.st_mode))
+		renamed_note(source->path, victim->path, attempt->flags & RENAME_EXCHANGE);
+}
+
 /* One line of an attempt. */
 struct told {
 	/* The attempt as if it removed what the line is about. */
@@ -213,6 +244,7 @@ static void begin_line(struct told *told)
 	json_path(json, "moved_to_base", told->moves ? told->target.base : NULL);
 	json_path(json, "moved_to_typed", told->moves ? attempt->from : NULL);
 	json_path(json, "moved_to_host_path", told->moves ? attempt->moved_to_host_path : NULL);
+	write_former(json, &told->victim);
 	json_bool(json, "took_watched", told->moves && attempt->took != TOOK_NOTHING);
 	json_bool(json, "moves_nothing", told->moves && attempt->moves_nothing);
 	json_bool(json, "untold_by_calls",
@@ -261,6 +293,7 @@ static struct told move_of(const struct attempt *attempt, enum moves moves)
 
 int attempt_run(const struct attempt *attempt)
 {
+	struct victim source, victim;
 	struct told lines[3];
 	size_t count = 0;
 	long long began, ended;
@@ -274,9 +307,13 @@ int attempt_run(const struct attempt *attempt)
 		lines[count++] = move_of(attempt, MOVES_TYPED);
 	for (size_t i = 0; i < count; i++)
 		begin_line(&lines[i]);
+	look(attempt, &victim);
+	look(&(struct attempt){ .dfd = attempt->old_dfd, .typed = attempt->from }, &source);
 	began = now_us();
 	result = call_make(attempt);
 	ended = now_us();
+	if (!result)
+		note_names(attempt, &source, &victim);
 	for (size_t i = 0; i < count; i++)
 		end_line(&lines[i], result, began, ended);
 

@@ -146,6 +146,8 @@ static void run_exchange(void)
 		.moves = MOVES_TYPED, .replaces_nothing = true);
 	make_file("watched/other");
 	STAY(.call = RENAMEAT2, .from = "watched/file", .typed = "watched/other", .flags = RENAME_EXCHANGE);
+	/* It has been "watched/file". */
+	ATTEMPT(.call = UNLINK, .typed = "watched/other");
 	make_file("kept/file");
 	ATTEMPT(.call = RENAMEAT2, .from = "watched/file", .typed = "kept/file", .flags = RENAME_EXCHANGE,
 		.moves = MOVES_FROM | MOVES_TYPED, .replaces_nothing = true);
@@ -305,6 +307,64 @@ static void run_container(void)
 	deletions_handled();
 }
 
+/* Deletions that tell the name which the file had before it was renamed. */
+static void run_former_names(void)
+{
+	/* As `shred -u` does. */
+	make_file("auth.log");
+	STAY(.call = RENAME, .from = "auth.log", .typed = "00000000");
+	STAY(.call = RENAMEAT2, .from = "00000000", .typed = "0000", .flags = RENAME_NOREPLACE);
+	STAY(.call = RENAME, .from = "0000", .typed = "0");
+	ATTEMPT(.call = UNLINK, .typed = "0");
+	make_file("a\xff\"b\n");
+	STAY(.call = RENAME, .from = "a\xff\"b\n", .typed = "b");
+	ATTEMPT(.call = UNLINK, .typed = "b");
+	/* Another file with the same name and inode number. */
+	make_file("b");
+	ATTEMPT(.call = UNLINK, .typed = "b");
+
+	/* In another directory it had no other name. */
+	make_directory("other");
+	make_file("far");
+	STAY(.call = RENAME, .from = "far", .typed = "other/near");
+	ATTEMPT(.call = UNLINK, .typed = "other/near");
+	make_file("far");
+	STAY(.call = RENAME, .from = "far", .typed = "farther");
+	STAY(.call = RENAME, .from = "farther", .typed = "other/farther");
+	ATTEMPT(.call = UNLINK, .typed = "other/farther");
+	make_file("farther");
+	ATTEMPT(.call = UNLINK, .typed = "farther");
+	make_file("far");
+	STAY(.call = RENAME, .from = "far", .typed = "back");
+	STAY(.call = RENAME, .from = "back", .typed = "other/back");
+	STAY(.call = RENAME, .from = "other/back", .typed = "back");
+	ATTEMPT(.call = UNLINK, .typed = "back");
+	STAY(.call = RENAME, .from = "other", .typed = "directory");
+	ATTEMPT(.call = RMDIR, .typed = "directory");
+
+	/* Another file has its name, and goes first. */
+	make_file("log");
+	STAY(.call = RENAME, .from = "log", .typed = "log.1");
+	make_file("log");
+	ATTEMPT(.call = UNLINK, .typed = "log");
+	ATTEMPT(.call = UNLINK, .typed = "log.1");
+
+	/* Its second name has been what it is. */
+	make_file("first");
+	MUST(link("first", "second") == 0);
+	STAY(.call = RENAME, .from = "first", .typed = "third");
+	ATTEMPT(.call = UNLINK, .typed = "second");
+	ATTEMPT(.call = UNLINK, .typed = "third");
+
+	/* As programs write that must not leave half a file. */
+	make_file("file.new");
+	make_file("file");
+	STAY(.call = RENAME, .from = "file", .typed = "file~");
+	STAY(.call = RENAME, .from = "file.new", .typed = "file");
+	ATTEMPT(.call = RENAME, .from = "file", .typed = "file~");
+	ATTEMPT(.call = UNLINK, .typed = "file~");
+}
+
 const struct step move_cases[] = {
 	{ "move-file", run_file },
 	{ "move-inside", run_inside },
@@ -318,6 +378,7 @@ const struct step move_cases[] = {
 	{ "move-fails", run_fails },
 	{ "move-bind", run_bind },
 	{ "move-container", run_container },
+	{ "former-names", run_former_names },
 	{ NULL, NULL },
 };
 

@@ -165,6 +165,14 @@ const char *ia32_unusable(void);
 const char *x32_unusable(void);
 const char *uring_unusable(void);
 
+/* renamed.c */
+/* The file of the path `source` has the path `path` now, and, of an exchange, the other way round as well. */
+void renamed_note(const char *source, const char *path, bool exchange);
+/* The file of this path is gone. */
+void renamed_forget(const char *path);
+/* The path that the file had in its directory before it was renamed, or NULL; and how long ago that was. */
+const char *renamed_from(const char *path, long long *age_us);
+
 /* output.c */
 struct json {
 	char *text;
