@@ -160,7 +160,7 @@ static void remove_in_private_namespace(void)
 	make_file("shared");
 	ATTEMPT(.call = UNLINK, .typed = "shared");
 	make_directory("own");
-	MUST(mount("workload", "own", "tmpfs", 0, "mode=755") == 0);
+	mount_tmpfs("own");
 	make_file("own/file");
 	ATTEMPT(.call = UNLINK, .typed = "own/file");
 	enter("own");
@@ -174,7 +174,7 @@ static void remove_on_reused_device(void *device)
 
 	MUST(unshare(CLONE_NEWNS) == 0);
 	MUST(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
-	MUST(mount("workload", "own", "tmpfs", 0, "mode=755") == 0);
+	mount_tmpfs("own");
 	MUST(stat("own", &status) == 0);
 	if (status.st_dev != *(dev_t *)device)
 		skip("the device number was not used again");
