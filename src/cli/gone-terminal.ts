@@ -18,6 +18,11 @@ export function outputTerminalIsGone(): boolean {
  */
 export function closeGoneTerminals(): void {
   for (const fd of terminals) {
-    if (!isatty(fd)) closeSync(fd);
+    if (isatty(fd)) continue;
+    try {
+      closeSync(fd);
+    } catch {
+      // The program has closed it before.
+    }
   }
 }

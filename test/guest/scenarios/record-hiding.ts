@@ -130,7 +130,7 @@ const WAYS: Readonly<Record<string, (place: Place) => Told>> = {
     removeRenamed(first, `${RENAMED}/000`, `${RENAMED}/00`, last);
     return { complete: true, path: last, formerPath: first };
   },
-  'another name, over a file that nobody wants': ({ name }) => {
+  'a rename over a file that no watch wants': ({ name }) => {
     const [first, last] = [`${FIRST_NAME}${name}`, `${RENAMED}/${name}`];
     for (const other of [last, `${RENAMED}/000`]) fs.writeFileSync(other, '');
     removeRenamed(first, `${RENAMED}/000`, last);

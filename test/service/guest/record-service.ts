@@ -33,7 +33,7 @@ const LOG = '/var/log/rmwatch/events.json';
 const TWO_CAPABILITIES = (1n << 38n) | (1n << 39n);
 const THRESHOLD = 30;
 const PROMETHEUS = '/opt/prometheus';
-/** A disk of the guest, see service.test.ts. */
+/** service.test.ts gives the guest a disk that is mounted there. */
 const BTRFS = '/srv/btrfs';
 const API = 'http://127.0.0.1:9090/api/v1';
 

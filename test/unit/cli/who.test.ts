@@ -148,8 +148,9 @@ describe('who', () => {
   it('lets no name reach the terminal as a command', async () => {
     const evil = "/srv/\u001b[2J'\u202e$(id)";
     const { out } = await who(evil, [
-      changed({ path: evil }, ({ process }) => ({
+      changed({ path: evil }, ({ process, rmwatch }) => ({
         process: { ...process, name: '\u001b[1m', args: ['\u001b]0;x\u0007'], working_directory: '\u009b' },
+        rmwatch: { ...rmwatch, former_paths: ['/srv/\u001b[3J'] },
       })),
     ]);
     expect(out).not.toBe('');

@@ -166,7 +166,7 @@ const char *x32_unusable(void);
 const char *uring_unusable(void);
 
 /* renamed.c */
-/* The file of the path `source` has the path `path` now, and, of an exchange, the other way round as well. */
+/* A rename has moved a file from the path `source` to `path`; an exchange has moved the other one back, too. */
 void renamed_note(const char *source, const char *path, bool exchange);
 /* The file of this path is gone. */
 void renamed_forget(const char *path);
