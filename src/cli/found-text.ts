@@ -1,6 +1,7 @@
 import { prettyLine } from '../event/pretty-line.js';
+import { commandText } from '../search/command-text.js';
 import type { Found } from '../search/line-judge.js';
-import type { RecordLine } from '../search/logged-event.js';
+import type { LoggedDeletion, RecordLine } from '../search/logged-event.js';
 import { escapeControl } from '../text/escape.js';
 import { localTime } from '../text/local-time.js';
 import { colorWanted, painter } from '../text/terminal-style.js';
@@ -15,13 +16,22 @@ export interface TextForm {
   readonly terminal: boolean;
   /** Shows the date in the form for people. */
   readonly date: boolean;
+  /** Shows the arguments of the process in a line below, in the form for people. */
+  readonly args?: boolean;
 }
 
 /** Writes what was found in one form: for people, or the line as it is. */
-export function foundText({ json, terminal, date }: TextForm): (found: Found) => string {
+export function foundText({ json, terminal, date, args = false }: TextForm): (found: Found) => string {
   if (json) return ({ line }) => jsonText(line, terminal);
   const color = terminal && colorWanted(STDOUT, process.env);
-  return ({ deletion }) => `${prettyLine(deletion, { color, date })}\n`;
+  return ({ deletion }) => `${prettyLine(deletion, { color, date })}\n${args ? argsText(deletion) : ''}`;
+}
+
+function argsText({ process, rmwatch }: LoggedDeletion): string {
+  const args = (process.args as readonly unknown[] | undefined)?.filter((arg) => typeof arg === 'string') ?? [];
+  if (args.length === 0) return '';
+  const command = commandText({ args, cut: rmwatch.args_truncated === true, count: process.args_count });
+  return `    ${escapeControl(command)}\n`;
 }
 
 /** As foundText, for lines in which the record speaks of itself; of any version, so that only their message is shown. */

@@ -134,6 +134,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       ...CONDITIONS,
       { name: 'limit', value: 'N', description: 'the newest N only; with --by the first N rows' },
       { name: 'reverse', description: 'newest first' },
+      { name: 'args', description: 'with each deletion all arguments of its process that the record has' },
       { name: 'json', description: 'print the lines as they are, counts as JSON' },
       { name: 'count', description: 'print how many there are' },
       {

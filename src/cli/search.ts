@@ -5,17 +5,26 @@ import { groupTable } from '../search/group-table.js';
 import { type Grouping, Groups } from '../search/groups.js';
 import { notesOf } from '../search/notes.js';
 import { type GivenConditions, parseConditions } from '../search/parse-conditions.js';
+import { ProcessArgs } from '../search/process-args.js';
 import { Progress, type ProgressStream } from '../search/progress.js';
 import { type SearchResult, search as searchSpans } from '../search/search.js';
-import { openSources, type Sources } from '../search/sources.js';
+import { openSources, type Sources, withSpans } from '../search/sources.js';
+import type { OpenSpans } from '../search/spans.js';
 import { escapeControl } from '../text/escape.js';
 import { EXIT } from './exit-codes.js';
+import { FoundPrinter } from './found-printer.js';
 import { foundText } from './found-text.js';
 import type { CommandIo } from './io.js';
 import { type PagedOutput, pagedOutput } from './pager.js';
 
 /** More of the newest lines than these would not fit into memory. */
 const LIMIT_MAX = 100_000;
+
+const EXCLUSIVE = [
+  ['count', 'by'],
+  ['args', 'count'],
+  ['args', 'by'],
+] as const;
 
 /** Finds deletions in the record of this host, or in files. */
 export async function search(given: GivenConditions, io: CommandIo): Promise<number> {
@@ -27,16 +36,20 @@ export async function search(given: GivenConditions, io: CommandIo): Promise<num
   };
   const limit = parseLimit(values.get('limit'));
   if ('error' in limit) return usage(limit.error);
-  if (values.has('count') && values.has('by')) return usage('--count and --by exclude each other');
+  for (const [one, other] of EXCLUSIVE) {
+    if (values.has(one) && values.has(other)) return usage(`--${one} and --${other} exclude each other`);
+  }
   const context = { nowMs: Date.now(), workingDirectory: process.cwd(), ownHost: inputs.length === 0 };
   const parsed = parseConditions(given, context);
   if ('error' in parsed) return usage(parsed.error);
 
   const output = inputs.length > 0 ? '' : await configuredOutput(values.get('config'), io);
   if (output === undefined) return EXIT.configuration;
-  const sources = await openSources({ inputs, output, bounds: parsed.value, stdin: () => process.stdin });
+  const options = { inputs, output, stdin: () => process.stdin };
+  const sources = await openSources({ ...options, bounds: parsed.value });
+  const conditions = new Conditions(parsed.value);
   try {
-    return await answer({ conditions: new Conditions(parsed.value), sources, limit: limit.value, values }, io);
+    return await answer({ conditions, sources, limit: limit.value, values, openSpans: withSpans(options) }, io);
   } finally {
     await sources.close();
   }
@@ -47,9 +60,11 @@ interface Question {
   readonly sources: Sources;
   readonly limit: number | undefined;
   readonly values: ReadonlyMap<string, string>;
+  /** Looks into the record once more. */
+  readonly openSpans: OpenSpans;
 }
 
-async function answer({ conditions, sources, limit, values }: Question, io: CommandIo): Promise<number> {
+async function answer({ conditions, sources, limit, values, openSpans }: Question, io: CommandIo): Promise<number> {
   const json = values.has('json');
   const output = pagedOutput(io.stdout);
   const total = sources.spans.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -57,7 +72,12 @@ async function answer({ conditions, sources, limit, values }: Question, io: Comm
   const grouping = values.get('by') as Grouping | undefined;
   const groups = grouping === undefined ? undefined : new Groups(grouping);
   const counting = values.has('count') || groups !== undefined;
-  const show = foundText({ json, terminal: output.terminal, date: true });
+  const printer = new FoundPrinter({
+    show: foundText({ json, terminal: output.terminal, date: true, args: values.has('args') }),
+    output,
+    args: values.has('args') ? new ProcessArgs() : undefined,
+    openSpans,
+  });
   const result = await searchSpans({
     spans: sources.spans,
     conditions,
@@ -68,14 +88,16 @@ async function answer({ conditions, sources, limit, values }: Question, io: Comm
       groups?.add(deletion);
       if (!counting) {
         progress.end();
-        output.write(show({ deletion, line }));
+        printer.print({ deletion, line });
       }
       return true;
     },
-    rest: () => output.ready(),
+    onProcess: (record) => printer.learn(record),
+    rest: () => printer.ready(),
     onProgress: (bytes) => progress.update(bytes),
   });
   progress.end();
+  await printer.ready();
   if (groups !== undefined) {
     const rows = groups.groups();
     const first = values.has('reverse') ? rows.reverse() : rows;

@@ -1,12 +1,12 @@
 import { AccountNames } from '../host/account-names.js';
-import type { LoggedDeletion } from '../search/logged-event.js';
 import { loginSession } from '../search/login-session.js';
 import { notesOf } from '../search/notes.js';
 import { literalPaths } from '../search/path-condition.js';
+import { ProcessArgs } from '../search/process-args.js';
 import { Progress, type ProgressStream } from '../search/progress.js';
 import { remediesFor } from '../search/remedies.js';
-import { openSources, type SourceOptions, type Sources } from '../search/sources.js';
-import { AROUND_MS, findArgs, findDeletion, findOthers, timesOfArgs } from '../search/who.js';
+import { openSources, type SourceOptions, type Sources, withSpans } from '../search/sources.js';
+import { AROUND_MS, findDeletion, findOthers } from '../search/who.js';
 import { whoSentences } from '../search/who-sentences.js';
 import { escapeControl } from '../text/escape.js';
 import { EXIT } from './exit-codes.js';
@@ -59,13 +59,15 @@ async function tell(
   const around = await openSources({ ...options, bounds: { sinceMs: atMs - AROUND_MS, untilMs: atMs + AROUND_MS } });
   const users = new AccountNames();
   try {
-    const others = await findOthers(deletion, around.spans);
-    const isCut = others.args === undefined && deletion.rmwatch.args_truncated === true;
+    const args = new ProcessArgs();
+    const others = await findOthers(deletion, around.spans, args);
+    await args.find([deletion], withSpans(options));
     const sentences = whoSentences({
       deletion,
       above,
       path: literals.at(-1)!,
-      others: isCut ? { ...others, args: await argsOf(deletion, options) } : others,
+      others,
+      args: args.of(deletion)?.args,
       session: loginSession(deletion),
       nameOf: (uid) => users.nameOf(Number(uid)),
     });
@@ -77,16 +79,4 @@ async function tell(
     io.stdout.write(`\n${escapeControl(text)}\n${command === undefined ? '' : `  ${command}\n`}`);
   }
   return errors.length === 0 ? EXIT.ok : EXIT.failure;
-}
-
-async function argsOf(
-  deletion: LoggedDeletion,
-  options: Omit<SourceOptions, 'bounds'>,
-): Promise<readonly string[] | undefined> {
-  const sources = await openSources({ ...options, bounds: timesOfArgs(deletion) });
-  try {
-    return await findArgs(deletion, sources.spans);
-  } finally {
-    await sources.close();
-  }
 }

@@ -2,7 +2,7 @@ import { base64IfLossy, jsonOf, jsonPartOf } from '../text/byte-text.js';
 import type { Redact } from '../text/redact.js';
 
 export interface ProcessArgsOptions {
-  /** Bytes of `process.args` in each line, as written in JSON; 0 leaves them out, Infinity cuts nothing. */
+  /** Bytes that the arguments and their number add to each line; 0 leaves the arguments out, Infinity cuts nothing. */
   readonly limitBytes: number;
   /** Adds `process.command_line`. */
   readonly commandLine: boolean;
@@ -29,13 +29,18 @@ export interface SentArgs {
   readonly count: number | undefined;
 }
 
+const TRUNCATED = ',"args_truncated":true';
+
 /** Values after the words of `log.redact` are taken out before anything is cut. */
 export function describeArgs({ args: sent, cut, count }: SentArgs, options: ProcessArgsOptions): ProcessArgsJson {
   const { limitBytes, commandLine, redact } = options;
   if (limitBytes === 0 || sent === undefined) return { process: countJson(count), rmwatch: '', whole: undefined };
   const args = redact(sent);
-  const shown = withinBytes(args, limitBytes);
-  const shortened = shown.length < args.length || shown.at(-1) !== args.at(-1);
+  // The brackets belong to the list.
+  const listBytes = limitBytes - argsJson([], count).length + 2;
+  const whole = withinBytes(args, cut ? listBytes - TRUNCATED.length : listBytes);
+  const shortened = whole !== args;
+  const shown = shortened && !cut ? withinBytes(args, listBytes - TRUNCATED.length) : whole;
   const line = commandLine ? `,"command_line":"${jsonPartOf(args.join(' '))}${cut ? '…' : ''}"` : '';
   return {
     process: argsJson(shown, count) + line,
@@ -56,12 +61,10 @@ function detailsJson(args: readonly string[], truncated: boolean): string {
   // All in base64 when one of them is not UTF-8, so that one list can be read instead of the other.
   const lossy = args.some((arg) => base64IfLossy(arg) !== undefined);
   const bytes = lossy ? args.map((arg) => Buffer.from(arg, 'latin1').toString('base64')) : undefined;
-  return (
-    (truncated ? ',"args_truncated":true' : '') + (bytes === undefined ? '' : `,"args_bytes":${JSON.stringify(bytes)}`)
-  );
+  return (truncated ? TRUNCATED : '') + (bytes === undefined ? '' : `,"args_bytes":${JSON.stringify(bytes)}`);
 }
 
-/** The first arguments whose JSON list takes at most `limit` bytes; the last of them may be cut. */
+/** The first arguments whose JSON list takes at most `limit` bytes; the last of them may be cut. `args` itself: all of them. */
 function withinBytes(args: readonly string[], limit: number): readonly string[] {
   if (limit === Number.POSITIVE_INFINITY) return args;
   // The brackets.

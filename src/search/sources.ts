@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { journalSpan } from './journal.js';
 import { type LogFile, openLogFile, type SourceError } from './log-file.js';
 import { findLogFiles } from './log-files.js';
-import { type Span, spansOf, streamSpan, type TimeBounds } from './spans.js';
+import { type OpenSpans, type Span, spansOf, streamSpan, type TimeBounds } from './spans.js';
 
 export interface SourceOptions {
   /** Files that were named, "-" for standard input; none: the record of this host. */
@@ -32,6 +32,20 @@ export async function openSources({ inputs, output, bounds, stdin }: SourceOptio
   const { files, errors } = await findLogFiles(output);
   const description = files.length > 1 ? `${output} and ${files.length - 1} rotated files` : output;
   return { spans: await spansOf(files, bounds), errors, description, close: () => closeAll(files) };
+}
+
+/** Opens what lies between two times once more, for a second look. Standard input is gone by then. */
+export function withSpans({ inputs, ...options }: Omit<SourceOptions, 'bounds'>): OpenSpans {
+  const files = inputs.filter((input) => input !== '-');
+  return async (bounds, use) => {
+    if (inputs.length > 0 && files.length === 0) return;
+    const sources = await openSources({ ...options, inputs: files, bounds });
+    try {
+      await use(sources.spans);
+    } finally {
+      await sources.close();
+    }
+  };
 }
 
 /** Files in the order in which they are given. */

@@ -25,6 +25,9 @@ export interface TimeBounds {
   readonly untilMs: number | undefined;
 }
 
+/** Opens the pieces that can hold lines between two times, for as long as they are used. */
+export type OpenSpans = (bounds: TimeBounds, use: (spans: readonly Span[]) => Promise<unknown>) => Promise<void>;
+
 /** Lines are written in the order in which the kernel told of them, which differs by less than this from that of their times. */
 const SLACK_MS = 120_000;
 /** A plain file is searched in such pieces, the newest first where only the newest lines are wanted. */

@@ -1,7 +1,7 @@
 import { byteText } from '../text/byte-count.js';
 import { escapeControl } from '../text/escape.js';
 import { localTime } from '../text/local-time.js';
-import { shellQuote } from '../text/shell-quote.js';
+import { commandText } from './command-text.js';
 import { pathsOf } from './conditions.js';
 import type { LoggedDeletion } from './logged-event.js';
 import type { LoginSession } from './login-session.js';
@@ -22,8 +22,6 @@ const TYPES: Readonly<Record<string, string>> = {
   char_device: 'a character device',
   block_device: 'a block device',
 };
-/** Characters of a command line that are shown. */
-const COMMAND_MAX = 2_000;
 
 export interface WhoFacts {
   readonly deletion: LoggedDeletion;
@@ -31,17 +29,19 @@ export interface WhoFacts {
   /** What was asked about. */
   readonly path: string;
   readonly others: Others;
+  /** All arguments of the process, where those in the deletion are cut. */
+  readonly args: readonly string[] | undefined;
   readonly session: LoginSession | undefined;
   readonly nameOf: (uid: string) => string | undefined;
 }
 
 /** When, what, who, by what, from where, and what else: a sentence each, safe for a terminal. */
 export function whoSentences(facts: WhoFacts): string[] {
-  const { deletion, others } = facts;
+  const { deletion, others, args } = facts;
   return [
     ...whatSentences(facts),
     whoSentence(facts),
-    commandSentence(deletion, others.args),
+    commandSentence(deletion, args),
     ...placeSentences(deletion),
     ...othersSentences(others),
   ].map(escapeControl);
@@ -97,20 +97,12 @@ function whoSentence({ deletion, session, nameOf }: WhoFacts): string {
 function commandSentence({ process, rmwatch }: LoggedDeletion, all: readonly string[] | undefined): string {
   const args = all ?? (process.args as readonly unknown[] | undefined)?.filter((arg) => typeof arg === 'string');
   const cut = all === undefined && rmwatch.args_truncated === true;
-  const words = args?.length ? `: ${commandText(args as string[], cut, process.args_count)}` : '';
+  const words = args?.length ? `: ${commandText({ args: args as string[], cut, count: process.args_count })}` : '';
   const executable = process.executable === undefined ? '' : ` (${process.executable})`;
   const where = process.working_directory === undefined ? '' : `, in ${process.working_directory}`;
   const parent =
     process.parent === undefined ? '' : `, started by ${process.parent.name ?? 'process'}[${process.parent.pid}]`;
   return `Process ${process.name}[${process.pid}]${executable}${where}${parent}${words}`;
-}
-
-/** `count`: of all arguments, as the line says. What is cut ends with it. */
-function commandText(args: readonly string[], cut: boolean, count: unknown): string {
-  const text = args.map(shellQuote).join(' ');
-  if (!cut && text.length <= COMMAND_MAX && !(Number(count) > args.length)) return text;
-  const all = typeof count === 'number' ? ` (${count} arguments in all)` : '';
-  return `${text.slice(0, COMMAND_MAX)} ...${all}`;
 }
 
 function placeSentences({ container }: LoggedDeletion): string[] {

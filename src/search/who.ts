@@ -1,8 +1,8 @@
 import { allPathsOf, Conditions, type ConditionValues, pathsOf } from './conditions.js';
-import type { LoggedDeletion, RecordLine } from './logged-event.js';
-import type { PathCondition } from './path-condition.js';
+import type { LoggedDeletion } from './logged-event.js';
+import type { ProcessArgs } from './process-args.js';
 import { type SearchResult, search } from './search.js';
-import type { Span, TimeBounds } from './spans.js';
+import type { Span } from './spans.js';
 
 /** What the record tells about the end of a path. */
 export interface Answer {
@@ -20,8 +20,6 @@ export interface Others {
   readonly from: string;
   readonly to: string;
   readonly samples: readonly string[];
-  /** Its arguments as a line of their own tells them, where those in the deletion are cut. */
-  readonly args: readonly string[] | undefined;
   /** Deletions without a line, of all processes that burst around that time. */
   readonly folded: number;
 }
@@ -87,8 +85,8 @@ export async function findDeletion(
   return { deletion, above: isAbove, result };
 }
 
-/** What the process of a deletion deleted within ten minutes of it; `spans` need to hold that time only. */
-export async function findOthers(deletion: LoggedDeletion, spans: readonly Span[]): Promise<Others> {
+/** What the process of a deletion deleted within ten minutes of it; `spans` need to hold that time only. Arguments go to `args`. */
+export async function findOthers(deletion: LoggedDeletion, spans: readonly Span[], args: ProcessArgs): Promise<Others> {
   const atMs = Date.parse(deletion['@timestamp']);
   const bounds = { sinceMs: atMs - AROUND_MS, untilMs: atMs + AROUND_MS };
   const samples: string[] = [];
@@ -97,15 +95,12 @@ export async function findOthers(deletion: LoggedDeletion, spans: readonly Span[
   let freedBytes: number | undefined;
   let from = deletion['@timestamp'];
   let to = from;
-  let args: readonly string[] | undefined;
   const { coverage } = await search({
     spans,
     conditions: new Conditions({ ...ANYTHING, ...bounds, pids: [pid] }),
     limit: undefined,
     reverse: false,
-    onProcess: (record) => {
-      args = argsOf(record, pid, start) ?? args;
-    },
+    onProcess: (record) => args.add(record),
     take: ({ deletion: other }) => {
       if (other.process.start !== start || other.host.boot?.id !== deletion.host.boot?.id) return true;
       const time = other['@timestamp'];
@@ -120,39 +115,7 @@ export async function findOthers(deletion: LoggedDeletion, spans: readonly Span[
     },
   });
   const folded = coverage.folded.reduce((sum, burst) => sum + burst.folded, 0);
-  return { count, freedBytes, from, to, samples, args, folded };
-}
-
-/** What every line about a process holds, and no deletion. */
-const ABOUT_PROCESS: PathCondition = {
-  source: '',
-  literals: [],
-  needles: ['"dataset":"rmwatch.process"'],
-  matches: () => false,
-};
-
-/** The times in which the arguments of the process have a line of their own: from its start to the deletion. */
-export function timesOfArgs({ '@timestamp': at, process: { start } }: LoggedDeletion): TimeBounds {
-  return { sinceMs: start === undefined ? undefined : Date.parse(start), untilMs: Date.parse(at) };
-}
-
-/** All arguments of the process of a deletion, from the line that tells them once, which may be of long before. */
-export async function findArgs(
-  { process: { pid, start } }: LoggedDeletion,
-  spans: readonly Span[],
-): Promise<readonly string[] | undefined> {
-  let args: readonly string[] | undefined;
-  await search({
-    spans,
-    conditions: new Conditions({ ...ANYTHING, paths: [ABOUT_PROCESS] }),
-    limit: undefined,
-    reverse: false,
-    onProcess: (record) => {
-      args = argsOf(record, pid, start) ?? args;
-    },
-    take: () => true,
-  });
-  return args;
+  return { count, freedBytes, from, to, samples, folded };
 }
 
 /** Every directory above, without the root. */
@@ -166,10 +129,4 @@ function parentsOf(path: string): string[] {
 
 function isSame(a: LoggedDeletion, b: LoggedDeletion): boolean {
   return a['@timestamp'] === b['@timestamp'] && a.event.sequence === b.event.sequence;
-}
-
-function argsOf(record: RecordLine, pid: number, start: string | undefined): readonly string[] | undefined {
-  const { process } = record as { process?: { pid?: unknown; start?: unknown; args?: unknown } };
-  if (process?.pid !== pid || process.start !== start || !Array.isArray(process.args)) return undefined;
-  return process.args.every((arg) => typeof arg === 'string') ? process.args : undefined;
 }

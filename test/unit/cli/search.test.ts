@@ -133,6 +133,8 @@ describe('the conditions of search', () => {
     [['--watch', 'App Data'], 'did you mean "app-data"?'],
     [['--limit', '0'], '--limit must be a number from 1 to 100000'],
     [['--count', '--by', 'user'], 'exclude each other'],
+    [['--args', '--count'], '--args and --count exclude each other'],
+    [['--args', '--by', 'user'], '--args and --by exclude each other'],
     [['--by', 'usr'], 'did you mean "user"?'],
     [['/srv/**x'], '"**" must stand alone'],
     [['--login-user', 'rooot'], 'did you mean "root"?'],

@@ -16,6 +16,7 @@ const ARGUMENTS = {
   '@timestamp': new Date(START).toISOString().replace('Z', '000000Z'),
   event: { kind: 'event', category: ['process'], action: 'process-arguments', dataset: 'rmwatch.process' },
   message: 'x',
+  host: FULL_DELETION.host,
   rmwatch: {},
 };
 

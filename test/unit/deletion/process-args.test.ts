@@ -13,18 +13,27 @@ function all(args: readonly string[]): SentArgs {
   return { args, cut: false, count: args.length };
 }
 
+/** What stands in each line beside the list of arguments, where there are less than ten. */
+const BESIDE = ',"args":,"args_count":1'.length;
+const MARK = ',"args_truncated":true'.length;
+
 describe('describeArgs', () => {
   it.each<[string, string[], number, string[]]>([
-    ['fits exactly', ['ab', 'cd'], 11, ['ab', 'cd']],
-    ['is one byte too long', ['ab', 'cd'], 10, ['ab', 'c']],
-    ['has no room for a part of the next', ['ab', 'cd'], 8, ['ab']],
-    ['is cut before an escape that does not fit', ['a\n\n'], 7, ['a\n']],
-    ['is cut between characters', ['a\xc3\xa9\xc3\xa9'], 8, ['a\xc3\xa9']],
+    ['fits exactly', ['ab', 'c'.repeat(30)], BESIDE + 39, ['ab', 'c'.repeat(30)]],
+    ['is one byte too long', ['ab', 'c'.repeat(30)], BESIDE + 38, ['ab', 'c'.repeat(30 - 1 - MARK)]],
+    ['has no room for a part of the next', ['ab', 'c'.repeat(30)], BESIDE + MARK + 8, ['ab']],
+    ['is cut before an escape that does not fit', ['a\n\n', 'c'.repeat(30)], BESIDE + MARK + 7, ['a\n']],
+    ['is cut between characters', ['a\xc3\xa9\xc3\xa9', 'c'.repeat(30)], BESIDE + MARK + 8, ['a\xc3\xa9']],
   ])('cuts a list that %s', (_what, args, limit, shown) => {
     const text = (latin1: string) => Buffer.from(latin1, 'latin1').toString();
+    const { process, rmwatch } = describeArgs(all(args), {
+      limitBytes: limit,
+      commandLine: false,
+      redact: NO_REDACTION,
+    });
+    expect(Buffer.byteLength(process + rmwatch)).toBeLessThanOrEqual(limit);
     const result = described(all(args), limit);
     expect(result.args).toEqual(shown.map(text));
-    expect(Buffer.byteLength(JSON.stringify(result.args))).toBeLessThanOrEqual(limit);
     expect(result.args_count).toBe(args.length);
     const whole = shown.join() === args.join();
     expect(result.args_truncated).toBe(whole ? undefined : true);

@@ -253,7 +253,7 @@ describe('arguments', () => {
 
 describe('a process with more arguments than its lines may have', () => {
   const BOOT = '0f0e0d0c-0b0a-0908-0706-050403020100';
-  const args = { limitBytes: 64, commandLine: false, redact: redactor(['token']) };
+  const args = { limitBytes: 111, commandLine: false, redact: redactor(['token']) };
   const table = newTable({ args, bootId: BOOT });
   const names = Array.from({ length: 600 }, (_, i) => `file-${i}`);
   add(table, 1, { flags: PROCESS_HAS_ARGS, tgid: 42, start_time_ns: 7n }, ['rm', '--token', 'x', ...names]);
