@@ -62,6 +62,7 @@ export const SERVICE_CHECKS = {
   followers: 'the group of the service follows its events, and others do not',
   journalIsJson: 'every line in the journal is JSON, and none is a warning',
   searchesJournal: 'search and who find a deletion in the journal',
+  linesStaySmall: 'a line of rm with 600 names is small, and search has all arguments that the kernel side took',
   copiesBack: 'the commands of who copy data back that a process still holds, on ext4, btrfs and overlayfs',
   prometheus: 'a Prometheus with the shipped configuration has the rate of deletions',
   reload: 'a reload takes over a good configuration and refuses a bad one',

@@ -35,6 +35,8 @@ const THRESHOLD = 30;
 const PROMETHEUS = '/opt/prometheus';
 /** service.test.ts gives the guest a disk that is mounted there. */
 const BTRFS = '/srv/btrfs';
+/** What a line may have whose process has long arguments: 1.6 KiB. */
+const LIST_LINE_BYTES = 1_638;
 const API = 'http://127.0.0.1:9090/api/v1';
 
 /** A service of somebody else, with a /tmp of its own. */
@@ -176,6 +178,27 @@ function searchesJournal(expect: Expect): undefined {
   expect('exit code of who', who.status, 0);
   expect('what who says', who.stdout, /\/home\/alice\/letter was deleted\.\n.*\nBy user alice, /);
   expect('exit code when there is nothing', run('rmwatch', 'search', '/home/alice/none').status, 3);
+}
+
+async function linesStaySmall(expect: Expect): Promise<Facts> {
+  const directory = '/srv/list';
+  fs.mkdirSync(directory);
+  for (let file = 0; file < 600; file++) fs.writeFileSync(`${directory}/file-${file}`, '');
+  runOk('sh', '-c', `cd ${directory} && rm *`);
+  const about = () =>
+    daemonLines()
+      .split('\n')
+      .filter((line) => line.includes(`"path":"${directory}/file-`));
+  await poll('the events', () => about().length === 600);
+  const bytes = Math.max(...about().map((line) => Buffer.byteLength(line)));
+  expect(`at most ${LIST_LINE_BYTES} bytes, not ${bytes}`, bytes <= LIST_LINE_BYTES, true);
+  const { stdout } = run('rmwatch', 'search', '--args', '--json', '--limit', '1', directory);
+  const { args, args_count } = JSON.parse(stdout).process;
+  expect('number of arguments', args_count, 601);
+  // The first 4 KiB of them.
+  expect('arguments', args.length > 400 && args.join(' ').startsWith('rm file-0 file-1 '), true);
+  fs.rmdirSync(directory);
+  return { bytes };
 }
 
 /** On btrfs and overlayfs stat(2) tells other numbers of a file than the kernel has, which are those in the line. */
@@ -391,6 +414,7 @@ export async function recordService(
     followers,
     journalIsJson,
     searchesJournal,
+    linesStaySmall,
     copiesBack,
     prometheus,
     reload,
