@@ -18,6 +18,7 @@
 #include "deletion.bpf.h"
 #include "filter.bpf.h"
 #include "maps.bpf.h"
+#include "mount_owner.bpf.h"
 #include "output.bpf.h"
 #include "path_walk.bpf.h"
 
@@ -220,6 +221,7 @@ GLOBAL_FUNCTION int attempt__keep(__u32 index, __u64 target)
 	if (tells) {
 		slot__fill_caller(slot);
 		slot__fill_file(slot, inode);
+		slot__fill_mount_owner(index, slot);
 		slot__read_filename(slot, slot->attempt.filename);
 		if (slot__needs_fs_root(slot, elsewhere))
 			slot__write_fs_root(index);

@@ -139,6 +139,8 @@ static __always_inline void slot__fill_file(struct slot *slot, struct inode *ino
 	record->mode = owner.mode;
 	record->file_uid = owner.uid;
 	record->file_gid = owner.gid;
+	record->mount_uid = owner.uid;
+	record->mount_gid = owner.gid;
 	if (slot->attempt.inode && (record->operation != OPERATION_MOVE || (record->mode & S_IFMT) == S_IFDIR)) {
 		record->size = slot->attempt.size;
 		record->link_count = slot->attempt.link_count;

@@ -6,6 +6,8 @@
 #include "kernel_types.bpf.h"
 
 #include "kernel_read.bpf.h"
+#include <stdbool.h>
+
 #include <bpf/bpf_helpers.h>
 
 struct timespec64___kernel {
@@ -65,6 +67,85 @@ static __always_inline struct kernfs_node *kernfs_node__parent(struct kernfs_nod
 	if (bpf_core_field_exists(renamed->__parent))
 		return KERNEL_READ(renamed, __parent);
 	return KERNEL_READ(old, parent);
+}
+
+struct vfsmount___before_6_2 {
+	struct user_namespace *mnt_userns;
+} __attribute__((preserve_access_index));
+
+struct vfsmount___since_6_2 {
+	struct mnt_idmap *mnt_idmap;
+} __attribute__((preserve_access_index));
+
+/*
+ * What says how the mount maps ids: a number to compare, one and the same for all mounts that are not idmapped. There
+ * are idmapped mounts since a6435940b62f ("mount: attach mappings to mounts", 5.12); 256c8aed2b42 ("fs: introduce
+ * dedicated idmap type for mounts", 6.2) took the place of the user namespace.
+ */
+static __always_inline __u64 vfsmount__idmap(struct vfsmount *vfsmount)
+{
+	struct vfsmount___since_6_2 *typed = (void *)vfsmount;
+	struct vfsmount___before_6_2 *old = (void *)vfsmount;
+
+	if (bpf_core_field_exists(typed->mnt_idmap))
+		return (__u64)KERNEL_READ(typed, mnt_idmap);
+	if (bpf_core_field_exists(old->mnt_userns))
+		return (__u64)KERNEL_READ(old, mnt_userns);
+	return 0;
+}
+
+struct mnt_idmap___before_6_8 {
+	struct user_namespace *owner;
+} __attribute__((preserve_access_index));
+
+struct mnt_idmap___since_6_8 {
+	struct uid_gid_map uid_map;
+	struct uid_gid_map gid_map;
+} __attribute__((preserve_access_index));
+
+/* The addresses of two struct uid_gid_map. */
+struct id_maps {
+	__u64 uids;
+	__u64 gids;
+};
+
+static __always_inline void user_namespace__id_maps(__u64 namespace, struct id_maps *maps)
+{
+	maps->uids = namespace + bpf_core_field_offset(struct user_namespace, uid_map);
+	maps->gids = namespace + bpf_core_field_offset(struct user_namespace, gid_map);
+}
+
+/*
+ * How the mount maps ids, read by the helper alone, so that the addresses are numbers to the verifier. False: it maps
+ * none. 783822e44594 ("mnt_idmapping: decouple from namespaces", 6.8) gave struct mnt_idmap maps of its own. They are
+ * empty for mounts that are not idmapped; the namespace that stood in their place maps every id to itself.
+ */
+static __always_inline bool vfsmount__id_maps(struct vfsmount *vfsmount, struct id_maps *maps)
+{
+	struct vfsmount___since_6_2 *typed = (void *)vfsmount;
+	struct vfsmount___before_6_2 *old = (void *)vfsmount;
+	struct mnt_idmap *idmap = NULL;
+	struct mnt_idmap___since_6_8 *own;
+	struct mnt_idmap___before_6_8 *owned;
+	__u64 namespace = 0;
+	__u32 extents = 0;
+
+	if (bpf_core_field_exists(typed->mnt_idmap)) {
+		BPF_CORE_READ_INTO(&idmap, typed, mnt_idmap);
+		own = (void *)idmap;
+		owned = (void *)idmap;
+		if (bpf_core_field_exists(own->uid_map)) {
+			maps->uids = (__u64)idmap + bpf_core_field_offset(struct mnt_idmap___since_6_8, uid_map);
+			maps->gids = (__u64)idmap + bpf_core_field_offset(struct mnt_idmap___since_6_8, gid_map);
+			BPF_CORE_READ_INTO(&extents, own, uid_map.nr_extents);
+			return extents;
+		}
+		BPF_CORE_READ_INTO(&namespace, owned, owner);
+	} else if (bpf_core_field_exists(old->mnt_userns)) {
+		BPF_CORE_READ_INTO(&namespace, old, mnt_userns);
+	}
+	user_namespace__id_maps(namespace, maps);
+	return namespace;
 }
 
 /* The place of struct vfsmount inside struct mount; container_of() would use this file's own layout. */

@@ -28,12 +28,35 @@ struct lockref {
 	int count;
 };
 
+/*
+ * A range of ids: `first` in the user namespace and `lower_first` to the kernel; of a mount, `first` in the filesystem
+ * and `lower_first` as the mount shows it.
+ */
+struct uid_gid_extent {
+	__u32 first;
+	__u32 lower_first;
+	__u32 count;
+};
+
+struct uid_gid_map {
+	__u32 nr_extents;
+	struct uid_gid_extent extent[5];
+	struct uid_gid_extent *forward;
+	struct uid_gid_extent *reverse;
+};
+
+struct user_namespace {
+	struct uid_gid_map uid_map;
+	struct uid_gid_map gid_map;
+};
+
 struct super_block {
 	__u32 s_dev;
 	__u64 s_blocksize;
 	__u64 s_magic;
 	struct dentry *s_root;
 	int s_stack_depth;
+	struct user_namespace *s_user_ns;
 };
 
 struct inode {

@@ -140,6 +140,9 @@ static __always_inline struct slot *slot__at(__u32 index)
 	return bpf_map_lookup_elem(&slots, &index);
 }
 
+/* The vfsmount__idmap() of all mounts that are not idmapped; 0: not known. */
+__u64 plain_idmap;
+
 /* How often a directory was renamed: paths of working directories that were sent before may be stale. */
 __u32 directory_moves;
 

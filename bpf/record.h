@@ -119,8 +119,11 @@ struct deletion_record {
 	__u32 gid;
 	__u32 effective_gid;
 	__u32 fs_gid;
+	/* As the filesystem has it, and as the mount shows it: the two differ where the mount is idmapped. */
 	__u32 file_uid;
 	__u32 file_gid;
+	__u32 mount_uid;
+	__u32 mount_gid;
 	__u32 mode;
 	/* Before the call. */
 	__u32 link_count;
@@ -354,8 +357,8 @@ struct record_types {
 #define RMWATCH_STATIC_ASSERT static_assert
 #endif
 
-RMWATCH_STATIC_ASSERT(sizeof(struct deletion_record) == 168, "deletion_record: unexpected padding");
-RMWATCH_STATIC_ASSERT(__builtin_offsetof(struct deletion_record, path_offset) == 128, "deletion_record: layout");
+RMWATCH_STATIC_ASSERT(sizeof(struct deletion_record) == 176, "deletion_record: unexpected padding");
+RMWATCH_STATIC_ASSERT(__builtin_offsetof(struct deletion_record, path_offset) == 136, "deletion_record: layout");
 RMWATCH_STATIC_ASSERT(__builtin_offsetof(struct deletion_record, comm) % 4 == 0, "deletion_record: words");
 RMWATCH_STATIC_ASSERT(sizeof(struct process_record) == 72, "process_record: unexpected padding");
 RMWATCH_STATIC_ASSERT(sizeof(struct process_text_record) == 24, "process_text_record: unexpected padding");

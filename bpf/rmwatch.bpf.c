@@ -312,7 +312,8 @@ int BPF_PROG(syscall_exit, struct pt_regs___kernel *regs, long result)
 
 /*
  * Run once by the daemon on itself, attached to nothing: tells it its number outside of all pid namespaces, and the
- * mount namespace of the host's first process, which /proc shows only to those who may trace it, and to no container.
+ * mount namespace of the host's first process, which /proc shows only to those who may trace it, and to no container;
+ * and notes what mounts have in common that are not idmapped.
  */
 SEC("raw_tp")
 int find_self(void *ctx)
@@ -327,6 +328,8 @@ int find_self(void *ctx)
 				      bpf_core_field_offset(struct upid, ns));
 	first = KERNEL_READ(pids, child_reaper);
 	settings.host_mount_namespace = KERNEL_READ(first, nsproxy, mnt_ns, ns.inum);
+	/* No one mounts what the kernel itself has made of message queues, and so no one maps its ids. */
+	plain_idmap = vfsmount__idmap(task__queues(task));
 	settings.self_tgid = bpf_get_current_pid_tgid() >> 32;
 	return 0;
 }

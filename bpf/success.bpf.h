@@ -18,6 +18,7 @@
 #include "former_name.bpf.h"
 #include "kin_path.bpf.h"
 #include "maps.bpf.h"
+#include "mount_owner.bpf.h"
 #include "system_call.bpf.h"
 
 enum success_hook {
@@ -155,6 +156,7 @@ GLOBAL_FUNCTION int success__describe(__u32 index, __u64 victim, __u64 target, i
 	}
 	slot__fill_caller(slot);
 	slot__fill_file(slot, inode);
+	slot__fill_mount_owner(index, slot);
 	if (!target)
 		slot__fill_release(slot, inode, dentry,
 				   hook == SUCCESS_REPLACED ? REPLACED_DENTRY_REFERENCES : REMOVED_DENTRY_REFERENCES,

@@ -86,12 +86,12 @@ const file = z
       .exactOptional(),
     uid: numericId
       .describe(
-        'The user id of the owner, as stored in the filesystem; an idmapped mount can show a different one. Absent with the inode.',
+        'The user id of the owner, as stored in the filesystem; rmwatch.mount_uid is what an idmapped mount shows. Absent with the inode.',
       )
       .exactOptional(),
     gid: numericId
       .describe(
-        'The group id of the owner, as stored in the filesystem; an idmapped mount can show a different one. Absent with the inode.',
+        'The group id of the owner, as stored in the filesystem; rmwatch.mount_gid is what an idmapped mount shows. Absent with the inode.',
       )
       .exactOptional(),
     mode: z
@@ -263,6 +263,18 @@ export const details = z
       .exactOptional(),
     freed_bytes: count
       .describe('Bytes of storage that were released. Absent when none were, or that is not known.')
+      .exactOptional(),
+    mount_uid: numericId
+      .describe(
+        'The user id of the owner as stat shows it through the idmapped mount of the deletion; 65534 for one that the mapping ' +
+          'does not have. Absent when it is file.uid, when the mount is not known, and in tracepoint mode.',
+      )
+      .exactOptional(),
+    mount_gid: numericId
+      .describe(
+        'The group id of the owner as stat shows it through the idmapped mount of the deletion; 65534 for one that the mapping ' +
+          'does not have. Absent when it is file.gid, when the mount is not known, and in tracepoint mode.',
+      )
       .exactOptional(),
     fs_uid: numericId
       .describe('The user id that the kernel checks access to files by. Absent when it is the effective one.')

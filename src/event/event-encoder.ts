@@ -54,6 +54,8 @@ const LINKS = [false, true].flatMap((last) =>
   ['', ',"still_open":true', ',"still_open":false'].map((open) => Buffer.from(`,"last_link":${last}${open}`)),
 );
 const FREED = Buffer.from(',"freed_bytes":');
+const MOUNT_UID = Buffer.from(',"mount_uid":"');
+const MOUNT_GID = Buffer.from(',"mount_gid":"');
 const TO = Buffer.from(' to ');
 const MOVED_TO = Buffer.from(',"moved_to":"');
 /** By whether it is. */
@@ -185,6 +187,7 @@ export class EventEncoder {
     if (move !== undefined) writeMove(out, move);
     if (context.former?.text !== undefined) writeFormer(out, context.former.text);
     writeLinks(out, record, outcome);
+    writeMountOwner(out, record);
     out.part(frame.tail);
     // The newline counts.
     if (out.position >= LINE_BYTES_MAX) out.change(cutToLimit);
@@ -418,6 +421,22 @@ function writeLinks(out: LineBuffer, record: RecordView, outcome: Outcome): void
   if (freed === undefined) return;
   out.part(FREED);
   out.number(freed);
+}
+
+/** Where the mount shows another owner than the filesystem has. */
+function writeMountOwner(out: LineBuffer, record: RecordView): void {
+  const { flags, fileUid, fileGid, mountUid, mountGid } = record;
+  if ((flags & DELETION_HAS_VICTIM) === 0) return;
+  if (mountUid !== fileUid) {
+    out.part(MOUNT_UID);
+    out.number(mountUid);
+    out.ascii('"');
+  }
+  if (mountGid !== fileGid) {
+    out.part(MOUNT_GID);
+    out.number(mountGid);
+    out.ascii('"');
+  }
 }
 
 function hostJsonOf(name: string, bootId: string | undefined): string {

@@ -143,6 +143,13 @@ export const DELETION_RULES = {
       $comment: 'Bytes are there where the text could not keep them.',
       ...when(members({ rmwatch: required('path_bytes') }), withMembers({ file: members({ path: LOSSY }) })),
     },
+    {
+      $comment: 'Another owner is that of a file whose own is told.',
+      ...when(
+        members({ rmwatch: { anyOf: [required('mount_uid'), required('mount_gid')] } }),
+        withMembers({ file: required('uid', 'gid') }),
+      ),
+    },
     when(members({ rmwatch: required('args_bytes') }), members({ process: required('args') })),
     {
       $comment: 'System calls tell nothing of replaced files, of file details and of io_uring.',
@@ -156,6 +163,8 @@ export const DELETION_RULES = {
             last_link: false,
             still_open: false,
             freed_bytes: false,
+            mount_uid: false,
+            mount_gid: false,
             via: is('syscall'),
           }),
         }),

@@ -131,6 +131,13 @@ export class RecordView {
   get fileGid(): number {
     return this.word(DELETION.file_gid[0]);
   }
+  /** The owner as the mount shows it. */
+  get mountUid(): number {
+    return this.word(DELETION.mount_uid[0]);
+  }
+  get mountGid(): number {
+    return this.word(DELETION.mount_gid[0]);
+  }
   get mode(): number {
     return this.word(DELETION.mode[0]);
   }

@@ -63,7 +63,16 @@ function isDeletion(value: Readonly<Record<string, unknown>>): boolean {
     Array.isArray(rule['name']) &&
     rule['name'].every(isText) &&
     isObject(rmwatch) &&
-    areText(rmwatch, ['host_path', 'login_uid', 'requested_path', 'cgroup', 'moved_to', 'attach']) &&
+    areText(rmwatch, [
+      'host_path',
+      'login_uid',
+      'requested_path',
+      'cgroup',
+      'moved_to',
+      'attach',
+      'mount_uid',
+      'mount_gid',
+    ]) &&
     isTexts(rmwatch['former_paths']) &&
     (rmwatch['freed_bytes'] === undefined || isCount(rmwatch['freed_bytes'])) &&
     (file === undefined || isFile(file)) &&

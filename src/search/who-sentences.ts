@@ -67,7 +67,11 @@ function whatSentences({ deletion, above, path }: WhoFacts): string[] {
   }
   const facts: string[] = [];
   if (file?.size !== undefined) facts.push(`${byteText(file.size)}`);
-  if (file?.uid !== undefined) facts.push(`owner ${file.uid}:${file.gid}, mode ${file.mode}`);
+  if (file?.uid !== undefined) {
+    const { mount_uid: uid = file.uid, mount_gid: gid = file.gid } = rmwatch;
+    const shown = uid === file.uid && gid === file.gid ? '' : ` (${uid}:${gid} through its mount)`;
+    facts.push(`owner ${file.uid}:${file.gid}${shown}, mode ${file.mode}`);
+  }
   if (file?.mtime !== undefined) facts.push(`changed ${localTime(file.mtime, { date: true })}`);
   if (rmwatch.last_link === true) facts.push('the last name of it');
   if (rmwatch.last_link === false) facts.push('other names are left');

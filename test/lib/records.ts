@@ -11,7 +11,7 @@ import { redactor } from '../../src/text/redact.js';
 /** Arguments of processes in all their length. */
 export const WHOLE_ARGS = { limitBytes: Number.POSITIVE_INFINITY, commandLine: true, redact: redactor([]) };
 
-/** Members of a record's fixed part, by their names in bpf/record.h; those left out are 0, other ids as the real one. */
+/** Members of a record's fixed part, by their names in bpf/record.h; those left out are 0, other ids as the real or stored one. */
 type Members<Kind extends keyof typeof RECORD_LAYOUT> = Partial<
   Record<Exclude<keyof (typeof RECORD_LAYOUT)[Kind]['fields'], 'comm' | 'parent_comm'>, number | bigint>
 >;
@@ -41,8 +41,10 @@ export function deletionRecord(members: Members<'deletion'>, texts: DeletionText
   const { movedTo = '', movedTyped = '', movedBelowMount = 0, former = '' } = texts;
   const root = fsRoot.map((name) => `${name}\0`).join('');
   const flags = Number(members.flags ?? 0) | (texts.typed === undefined ? 0 : DELETION_HAS_TYPED);
-  const { uid = 0, effective_uid = uid, gid = 0, effective_gid = gid } = members;
+  const { uid = 0, effective_uid = uid, gid = 0, effective_gid = gid, file_uid = 0, file_gid = 0 } = members;
   const fixed = {
+    mount_uid: file_uid,
+    mount_gid: file_gid,
     effective_uid,
     fs_uid: effective_uid,
     effective_gid,

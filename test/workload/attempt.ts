@@ -47,6 +47,9 @@ interface Facts {
   readonly inode: number | null;
   readonly uid: number;
   readonly gid: number;
+  /** The owner as the mount shows it. */
+  readonly mount_uid: number;
+  readonly mount_gid: number;
   readonly mode: string;
   readonly size: number;
   readonly mtime: readonly [number, number];

@@ -78,6 +78,8 @@ function lineOf(changes: Line = {}): Line {
     device: '8:1',
     uid: 7,
     gid: 8,
+    mount_uid: 7,
+    mount_gid: 8,
     mode: '0644',
     size: 5,
     mtime: [1_700_000_000, 1],
@@ -545,6 +547,17 @@ describe('other fields of an event', () => {
     Object.assign(event.rmwatch, { fs_uid: '9', fs_gid: '10' });
     expect(wrongFields(line, event)).toEqual([]);
     expect(wrongFields(lineOf(), event)).toEqual(fields);
+  });
+
+  it('wants the owner that the mount shows where it is another, and only where the kernel itself is seen', () => {
+    const line = lineOf({ mount_uid: 9, mount_gid: 10 });
+    const fields = ['rmwatch.mount_uid', 'rmwatch.mount_gid'];
+    expect(wrongFields(line, eventOf())).toEqual(fields);
+    const event = eventOf();
+    Object.assign(event.rmwatch, { mount_uid: '9', mount_gid: '10' });
+    expect(wrongFields(line, event)).toEqual([]);
+    expect(wrongFields(lineOf(), event)).toEqual(fields);
+    expect(wrongFields(line, tracepointEvent(), { mode: 'tracepoint' })).toEqual([]);
   });
 
   it('leaves out what the workload cannot judge', () => {

@@ -406,10 +406,19 @@ function detailMembers(attempt: Attempt, context: Context): Members {
   }
   return {
     ...members,
+    ...mountOwnerMembers(attempt),
     ...releaseMembers(attempt),
     ...moveMembers(attempt, context),
     ...cgroupMembers(attempt),
     ...hostMembers(attempt, context),
+  };
+}
+
+/** Told where it differs only. */
+function mountOwnerMembers({ exact, uid, gid, mount_uid: mountUid, mount_gid: mountGid }: Attempt): Members {
+  return {
+    'rmwatch.mount_uid': exact && mountUid !== uid ? String(mountUid) : undefined,
+    'rmwatch.mount_gid': exact && mountGid !== gid ? String(mountGid) : undefined,
   };
 }
 

@@ -11,7 +11,7 @@ import { DIRECTORIES, RECORDS, type WorkloadRecording, type WorkloadRun, type Wo
 /** The kernel frees trampolines after a grace period. */
 const DETACHED_MS = 10_000;
 
-/** Those of case_moves.c. */
+/** Those of case_moves.c, and one of case_idmaps.c. */
 const MOVE_CASES = [
   'move-file',
   'move-inside',
@@ -25,6 +25,7 @@ const MOVE_CASES = [
   'move-fails',
   'move-bind',
   'move-container',
+  'move-idmapped',
 ];
 
 /** What the cases of case_moves.c move from: patterns that name each directory, as a configuration does. */

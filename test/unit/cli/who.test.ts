@@ -42,6 +42,16 @@ const action = (parts: LineParts, name: string, more: object = {}): LineParts =>
   changed(parts, ({ event, rmwatch }) => ({ event: { ...event, action: name }, rmwatch: { ...rmwatch, ...more } }));
 
 describe('who', () => {
+  it.each([
+    ['both ids', { mount_uid: '100000', mount_gid: '100001' }, '100000:100001'],
+    ['the user', { mount_uid: '100000' }, '100000:0'],
+    ['the group', { mount_gid: '65534' }, '0:65534'],
+  ])('tells the owner that the mount shows where it has %s of its own', async (_what, more, shown) => {
+    const parts = changed({ path: '/srv/a.db', time: START }, ({ rmwatch }) => ({ rmwatch: { ...rmwatch, ...more } }));
+    const { out } = await who('/srv/a.db', [parts]);
+    expect(out).toContain(`, owner 0:0 (${shown} through its mount), mode 0644, `);
+  });
+
   it('tells of the newest deletion when, what, who, by what and what else', async () => {
     const { code, out } = await who('/srv/a.db', [
       { path: '/srv/a.db', time: START - 3_600_000 },

@@ -348,6 +348,29 @@ describe('EventEncoder', () => {
     expect([event.process.pid, event.process.thread.id]).toEqual([members.tgid, members.tid]);
   });
 
+  it.each([
+    ['the least id', { file_uid: 1, file_gid: 2, mount_uid: 0, mount_gid: 0 }, ['0', '0']],
+    [
+      'the greatest id',
+      { file_uid: 0, file_gid: 0, mount_uid: 2 ** 32 - 2, mount_gid: 2 ** 32 - 2 },
+      ['4294967294', '4294967294'],
+    ],
+    ['another user only', { file_uid: 5, file_gid: 7, mount_uid: 100_005, mount_gid: 7 }, ['100005', undefined]],
+    ['another group only', { file_uid: 5, file_gid: 7, mount_uid: 5, mount_gid: 65_534 }, [undefined, '65534']],
+    ['the same owner', { file_uid: 5, file_gid: 7 }, [undefined, undefined]],
+  ])('tells of a mount that shows %s', (_what, members, [uid, gid]) => {
+    const { file, rmwatch } = lineOf({ members });
+    expect([file.uid, file.gid]).toEqual([String(members.file_uid), String(members.file_gid)]);
+    expect([rmwatch.mount_uid, rmwatch.mount_gid]).toEqual([uid, gid]);
+  });
+
+  it('tells nothing of the owner where no file was found', () => {
+    const members = { flags: FOUND & ~DELETION_HAS_VICTIM, result: -2, mount_uid: 1, mount_gid: 1 };
+    const { rmwatch } = lineOf({ members, outcome: 'failure' });
+    expect(rmwatch).not.toHaveProperty('mount_uid');
+    expect(rmwatch).not.toHaveProperty('mount_gid');
+  });
+
   it('tells how an attempt failed', () => {
     const members = { ...DIRECTORY, result: -39 };
     const event = lineOf({ members, outcome: 'failure' });

@@ -69,7 +69,7 @@ function linesOf(given: Case): object[] {
   }
   const flags = PROCESS_HAS_ARGS | PROCESS_HAS_LOGIN_UID | argsFlags;
   processes.add(viewOf(processRecord({ process_id: 1, tgid: 7, login_uid: 1000, flags }, ['\xff'])), BOOT);
-  const ids = { effective_uid: 1, fs_uid: 2, effective_gid: 1, fs_gid: 2 };
+  const ids = { effective_uid: 1, fs_uid: 2, effective_gid: 1, fs_gid: 2, mount_uid: 3, mount_gid: 3 };
   const operation = OPERATIONS.indexOf(moves ? 'move' : 'unlink');
   const members = { ...FILE, ...ids, operation, flags: FOUND | more, process_id: 1, result: failed ? -13 : 0 };
   const named = moves ? { movedTo: `/b/${name}` } : { former: `old ${name}` };

@@ -55,6 +55,7 @@ describe('event schema', () => {
       'a number of arguments that are not told',
       changed(changed(FULL_DELETION, 'process', COUNTED), 'rmwatch/args_bytes', undefined),
     ],
+    ['a file that its mount shows with another owner', changed(FULL_DELETION, 'rmwatch/mount_uid', '100000')],
     ['a file whose size cannot be told', changed(FULL_DELETION, 'file/size', undefined)],
   ])('accepts %s', (_what, event) => {
     expect(validateEventLine(event)).toEqual([]);
@@ -108,6 +109,8 @@ describe('event schema', () => {
     ['a file detail, told by a system call', TRACED, 'file/mode', '0644'],
     ['io_uring, told by a system call', TRACED, 'rmwatch/via', 'io_uring'],
     ['links, told by a system call', TRACED, 'rmwatch/last_link', true],
+    ['what a mount shows of a file, told by a system call', TRACED, 'rmwatch/mount_uid', '1'],
+    ['what a mount shows of no file', BARE_FAILURE, 'rmwatch/mount_gid', '1'],
     ['a system call without its result', TRACED, 'event/outcome', undefined],
     ['no process id', FULL_DELETION, 'process/pid', undefined],
     ['a user of which nothing is known', FULL_DELETION, 'user', {}],

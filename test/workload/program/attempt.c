@@ -40,6 +40,9 @@ long long now_us(void)
 struct victim {
 	bool exists;
 	struct stat status;
+	/* Its owner as the mount shows it. */
+	uid_t mount_uid;
+	gid_t mount_gid;
 	/* Of its directory's filesystem. */
 	dev_t device;
 	long magic;
@@ -111,8 +114,15 @@ static void look(const struct attempt *attempt, struct victim *victim)
 		if (parent)
 			victim->path = join(parent, name);
 	}
-	if (attempt->victim)
+	victim->mount_uid = victim->status.st_uid;
+	victim->mount_gid = victim->status.st_gid;
+	if (attempt->victim) {
 		victim->status = *attempt->victim;
+		if (!attempt->idmapped) {
+			victim->mount_uid = victim->status.st_uid;
+			victim->mount_gid = victim->status.st_gid;
+		}
+	}
 	victim->device = facts_device(directory, victim->status.st_dev);
 	victim->magic = filesystem_magic(directory);
 	close(directory);
@@ -133,6 +143,8 @@ static void write_file(struct json *json, const struct attempt *attempt, const s
 	json_text(json, "device", format("%u:%u", major(victim->device), minor(victim->device)));
 	json_number(json, "uid", (long long)status->st_uid + environment.id_offset);
 	json_number(json, "gid", (long long)status->st_gid + environment.id_offset);
+	json_number(json, "mount_uid", (long long)victim->mount_uid + environment.id_offset);
+	json_number(json, "mount_gid", (long long)victim->mount_gid + environment.id_offset);
 	json_text(json, "mode", format("%04o", status->st_mode & 07777));
 	/* -1: must be absent */
 	json_number(json, "size", S_ISDIR(status->st_mode) ? -1 : status->st_size);

@@ -1,6 +1,6 @@
 /*
  * Renames that take a name out of a watch, and those that do not. What is watched for moves: all below "watched", "kept"
- * and "volume/watched" of a case, and the *.db in any directory "cache" two levels below "wild".
+ * and "volume/watched" of a case, and the *.db in any directory "cache" two levels below "wild". case_idmaps.c has one more.
  */
 #include "workload.h"
 

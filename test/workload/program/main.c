@@ -16,7 +16,8 @@
 #define NAMES_MOST 64
 
 static const struct step *const case_groups[] = {
-	call_cases, move_cases, result_cases, path_cases, mount_cases, file_cases, process_cases, container_cases,
+	call_cases, move_cases, result_cases, path_cases,
+	mount_cases, idmap_cases, file_cases, process_cases, container_cases,
 };
 static const struct step *const step_groups[] = { move_steps, process_steps, file_steps, container_steps };
 

@@ -114,6 +114,8 @@ struct attempt {
 	const char *base_path;
 	/* The victim's own status, where stat() shows something mounted over it. */
 	const struct stat *victim;
+	/* `victim` says what the filesystem has, stat() by the typed name what its mount shows of the owner. */
+	bool idmapped;
 	/* Where the starting mount namespace sees the file: a path, or NULL for what the environment says. */
 	const char *host_path;
 	/* stat() of this filesystem describes another inode than the one the kernel removes. */
@@ -253,8 +255,8 @@ struct step {
 	void (*run)(void);
 };
 /* Ends with an entry without a name. */
-extern const struct step call_cases[], move_cases[], result_cases[], path_cases[], mount_cases[], file_cases[],
-	process_cases[], container_cases[];
+extern const struct step call_cases[], move_cases[], result_cases[], path_cases[], mount_cases[], idmap_cases[],
+	file_cases[], process_cases[], container_cases[];
 extern const struct step move_steps[], process_steps[], file_steps[], container_steps[];
 
 #endif
