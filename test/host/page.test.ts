@@ -230,7 +230,10 @@ describe('in a browser', () => {
     await page.keyboard.press('p');
     await pause('Pause').waitFor();
 
-    await page.getByRole('checkbox', { name: /^Keys/ }).uncheck();
+    const keys = page.getByRole('checkbox', { name: /^Keys/ });
+    // As large as the text beside it.
+    expect((await keys.boundingBox())!.width).toBeLessThan(24);
+    await keys.uncheck();
     const pressAll = async () => {
       await page.locator('h1').click();
       for (const key of ['p', '/']) await page.keyboard.press(key);
