@@ -157,18 +157,51 @@ export class MountInfoFile {
 /** Lines that are not understood are left out; the kernel writes none. */
 export function parseMountInfo(text: string): Mount[] {
   const mounts: Mount[] = [];
+  const nfs: NfsMount[] = [];
   for (const line of text.split('\n')) {
-    const [id, , device, root, mountPoint] = line.split(' ');
+    const fields = line.split(' ');
+    const [id, , device, root, mountPoint] = fields;
     const numbers = /^(\d+):(\d+)$/.exec(device ?? '');
     if (!numbers || root === undefined || mountPoint === undefined) continue;
-    mounts.push({
+    const mount = {
       id: Number(id),
       device: Number(numbers[1]) * 2 ** 20 + Number(numbers[2]),
       root: withoutSlash(unescapeOctal(root)),
       mountPoint: withoutSlash(unescapeOctal(mountPoint)),
-    });
+    };
+    mounts.push(mount);
+    const [type, source] = fields.slice(fields.indexOf('-', 6) + 1);
+    if (type?.startsWith('nfs') && source !== undefined) nfs.push({ mount, exported: exportedPath(source) });
   }
-  return mounts;
+  return [...mounts, ...nfsSubdirectories(nfs)];
+}
+
+interface NfsMount {
+  readonly mount: Mount;
+  /** Path on the server of the directory that is mounted, '' for its root. */
+  readonly exported: string;
+}
+
+/** "server:/path"; the address of a server can have colons, and no slash. */
+function exportedPath(source: string): string {
+  return withoutSlash(unescapeOctal(source.slice(source.indexOf(':/') + 1)));
+}
+
+/**
+ * NFS says of each mount that it shows the root, and tells which directory that is in the source of the mount (nfs_show_path()
+ * and nfs_show_devname() of the kernel). A mount of a directory below another mount may be a bind mount, or one of its own, which
+ * may begin with a root of its own: it counts as both.
+ */
+function nfsSubdirectories(mounts: readonly NfsMount[]): Mount[] {
+  const tops = new Map<number, string>();
+  for (const { mount, exported } of mounts) {
+    const top = tops.get(mount.device);
+    if (top === undefined || exported.length < top.length) tops.set(mount.device, exported);
+  }
+  return mounts.flatMap(({ mount, exported }) => {
+    const top = tops.get(mount.device)!;
+    return exported.startsWith(`${top}/`) ? [{ ...mount, root: exported.slice(top.length) }] : [];
+  });
 }
 
 /** Space, tab, newline and backslash are written as \NNN. */

@@ -7,7 +7,16 @@ import { findInstalled, findProgram } from '../guest/harness/programs.js';
 import { ensureDebianRoot } from '../guest/harness/systemd-root.js';
 import { casesLeftOut } from '../guest/scenarios/judge-workload.js';
 import { MODES } from '../guest/scenarios/mode.js';
-import { CASEFOLD, DIRECTORIES, PLAN_FILE, RECORDS, type RowSession, STAGE, VFAT } from '../guest/scenarios/plan.js';
+import {
+  CASEFOLD,
+  DIRECTORIES,
+  NFS_EXPORT,
+  PLAN_FILE,
+  RECORDS,
+  type RowSession,
+  STAGE,
+  VFAT,
+} from '../guest/scenarios/plan.js';
 import { budgetOf } from './outcome.js';
 import type { GuestRow, Scenario } from './rows.js';
 
@@ -74,8 +83,9 @@ export function planSessions(rows: readonly GuestRow[]): PlannedSession[] {
     const workload = rows.filter((each) => each.mode === mode && each.scenario === 'workload');
     if (workload.length === 0) continue;
     const { only } = workload[0]!;
-    const skip = Object.keys(casesLeftOut(mode)).filter((name) => !only.includes(name));
     const filesystems = workload.map(({ filesystem }) => filesystem);
+    const leftOut = filesystems.flatMap((filesystem) => Object.keys(casesLeftOut(mode, filesystem)));
+    const skip = leftOut.filter((name) => !only.includes(name));
     const session = { kind: 'workload', name: `workload-${mode}`, mode, filesystems, only, skip } as const;
     planned.push({ session, rows: workload });
   }
@@ -100,12 +110,26 @@ function mountCommands(used: ReadonlySet<string>): string[] {
   return commands;
 }
 
+/** A server and its client in one kernel, by version 4.2 alone, which needs no port mapper. Nobody waits for old clients. */
+const NFS_COMMANDS = [
+  `mkdir -p ${NFS_EXPORT} ${DIRECTORIES['nfs']} /var/lib/nfs/v4recovery`,
+  '/rmwatch/busybox ip link set lo up',
+  'mount -t nfsd nfsd /proc/fs/nfsd',
+  `exportfs -o rw,no_root_squash,no_subtree_check,insecure,fsid=0 127.0.0.1:${NFS_EXPORT}`,
+  'rpc.mountd --no-nfs-version 3',
+  'rpc.nfsd --no-nfs-version 3 4',
+  'echo Y >/proc/fs/nfsd/v4_end_grace',
+  `mount -t nfs4 -o vers=4.2 127.0.0.1:/ ${DIRECTORIES['nfs']}`,
+];
+
 /** Whether two rows may share a guest. */
-export function guestKey({ kernel, variant, only, scenario }: GuestRow): string {
-  return [kernel, variant.name, ...only, ...(ALONE.has(scenario) ? [scenario] : [])].join(' ');
+export function guestKey({ kernel, variant, only, scenario, filesystem }: GuestRow): string {
+  const alone = ALONE.has(scenario) ? [scenario] : filesystem === 'nfs' ? [filesystem] : [];
+  return [kernel, variant.name, ...only, ...alone].join(' ');
 }
 
-const TOOLS_OF_PROGRAMS = ['perl', 'git', 'rsync', 'strace'];
+/** One root for all rows that need a Debian: real programs, and the server of NFS. */
+const DEBIAN_PACKAGES = ['perl', 'git', 'rsync', 'strace', 'nfs-kernel-server'];
 
 /** npm's directory when it holds everything npm needs (Debian's own npm is spread over many). */
 function hostNpm(): Record<string, string> {
@@ -121,7 +145,7 @@ function hostNpm(): Record<string, string> {
 /** Real programs need a whole Debian, and on it this machine's Node.js. */
 async function debianOptions(): Promise<Pick<GuestOptions, 'root' | 'initrdFiles' | 'texts'>> {
   const node = hostNode();
-  const root = await ensureDebianRoot({ packages: TOOLS_OF_PROGRAMS, mode: 'command' });
+  const root = await ensureDebianRoot({ packages: DEBIAN_PACKAGES, mode: 'command' });
   return { root, initrdFiles: { ...node.files, ...hostNpm() }, texts: node.texts };
 }
 
@@ -136,8 +160,9 @@ export async function guestOptions(
   const hides = rows.some((row) => row.scenario === 'hiding');
   const budget = rows.reduce((sum, row) => sum + budgetOf(row), 0);
   const recorder = `/opt/recorder/${path.basename(files.recorder)}`;
-  const debian = scenario === 'differential' ? await debianOptions() : undefined;
-  const setUp = debian === undefined ? mountCommands(used) : [NODE_OF_DEBIAN];
+  const onNfs = used.has('nfs');
+  const debian = scenario === 'differential' || onNfs ? await debianOptions() : undefined;
+  const setUp = debian === undefined ? mountCommands(used) : [NODE_OF_DEBIAN, ...(onNfs ? NFS_COMMANDS : [])];
   const prepare = variant.prepare === undefined ? [] : [variant.prepare];
   return {
     kernel,
@@ -157,7 +182,9 @@ export async function guestOptions(
     modules:
       debian === undefined
         ? ['overlay', ...['btrfs', 'xfs'].filter((name) => used.has(name)), ...(hides ? VFAT_MODULES : [])]
-        : [],
+        : onNfs
+          ? ['overlay', 'nfsd', 'nfsv4']
+          : [],
     disks: [
       ...['ext4', 'btrfs', 'xfs']
         .filter((name) => used.has(name))

@@ -56,7 +56,10 @@ export const DIRECTORIES: Readonly<Record<string, string>> = {
   btrfs: '/mnt/btrfs',
   xfs: '/mnt/xfs',
   overlayfs: '/tmp/overlay',
+  nfs: '/mnt/nfs',
 };
+/** What the server has of `nfs`. */
+export const NFS_EXPORT = '/srv/export';
 
 export const STAGE = '/stage';
 export const PLAN_FILE = '/opt/recorder/plan.json';

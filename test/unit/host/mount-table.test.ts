@@ -52,6 +52,29 @@ describe('parseMountInfo', () => {
     },
   );
 
+  it('takes the directory that a bind mount of NFS shows from its source', () => {
+    const nfs = (mountPoint: string, source: string, device = '0:50', type = 'nfs4') =>
+      line(device, '/', mountPoint, `- ${type} ${source} rw,vers=4.2`);
+    const mounts = table(
+      nfs('/mnt/pvc', '[fd00::1]:/export\\040x'),
+      nfs('/srv/pods/a', '[fd00::1]:/export\\040x/a/b'),
+      nfs('/srv/beside', '[fd00::1]:/export\\040xyz'),
+      nfs('/mnt/whole', 'server:/', '0:51', 'nfs'),
+      nfs('/srv/home', 'server:/home', '0:51', 'nfs'),
+      line('0:52', '/', '/srv/other', '- ext4 server:/a rw'),
+      line('0:52', '/', '/srv/others', '- ext4 server:/a/b rw'),
+    );
+    expect(mounts.hostPaths(50, '/a/b/file')).toEqual([
+      '/mnt/pvc/a/b/file',
+      // A mount of its own may have a root of its own.
+      '/srv/pods/a/a/b/file',
+      '/srv/beside/a/b/file',
+      '/srv/pods/a/file',
+    ]);
+    expect(mounts.hostPaths(51, '/home/ann')).toContain('/srv/home/ann');
+    expect(mounts.hostPaths(52, '/b/file')).toEqual(['/srv/other/b/file', '/srv/others/b/file']);
+  });
+
   it('reads the table of this process, where the root is on the device that stat tells', () => {
     const { mounts } = new MountInfoFile('/proc/self/mountinfo').read();
     expect(mounts).toHaveLength(readFileSync('/proc/self/mountinfo', 'latin1').trimEnd().split('\n').length);
