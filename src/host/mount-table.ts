@@ -157,7 +157,8 @@ export class MountInfoFile {
 /** Lines that are not understood are left out; the kernel writes none. */
 export function parseMountInfo(text: string): Mount[] {
   const mounts: Mount[] = [];
-  const nfs: NfsMount[] = [];
+  /** Of NFS the path on the server, '' for its root. */
+  const exported = new Map<Mount, string>();
   for (const line of text.split('\n')) {
     const fields = line.split(' ');
     const [id, , device, root, mountPoint] = fields;
@@ -171,15 +172,9 @@ export function parseMountInfo(text: string): Mount[] {
     };
     mounts.push(mount);
     const [type, source] = fields.slice(fields.indexOf('-', 6) + 1);
-    if (type?.startsWith('nfs') && source !== undefined) nfs.push({ mount, exported: exportedPath(source) });
+    if (type?.startsWith('nfs') && source !== undefined) exported.set(mount, exportedPath(source));
   }
-  return [...mounts, ...nfsSubdirectories(nfs)];
-}
-
-interface NfsMount {
-  readonly mount: Mount;
-  /** Path on the server of the directory that is mounted, '' for its root. */
-  readonly exported: string;
+  return exported.size === 0 ? mounts : withNfsRoots(mounts, exported);
 }
 
 /** "server:/path"; the address of a server can have colons, and no slash. */
@@ -189,18 +184,18 @@ function exportedPath(source: string): string {
 
 /**
  * NFS says of each mount that it shows the root, and tells which directory that is in the source of the mount (nfs_show_path()
- * and nfs_show_devname() of the kernel). A mount of a directory below another mount may be a bind mount, or one of its own, which
- * may begin with a root of its own: it counts as both.
+ * and nfs_show_devname() of the kernel). What lies above all mounts of the filesystem here is not known, and counts as its root.
  */
-function nfsSubdirectories(mounts: readonly NfsMount[]): Mount[] {
+function withNfsRoots(mounts: readonly Mount[], exported: ReadonlyMap<Mount, string>): Mount[] {
   const tops = new Map<number, string>();
-  for (const { mount, exported } of mounts) {
-    const top = tops.get(mount.device);
-    if (top === undefined || exported.length < top.length) tops.set(mount.device, exported);
+  for (const [{ device }, path] of exported) {
+    const top = tops.get(device);
+    if (top === undefined || path.length < top.length) tops.set(device, path);
   }
-  return mounts.flatMap(({ mount, exported }) => {
-    const top = tops.get(mount.device)!;
-    return exported.startsWith(`${top}/`) ? [{ ...mount, root: exported.slice(top.length) }] : [];
+  return mounts.map((mount) => {
+    const path = exported.get(mount);
+    const top = tops.get(mount.device);
+    return path?.startsWith(`${top}/`) ? { ...mount, root: path.slice(top!.length) } : mount;
   });
 }
 
