@@ -1,6 +1,7 @@
 import type { Found } from '../search/line-judge.js';
+import type { SourceError } from '../search/log-file.js';
 import type { RecordLine } from '../search/logged-event.js';
-import { type ProcessArgs, withArgs } from '../search/process-args.js';
+import type { ProcessArgs } from '../search/process-args.js';
 import type { OpenSpans } from '../search/spans.js';
 import type { PagedOutput } from './pager.js';
 
@@ -12,14 +13,19 @@ export interface FoundPrinterOptions {
   readonly openSpans: OpenSpans;
 }
 
-/** Deletions whose arguments are looked for at once: all of them fit into memory. */
-const JOINED_MAX = 1_000;
+/** Deletions whose arguments are looked for at once. They stay in memory meanwhile, and a forged line has up to 1 MiB. */
+const JOINED_MAX = 256;
 
 /** Prints what was found, with all arguments of the processes where they are wanted. */
 export class FoundPrinter {
   private waiting: Found[] = [];
 
   constructor(private readonly options: FoundPrinterOptions) {}
+
+  /** What could not be read in a second look. */
+  get errors(): readonly SourceError[] {
+    return this.options.args?.errors ?? [];
+  }
 
   print(found: Found): void {
     const { args, output, show } = this.options;
@@ -37,15 +43,12 @@ export class FoundPrinter {
     const { args, output, show, openSpans } = this.options;
     const waiting = this.waiting;
     this.waiting = [];
+    const ready = () => output.ready();
     for (let from = 0; args !== undefined && from < waiting.length; from += JOINED_MAX) {
-      const part = waiting.slice(from, from + JOINED_MAX);
-      await args.find(
-        part.map(({ deletion }) => deletion),
-        openSpans,
-      );
-      for (const found of part) output.write(show(withArgs(found, args.of(found.deletion))));
-      if (!(await output.ready())) return false;
+      if (!(await ready())) return false;
+      const joined = await args.join(waiting.slice(from, from + JOINED_MAX), openSpans, ready);
+      for (const found of joined) output.write(show(found));
     }
-    return output.ready();
+    return ready();
   }
 }

@@ -10,6 +10,9 @@ const STDOUT = 1;
 /** The column of the operations, see pretty-line.ts. */
 const LABEL_WIDTH = 7;
 
+/** As many characters as the 4 KiB that the kernel side takes can become, whatever bytes they are. */
+const COMMAND_MAX = 32_768;
+
 export interface TextForm {
   readonly json: boolean;
   /** The text goes to a terminal. */
@@ -28,9 +31,9 @@ export function foundText({ json, terminal, date, args = false }: TextForm): (fo
 }
 
 function argsText({ process, rmwatch }: LoggedDeletion): string {
-  const args = (process.args as readonly unknown[] | undefined)?.filter((arg) => typeof arg === 'string') ?? [];
+  const { args = [], args_count: count } = process;
   if (args.length === 0) return '';
-  const command = commandText({ args, cut: rmwatch.args_truncated === true, count: process.args_count });
+  const command = commandText({ args, cut: rmwatch.args_truncated === true, count, limit: COMMAND_MAX });
   return `    ${escapeControl(command)}\n`;
 }
 

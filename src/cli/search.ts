@@ -3,6 +3,7 @@ import type { Parsed } from '../config/units.js';
 import { Conditions } from '../search/conditions.js';
 import { groupTable } from '../search/group-table.js';
 import { type Grouping, Groups } from '../search/groups.js';
+import type { SourceError } from '../search/log-file.js';
 import { notesOf } from '../search/notes.js';
 import { type GivenConditions, parseConditions } from '../search/parse-conditions.js';
 import { ProcessArgs } from '../search/process-args.js';
@@ -109,7 +110,7 @@ async function answer({ conditions, sources, limit, values, openSpans }: Questio
   }
   tellNotes(result, sources.description, json ? undefined : output, io);
   await output.end();
-  return exitCode(result, sources, io);
+  return exitCode(result, [...sources.errors, ...result.errors, ...printer.errors], io);
 
   function groupJson({ key, count, freedBytes, atLeast }: ReturnType<Groups['groups']>[number]): string {
     const bound = atLeast ? { at_least: true } : {};
@@ -129,12 +130,13 @@ function tellNotes(result: SearchResult, description: string, output: PagedOutpu
   }
 }
 
-function exitCode({ matches, errors, stopped }: SearchResult, sources: Sources, io: CommandIo): number {
-  const all = [...sources.errors, ...errors];
-  for (const { message } of all) io.stderr.write(`rmwatch: ${escapeControl(message)}\n`);
+function exitCode({ matches, stopped }: SearchResult, errors: readonly SourceError[], io: CommandIo): number {
+  for (const message of new Set(errors.map((error) => error.message))) {
+    io.stderr.write(`rmwatch: ${escapeControl(message)}\n`);
+  }
   if (stopped) return EXIT.ok;
-  if (all.length > 0) {
-    return all.some(({ code }) => code === 'EACCES' || code === 'EPERM') ? EXIT.notPrivileged : EXIT.failure;
+  if (errors.length > 0) {
+    return errors.some(({ code }) => code === 'EACCES' || code === 'EPERM') ? EXIT.notPrivileged : EXIT.failure;
   }
   return matches > 0 ? EXIT.ok : EXIT.nothingFound;
 }

@@ -61,17 +61,17 @@ async function tell(
   try {
     const args = new ProcessArgs();
     const others = await findOthers(deletion, around.spans, args);
-    await args.find([deletion], withSpans(options));
+    const [found] = await args.join([{ deletion, line: '' }], withSpans(options), async () => true);
     const sentences = whoSentences({
-      deletion,
+      deletion: found!.deletion,
       above,
       path: literals.at(-1)!,
       others,
-      args: args.of(deletion)?.args,
       session: loginSession(deletion),
       nameOf: (uid) => users.nameOf(Number(uid)),
     });
     io.stdout.write(`${sentences.join('\n')}\n`);
+    for (const { message } of args.errors) io.stderr.write(`rmwatch: ${escapeControl(message)}\n`);
   } finally {
     await around.close();
   }

@@ -57,6 +57,7 @@ function isDeletion(value: Readonly<Record<string, unknown>>): boolean {
     isCount(process['pid']) &&
     isText(process['name']) &&
     areText(process, ['executable', 'command_line', 'working_directory', 'start']) &&
+    isTexts(process['args']) &&
     isParent(process['parent']) &&
     isUser(user) &&
     isObject(rule) &&

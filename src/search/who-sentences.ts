@@ -23,25 +23,26 @@ const TYPES: Readonly<Record<string, string>> = {
   block_device: 'a block device',
 };
 
+/** Characters of a command line that are shown. */
+const COMMAND_MAX = 2_000;
+
 export interface WhoFacts {
   readonly deletion: LoggedDeletion;
   readonly above: boolean;
   /** What was asked about. */
   readonly path: string;
   readonly others: Others;
-  /** All arguments of the process, where those in the deletion are cut. */
-  readonly args: readonly string[] | undefined;
   readonly session: LoginSession | undefined;
   readonly nameOf: (uid: string) => string | undefined;
 }
 
 /** When, what, who, by what, from where, and what else: a sentence each, safe for a terminal. */
 export function whoSentences(facts: WhoFacts): string[] {
-  const { deletion, others, args } = facts;
+  const { deletion, others } = facts;
   return [
     ...whatSentences(facts),
     whoSentence(facts),
-    commandSentence(deletion, args),
+    commandSentence(deletion),
     ...placeSentences(deletion),
     ...othersSentences(others),
   ].map(escapeControl);
@@ -98,10 +99,10 @@ function whoSentence({ deletion, session, nameOf }: WhoFacts): string {
   return `${parts.join(', ')}.`;
 }
 
-function commandSentence({ process, rmwatch }: LoggedDeletion, all: readonly string[] | undefined): string {
-  const args = all ?? (process.args as readonly unknown[] | undefined)?.filter((arg) => typeof arg === 'string');
-  const cut = all === undefined && rmwatch.args_truncated === true;
-  const words = args?.length ? `: ${commandText({ args: args as string[], cut, count: process.args_count })}` : '';
+function commandSentence({ process, rmwatch }: LoggedDeletion): string {
+  const { args = [], args_count: count } = process;
+  const cut = rmwatch.args_truncated === true;
+  const words = args.length > 0 ? `: ${commandText({ args, cut, count, limit: COMMAND_MAX })}` : '';
   const executable = process.executable === undefined ? '' : ` (${process.executable})`;
   const where = process.working_directory === undefined ? '' : `, in ${process.working_directory}`;
   const parent =

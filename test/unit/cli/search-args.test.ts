@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -113,16 +113,34 @@ describe('search --args', () => {
 
   it('keeps the mark where the kernel side took only a part, and the bytes of what is not UTF-8', async () => {
     const whole = processLine(1, ['rm', '\ufffd'], { args_truncated: true, args_bytes: ['cm0=', '/w=='] });
-    const { out } = await search('--json', '--input', fileWith([whole, cutDeletion(1, START)]));
+    const { out } = await search('--json', '--input', fileWith([whole, cutDeletion(1, START + 2 * HOUR)]));
     expect(told(out)[0]!.rmwatch).toMatchObject({ args_truncated: true, args_bytes: ['cm0=', '/w=='] });
   });
 
   it.each([
-    ['of another boot', processLine(1, ['other'], {}, { ...FULL_DELETION.host, boot: { id: 'another' } })],
+    ['of another boot', processLine(1, ['rm', 'other'], {}, { ...FULL_DELETION.host, boot: { id: 'another' } })],
     ['that is damaged', processLine(1, [1] as unknown as string[])],
   ])('does not take a line %s', async (_which, line) => {
-    const { out, code } = await search('--json', '--input', fileWith([line, cutDeletion(1, START)]));
+    const { out, code } = await search('--json', '--input', fileWith([line, cutDeletion(1, START + 2 * HOUR)]));
     expect(code).toBe(0);
     expect(told(out)[0]!.process.args).toEqual(['rm']);
+  });
+
+  it('leaves out a deletion whose arguments are no list of texts', async () => {
+    const forged = ['rm', [1], { 0: 'rm' }].map((args) => {
+      const line = JSON.parse(cutDeletion(1, START + HOUR));
+      return JSON.stringify({ ...line, process: { ...line.process, args } });
+    });
+    const { out, err } = await search('--input', fileWith([...forged, cutDeletion(2, START + HOUR)]));
+    expect(out).toContain('/srv/2');
+    expect(err).toContain('3 lines were torn or no lines of rmwatch');
+  });
+
+  it('says what it could not read on the way to a line about a process', async () => {
+    const damaged = fileWith([processLine(7, ['rm', '-f', 'x'.repeat(10_000)])], true);
+    truncateSync(damaged, 100);
+    const { code, err } = await search('--input', damaged, '--input', newer, ...recent);
+    expect(code).toBe(1);
+    expect(err.match(/unexpected end of file/g)).toHaveLength(1);
   });
 });
