@@ -8,6 +8,8 @@ export interface Mount {
   readonly device: number;
   /** Path within the filesystem that is mounted, '' for its root. */
   readonly root: string;
+  /** What mountinfo says of it, where that is another. */
+  readonly toldRoot?: string;
   /** Where it is mounted, '' for '/'. */
   readonly mountPoint: string;
 }
@@ -63,9 +65,9 @@ export class MountTable {
 
   private findsSameMount(device: number, other: MountTable): boolean {
     const theirs = new Map(other.mountsOf(device).map((mount) => [mount.id, mount]));
-    return this.mountsOf(device).some(({ id, root, mountPoint }) => {
-      const mount = theirs.get(id);
-      return mount?.root === root && mount.mountPoint === mountPoint;
+    return this.mountsOf(device).some((ours) => {
+      const mount = theirs.get(ours.id);
+      return mount?.mountPoint === ours.mountPoint && toldRoot(mount) === toldRoot(ours);
     });
   }
 
@@ -122,6 +124,11 @@ export class MountTable {
   }
 }
 
+/** Other mounts of an NFS export change what is taken for the root. */
+function toldRoot(mount: Mount): string {
+  return mount.toldRoot ?? mount.root;
+}
+
 function hasMany(roots: ReadonlyMap<string, readonly Mount[]>, inFilesystem: string): boolean {
   let count = 0;
   for (const length of prefixLengths(inFilesystem)) {
@@ -172,30 +179,32 @@ export function parseMountInfo(text: string): Mount[] {
     };
     mounts.push(mount);
     const [type, source] = fields.slice(fields.indexOf('-', 6) + 1);
-    if (type?.startsWith('nfs') && source !== undefined) exported.set(mount, exportedPath(source));
+    if (/^nfs4?$/.test(type ?? '') && source?.includes(':/')) exported.set(mount, exportedPath(source));
   }
   return exported.size === 0 ? mounts : withNfsRoots(mounts, exported);
 }
 
-/** "server:/path"; the address of a server can have colons, and no slash. */
+/** "server:/path"; the address of a server can have colons, and no slash. NFSv3 has a slash at the end where one was typed. */
 function exportedPath(source: string): string {
-  return withoutSlash(unescapeOctal(source.slice(source.indexOf(':/') + 1)));
+  return unescapeOctal(source.slice(source.indexOf(':/') + 1)).replace(/\/+$/, '');
 }
 
 /**
- * NFS says of each mount that it shows the root, and tells which directory that is in the source of the mount (nfs_show_path()
- * and nfs_show_devname() of the kernel). What lies above all mounts of the filesystem here is not known, and counts as its root.
+ * NFS says of each mount that it shows the root. Its source has the directory (nfs_show_path() and nfs_show_devname() of the
+ * kernel). The root is the topmost directory that is mounted here, on the way to it.
  */
 function withNfsRoots(mounts: readonly Mount[], exported: ReadonlyMap<Mount, string>): Mount[] {
-  const tops = new Map<number, string>();
-  for (const [{ device }, path] of exported) {
-    const top = tops.get(device);
-    if (top === undefined || path.length < top.length) tops.set(device, path);
-  }
+  const mounted = new Map<number, Set<string>>();
+  for (const [{ device }, path] of exported) mounted.set(device, (mounted.get(device) ?? new Set()).add(path));
   return mounts.map((mount) => {
     const path = exported.get(mount);
-    const top = tops.get(mount.device);
-    return path?.startsWith(`${top}/`) ? { ...mount, root: path.slice(top!.length) } : mount;
+    if (path === undefined) return mount;
+    const paths = mounted.get(mount.device)!;
+    for (const length of prefixLengths(path)) {
+      if (length === path.length) break;
+      if (paths.has(path.slice(0, length))) return { ...mount, root: path.slice(length), toldRoot: mount.root };
+    }
+    return mount;
   });
 }
 

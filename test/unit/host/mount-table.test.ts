@@ -74,6 +74,27 @@ describe('parseMountInfo', () => {
     expect(mounts.hostPaths(52, '/b/file')).toEqual(['/srv/other/b/file', '/srv/others/b/file']);
   });
 
+  it('takes the topmost directory of NFS that is mounted for the root, of each export by itself', () => {
+    const nfs = (mountPoint: string, source: string, type = 'nfs4') =>
+      line('0:50', '/', mountPoint, `- ${type} ${source} rw`);
+    const siblings = table(nfs('/mnt/a', 's:/srv/a'), nfs('/mnt/l', 's:/srv/longer'), nfs('/bind', 's:/srv/longer/x'));
+    expect(siblings.hostPaths(50, '/x/file')).toEqual(['/mnt/a/x/file', '/mnt/l/x/file', '/bind/file']);
+    // Version 3 tells the source of the root as it was typed.
+    const typed = table(nfs('/mnt/e', 's:/export//', 'nfs'), nfs('/bind', 's:/export/x', 'nfs'));
+    expect(typed.hostPaths(50, '/x/file')).toEqual(['/mnt/e/x/file', '/bind/file']);
+    const others = table(nfs('/p', 'x', 'nfsd'), nfs('/q', 'x/y', 'nfsd'), nfs('/r', 's:/a', 'nfsx'));
+    expect(others.mounts.map(({ root }) => root)).toEqual(['', '', '']);
+  });
+
+  it('knows a mount of NFS again when its export is mounted, too', () => {
+    const bind = line('0:50', '/', '/bind', '- nfs4 s:/e/x rw', 7);
+    const alone = table(bind);
+    const both = table(bind, line('0:50', '/', '/mnt', '- nfs4 s:/e rw', 8));
+    expect(both.hostPaths(50, '/x/f')).toContain('/bind/f');
+    expect(alone.agrees(50, both)).toBe(true);
+    expect(alone.agrees(50, table(line('0:50', '/y', '/bind', '- ext4 /dev/sda rw', 7)))).toBe(false);
+  });
+
   it('reads the table of this process, where the root is on the device that stat tells', () => {
     const { mounts } = new MountInfoFile('/proc/self/mountinfo').read();
     expect(mounts).toHaveLength(readFileSync('/proc/self/mountinfo', 'latin1').trimEnd().split('\n').length);
