@@ -289,7 +289,7 @@ const log = z.strictObject({
     .prefault(PROCESS_ARGS_DEFAULT)
     .transform(reading(processArgsBytes))
     .describe(
-      `Bytes that the arguments add to each line, at least ${PROCESS_ARGS_MIN}; full: all that the kernel side takes; off: none. What was cut follows once in a line of its own.`,
+      `Bytes that the arguments add to each line, at least ${PROCESS_ARGS_MIN}; full: all that the kernel side takes; off: none. The whole list is in a line of its own before it.`,
     ),
   command_line: z.boolean().default(false).describe('Also write the arguments as one text, process.command_line.'),
   redact: z

@@ -2,7 +2,7 @@ import { base64IfLossy, jsonOf, jsonPartOf } from '../text/byte-text.js';
 import type { Redact } from '../text/redact.js';
 
 export interface ProcessArgsOptions {
-  /** Bytes that the arguments and their number add to each line; 0 leaves the arguments out, Infinity cuts nothing. */
+  /** Bytes that the arguments and their number add to each line, without `commandLine`; 0 leaves the arguments out, Infinity cuts nothing. */
   readonly limitBytes: number;
   /** Adds `process.command_line`. */
   readonly commandLine: boolean;
@@ -30,17 +30,17 @@ export interface SentArgs {
 }
 
 const TRUNCATED = ',"args_truncated":true';
+const BYTES_KEY = ',"args_bytes":';
 
 /** Values after the words of `log.redact` are taken out before anything is cut. */
 export function describeArgs({ args: sent, cut, count }: SentArgs, options: ProcessArgsOptions): ProcessArgsJson {
   const { limitBytes, commandLine, redact } = options;
   if (limitBytes === 0 || sent === undefined) return { process: countJson(count), rmwatch: '', whole: undefined };
   const args = redact(sent);
-  // The brackets belong to the list.
-  const listBytes = limitBytes - argsJson([], count).length + 2;
-  const whole = withinBytes(args, cut ? listBytes - TRUNCATED.length : listBytes);
+  const bytes = limitBytes - argsJson([], count).length - (isLossy(args) ? BYTES_KEY.length + 2 : 0);
+  const whole = withinBytes(args, cut ? bytes - TRUNCATED.length : bytes);
   const shortened = whole !== args;
-  const shown = shortened && !cut ? withinBytes(args, listBytes - TRUNCATED.length) : whole;
+  const shown = shortened && !cut ? withinBytes(args, bytes - TRUNCATED.length) : whole;
   const line = commandLine ? `,"command_line":"${jsonPartOf(args.join(' '))}${cut ? '…' : ''}"` : '';
   return {
     process: argsJson(shown, count) + line,
@@ -59,21 +59,33 @@ function countJson(count: number | undefined): string {
 
 function detailsJson(args: readonly string[], truncated: boolean): string {
   // All in base64 when one of them is not UTF-8, so that one list can be read instead of the other.
-  const lossy = args.some((arg) => base64IfLossy(arg) !== undefined);
-  const bytes = lossy ? args.map((arg) => Buffer.from(arg, 'latin1').toString('base64')) : undefined;
-  return (truncated ? TRUNCATED : '') + (bytes === undefined ? '' : `,"args_bytes":${JSON.stringify(bytes)}`);
+  const bytes = isLossy(args) ? `${BYTES_KEY}[${args.map(base64Of).join(',')}]` : '';
+  return (truncated ? TRUNCATED : '') + bytes;
 }
 
-/** The first arguments whose JSON list takes at most `limit` bytes; the last of them may be cut. `args` itself: all of them. */
+function isLossy(args: readonly string[]): boolean {
+  return args.some((arg) => base64IfLossy(arg) !== undefined);
+}
+
+function base64Of(arg: string): string {
+  return `"${Buffer.from(arg, 'latin1').toString('base64')}"`;
+}
+
+/**
+ * The first arguments that take at most `limit` bytes between the brackets of their lists; the last of them may be cut.
+ * `args` itself: all of them.
+ */
 function withinBytes(args: readonly string[], limit: number): readonly string[] {
   if (limit === Number.POSITIVE_INFINITY) return args;
-  // The brackets.
-  let left = limit - 2;
+  const lists = isLossy(args) ? 2 : 1;
+  let left = limit;
   for (const [index, arg] of args.entries()) {
-    const comma = index === 0 ? 0 : 1;
-    const bytes = Buffer.byteLength(jsonOf(arg)) + comma;
+    const commas = index === 0 ? 0 : lists;
+    const bytes = Buffer.byteLength(jsonOf(arg)) + (lists === 2 ? base64Of(arg).length : 0) + commas;
     if (bytes > left) {
-      const part = partWithin(arg, left - comma - 2);
+      const room = left - commas - 2 * lists;
+      // Base64 makes four bytes of three, and up to two more; JSON has no byte in less than one.
+      const part = partWithin(arg, lists === 2 ? Math.floor((3 * room - 8) / 7) : room);
       return part === '' ? args.slice(0, index) : [...args.slice(0, index), part];
     }
     left -= bytes;

@@ -62,13 +62,21 @@ describe('describeArgs', () => {
     expect(described(sent, limit)).toEqual({ args_count: 2, whole: undefined });
   });
 
-  it('bounds a line whatever the arguments are made of', () => {
-    const hostile = Array.from({ length: 500 }, () => '\x01\xff"\\'.repeat(8));
-    const { process, rmwatch } = describeArgs(all(hostile), {
-      limitBytes: 512,
-      commandLine: false,
-      redact: NO_REDACTION,
-    });
-    expect(process.length + rmwatch.length).toBeLessThan(1400);
+  it.each<[string, string[]]>([
+    ['characters that JSON escapes, and no UTF-8', Array.from({ length: 500 }, () => '\x01\xff"\\'.repeat(8))],
+    ['nothing, and one byte', [...Array.from({ length: 500 }, () => ''), '\xff']],
+    ['one byte, and nothing', ['\xff', ...Array.from({ length: 500 }, () => '')]],
+    ['one long argument that is no UTF-8', ['\xe9'.repeat(4000)]],
+    ['text, and bytes behind it', ['rm', 'a'.repeat(4000), '\xff']],
+  ])('adds no more bytes to a line than it may, of %s', (_what, args) => {
+    for (const limitBytes of [64, 65, 66, 100, 511, 512, 4096]) {
+      for (const cut of [false, true]) {
+        const options = { limitBytes, commandLine: false, redact: NO_REDACTION };
+        const { process, rmwatch } = describeArgs({ args, cut, count: 501 }, options);
+        expect(Buffer.byteLength(process + rmwatch)).toBeLessThanOrEqual(limitBytes);
+      }
+    }
+    const { whole } = describeArgs(all(args), { limitBytes: 512, commandLine: false, redact: NO_REDACTION });
+    expect(JSON.parse(`{${whole!.process.slice(1)}}`).args).toHaveLength(args.length);
   });
 });

@@ -99,7 +99,7 @@ function linesOf(given: Case): object[] {
 }
 
 function argumentsLine(): object {
-  const args = { ...WHOLE_ARGS, limitBytes: 64 };
+  const args = { ...WHOLE_ARGS, limitBytes: 128 };
   const processes = new ProcessTable({ args, bootId: BOOT_ID, forgetInKernel: () => {} });
   const text = { flags: PROCESS_TEXT_COMPLETE, process_id: 1, which: PROCESS_TEXT_EXECUTABLE };
   processes.addText(viewOf(processTextRecord(text, '/usr/bin/rm')));
@@ -162,7 +162,7 @@ function recordLines(): object[] {
 function burstLines({ cgroup, directory }: { cgroup: string; directory: string }): object[] {
   const lines: object[] = [];
   const processes = new ProcessTable({
-    args: { ...WHOLE_ARGS, limitBytes: 64 },
+    args: { ...WHOLE_ARGS, limitBytes: 128 },
     bootId: BOOT_ID,
     forgetInKernel: () => {},
   });
