@@ -140,7 +140,10 @@ static __always_inline struct slot *slot__at(__u32 index)
 	return bpf_map_lookup_elem(&slots, &index);
 }
 
-/* The vfsmount__idmap() of all mounts that are not idmapped; 0: not known. */
+/*
+ * The vfsmount__idmap() of all mounts that are not idmapped; 0: not known. Their maps are read then, which change
+ * nothing.
+ */
 __u64 plain_idmap;
 
 /* How often a directory was renamed: paths of working directories that were sent before may be stale. */

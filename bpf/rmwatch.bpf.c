@@ -311,9 +311,9 @@ int BPF_PROG(syscall_exit, struct pt_regs___kernel *regs, long result)
 }
 
 /*
- * Run once by the daemon on itself, attached to nothing: tells it its number outside of all pid namespaces, and the
- * mount namespace of the host's first process, which /proc shows only to those who may trace it, and to no container;
- * and notes what mounts have in common that are not idmapped.
+ * The daemon runs this once on itself, attached to nothing. It tells the daemon its number outside of all pid
+ * namespaces, and the mount namespace of the host's first process, which /proc shows only to those who may trace it,
+ * and to no container. It notes what all mounts have in common that are not idmapped.
  */
 SEC("raw_tp")
 int find_self(void *ctx)
