@@ -29,8 +29,9 @@ struct lockref {
 };
 
 /*
- * A range of ids: `first` in the user namespace and `lower_first` to the kernel; of a mount, `first` in the filesystem
- * and `lower_first` as the mount shows it.
+ * Maps `count` ids that follow one another. In the map of a user namespace, `first` is the id inside it, and
+ * `lower_first` is the id in the kernel. In the map of a mount, `first` is the id in the filesystem, and `lower_first`
+ * is the id that the mount shows.
  */
 struct uid_gid_extent {
 	__u32 first;

@@ -13,7 +13,7 @@
 #include "kernel_read.bpf.h"
 #include <bpf/bpf_helpers.h>
 
-/* include/linux/user_namespace.h: more extents than these lie outside of the map, sorted. */
+/* A map has so many extents in itself. It has more than these in sorted arrays. See include/linux/user_namespace.h. */
 #define INLINE_EXTENTS 5
 #define EXTENTS_MAX 340
 /* Enough to find one of EXTENTS_MAX by halves. */

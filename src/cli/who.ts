@@ -71,7 +71,12 @@ async function tell(
       nameOf: (uid) => users.nameOf(Number(uid)),
     });
     io.stdout.write(`${sentences.join('\n')}\n`);
-    for (const { message } of args.errors) io.stderr.write(`rmwatch: ${escapeControl(message)}\n`);
+    const told = new Set(errors.map(({ message }) => message));
+    for (const error of args.errors) {
+      if (told.has(error.message)) continue;
+      io.stderr.write(`rmwatch: ${escapeControl(error.message)}\n`);
+      errors.push(error);
+    }
   } finally {
     await around.close();
   }

@@ -86,12 +86,12 @@ const file = z
       .exactOptional(),
     uid: numericId
       .describe(
-        'The user id of the owner, as stored in the filesystem; rmwatch.mount_uid is what an idmapped mount shows. Absent with the inode.',
+        'The user id of the owner in the filesystem. An idmapped mount can show another one, rmwatch.mount_uid. Absent with the inode.',
       )
       .exactOptional(),
     gid: numericId
       .describe(
-        'The group id of the owner, as stored in the filesystem; rmwatch.mount_gid is what an idmapped mount shows. Absent with the inode.',
+        'The group id of the owner in the filesystem. An idmapped mount can show another one, rmwatch.mount_gid. Absent with the inode.',
       )
       .exactOptional(),
     mode: z

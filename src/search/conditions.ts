@@ -26,6 +26,22 @@ export interface ConditionValues extends TimeBounds {
   readonly largerThan: number | undefined;
 }
 
+/** Asks nothing. */
+export const ANYTHING: ConditionValues = {
+  sinceMs: undefined,
+  untilMs: undefined,
+  paths: [],
+  operations: [],
+  outcomes: [],
+  watches: [],
+  processes: [],
+  pids: [],
+  users: [],
+  loginUids: [],
+  containers: [],
+  largerThan: undefined,
+};
+
 /** The conditions of a search, ready to judge lines. */
 export class Conditions {
   readonly values: ConditionValues;

@@ -1,4 +1,4 @@
-import { Conditions } from './conditions.js';
+import { ANYTHING, Conditions } from './conditions.js';
 import type { Found } from './line-judge.js';
 import type { SourceError } from './log-file.js';
 import type { LoggedDeletion, RecordLine } from './logged-event.js';
@@ -139,20 +139,7 @@ const ABOUT_PROCESS: PathCondition = {
   needles: ['"dataset":"rmwatch.process"'],
   matches: () => false,
 };
-const ABOUT_PROCESSES = new Conditions({
-  sinceMs: undefined,
-  untilMs: undefined,
-  paths: [ABOUT_PROCESS],
-  operations: [],
-  outcomes: [],
-  watches: [],
-  processes: [],
-  pids: [],
-  users: [],
-  loginUids: [],
-  containers: [],
-  largerThan: undefined,
-});
+const ABOUT_PROCESSES = new Conditions({ ...ANYTHING, paths: [ABOUT_PROCESS] });
 
 /** A line about a process is written before a deletion of its own: between its start and that. */
 function timesOf(deletions: readonly LoggedDeletion[]): TimeBounds {

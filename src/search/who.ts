@@ -1,4 +1,4 @@
-import { allPathsOf, Conditions, type ConditionValues, pathsOf } from './conditions.js';
+import { ANYTHING, allPathsOf, Conditions, pathsOf } from './conditions.js';
 import type { LoggedDeletion } from './logged-event.js';
 import type { ProcessArgs } from './process-args.js';
 import { type SearchResult, search } from './search.js';
@@ -24,20 +24,8 @@ export interface Others {
   readonly folded: number;
 }
 
-const ANYTHING: ConditionValues = {
-  sinceMs: undefined,
-  untilMs: undefined,
-  paths: [],
-  operations: [],
-  outcomes: ['success', 'unknown'],
-  watches: [],
-  processes: [],
-  pids: [],
-  users: [],
-  loginUids: [],
-  containers: [],
-  largerThan: undefined,
-};
+/** What may have taken a name away. */
+const SUCCEEDED = { ...ANYTHING, outcomes: ['success', 'unknown'] };
 
 /** How far around a deletion others of the same process are looked for. */
 export const AROUND_MS = 600_000;
@@ -68,7 +56,7 @@ export async function findDeletion(
   let emptied: LoggedDeletion | undefined;
   const result = await search({
     spans,
-    conditions: new Conditions({ ...ANYTHING, paths: [condition] }),
+    conditions: new Conditions({ ...SUCCEEDED, paths: [condition] }),
     limit: undefined,
     reverse: true,
     take: ({ deletion }) => {
@@ -97,7 +85,7 @@ export async function findOthers(deletion: LoggedDeletion, spans: readonly Span[
   let to = from;
   const { coverage } = await search({
     spans,
-    conditions: new Conditions({ ...ANYTHING, ...bounds, pids: [pid] }),
+    conditions: new Conditions({ ...SUCCEEDED, ...bounds, pids: [pid] }),
     limit: undefined,
     reverse: false,
     onProcess: (record) => args.add(record),
