@@ -2,7 +2,7 @@
 import type { KernelCounters } from '../../../src/probe/record-layout.generated.js';
 import type { Mode } from './mode.js';
 
-/** Parts of a session, in their order. */
+/** Parts of a session, in their order. All have one daemon, which watches failures from `failures` on. */
 export const CONTENTION_PARTS = [
   'accounts',
   'sleepers',
@@ -14,21 +14,6 @@ export const CONTENTION_PARTS = [
   'reloads',
 ] as const;
 export type ContentionPart = (typeof CONTENTION_PARTS)[number];
-
-/** The daemons of a session, each with a directory of its own: a start takes longer than most parts. */
-export const CONTENTION_DAEMONS = ['deletions', 'failures'] as const;
-export type ContentionDaemon = (typeof CONTENTION_DAEMONS)[number];
-
-/** The daemon of each part that has one. */
-export const DAEMON_OF: Readonly<Record<Exclude<ContentionPart, 'accounts'>, ContentionDaemon>> = {
-  sleepers: 'deletions',
-  devices: 'deletions',
-  crowds: 'deletions',
-  preempted: 'deletions',
-  updates: 'deletions',
-  failures: 'failures',
-  reloads: 'failures',
-};
 
 export interface ContentionSession {
   readonly kind: 'contention';

@@ -4,12 +4,10 @@ import type { Check } from './checks.js';
 import {
   type AccountsRun,
   CONTENTION_PARTS,
-  type ContentionDaemon,
   type ContentionPart,
   type ContentionRecording,
   type ContentionSession,
   type CrowdRun,
-  DAEMON_OF,
   type DevicesRun,
   type Did,
   type FailuresRun,
@@ -32,7 +30,7 @@ const NAMES: Readonly<Record<ContentionPart, string>> = {
 };
 const SCHEMA = 'every line is of the schema';
 
-export const CONTENTION_CHECKS: readonly string[] = [...Object.values(NAMES), SCHEMA];
+export const CONTENTION_CHECKS: readonly string[] = [...CONTENTION_PARTS.map((part) => NAMES[part]), SCHEMA];
 
 const UNLINKED = 'rmwatch_deletions_total{watch="work",operation="unlink"}';
 const SKIPPED = 'rmwatch_events_lost_total{reason="probe_skipped"}';
@@ -45,23 +43,16 @@ interface Verdict {
 
 export function judgeContention({ mode }: ContentionSession, record: SessionRecord<ContentionRecording>): Check[] {
   const { recording } = record;
-  const logs = new Map<ContentionDaemon, EventRecord>();
-  const logOf = (daemon: ContentionDaemon) => {
-    const log = logs.get(daemon) ?? record.part(daemon);
-    logs.set(daemon, log);
-    return log;
-  };
   const checks = CONTENTION_PARTS.map((part): Check => {
     const name = NAMES[part];
     const error = recording.errors[part];
     if (recording[part] === undefined) return { name, problems: [error ?? 'the guest recorded nothing of it'] };
     if (part === 'accounts') return { name, ...judgeAccounts(recording.accounts!) };
-    return { name, ...judgePart(part, mode, recording, logOf(DAEMON_OF[part])) };
+    return { name, ...judgePart(part, mode, recording, record) };
   });
-  const schema = [...logs.values()].map((log) => log.schemaCheck(SCHEMA));
-  const problems = schema.length === 0 ? ['the guest recorded no lines'] : schema.flatMap((check) => check.problems);
-  const lines = [...logs.values()].reduce((sum, { events }) => sum + events.length, 0);
-  return [...checks, { name: SCHEMA, problems, facts: `${lines} lines` }];
+  const schema = record.schemaCheck(SCHEMA);
+  const problems = record.events.length === 0 ? ['the guest recorded no lines'] : schema.problems;
+  return [...checks, { ...schema, problems }];
 }
 
 function judgePart(

@@ -1,19 +1,16 @@
-/** Records the sessions `contention`: crowds of threads and attacks by contention.c, under a daemon or two. */
+/** Records the sessions `contention`: crowds of threads and attacks by contention.c, under one daemon. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
-import path from 'node:path';
 import { Daemon } from '../../lib/daemon.js';
 import { waitUntil } from '../../lib/wait-until.js';
 import {
   type AccountsRun,
   CONTENTION_PARTS,
-  type ContentionDaemon,
   type ContentionRecording,
   type ContentionSession,
   type CrowdRun,
-  DAEMON_OF,
   type DevicesRun,
   type Did,
   type FailuresRun,
@@ -65,39 +62,43 @@ const configOf = (failures: boolean) => ({
   self_test: { interval: 'off' },
 });
 
+async function reload(daemon: Daemon, failures: boolean): Promise<void> {
+  const reloads = () => daemon.diagnostics().split('configuration reloaded').length;
+  const before = reloads();
+  daemon.configure(configOf(failures));
+  daemon.signal('SIGHUP');
+  await waitUntil('the reload', () => reloads() > before, LINES_TIMEOUT_MS);
+}
+
 class Recorder {
   constructor(
     private readonly mode: Mode,
     private readonly directory: string,
   ) {}
 
-  private running: { readonly name: ContentionDaemon; readonly daemon: Daemon } | undefined;
+  private running: Daemon | undefined;
 
-  /** The daemon of a part, which watches WORK; the one of the part before goes on when it is the same. */
-  private async daemonOf(part: keyof typeof DAEMON_OF): Promise<Daemon> {
-    const name = DAEMON_OF[part];
-    if (this.running?.name === name) return this.running.daemon;
-    await this.stop();
-    const daemon = new Daemon({
+  /** The daemon of all parts, which watches WORK. */
+  private async daemon(): Promise<Daemon> {
+    this.running ??= new Daemon({
       program: [`${STAGE}/usr/bin/rmwatch`],
       attach: this.mode,
-      config: configOf(name === 'failures'),
-      directory: path.join(this.directory, name),
+      config: configOf(false),
+      directory: this.directory,
     });
-    this.running = { name, daemon };
-    await daemon.start();
-    return daemon;
+    if (!this.running.isRunning) await this.running.start();
+    return this.running;
   }
 
   async stop(): Promise<void> {
     const { running } = this;
     this.running = undefined;
-    await running?.daemon.stop();
+    await running?.stop();
   }
 
   /** After a part that failed: the next one begins with another daemon. */
   kill(): void {
-    this.running?.daemon.kill();
+    this.running?.kill();
     this.running = undefined;
   }
 
@@ -116,7 +117,7 @@ class Recorder {
   }
 
   async sleepers(): Promise<VictimsRun> {
-    const daemon = await this.daemonOf('sleepers');
+    const daemon = await this.daemon();
     const { text: before } = await daemon.metrics();
     return underAttack(['sleep', SLEEPERS_MANY], async () => {
       const did = crowd(1, FEW, 'one');
@@ -125,7 +126,7 @@ class Recorder {
   }
 
   async devices(): Promise<DevicesRun> {
-    const daemon = await this.daemonOf('devices');
+    const daemon = await this.daemon();
     const { text: before } = await daemon.metrics();
     return underAttack(['devices', ELSEWHERE, DEVICES], async () => {
       const began = performance.now();
@@ -138,7 +139,7 @@ class Recorder {
   }
 
   async crowds(): Promise<CrowdRun[]> {
-    const daemon = await this.daemonOf('crowds');
+    const daemon = await this.daemon();
     const runs: CrowdRun[] = [];
     for (const threads of CROWDS) {
       for (const where of ['one', 'many']) {
@@ -152,22 +153,23 @@ class Recorder {
   }
 
   preempted(): Promise<VictimsRun> {
-    return this.attacked('preempted', 'preempt', ELSEWHERE);
+    return this.attacked('preempt', ELSEWHERE);
   }
 
   updates(): Promise<VictimsRun> {
-    return this.attacked('updates', 'update');
+    return this.attacked('update');
   }
 
-  private async attacked(part: keyof typeof DAEMON_OF, ...args: string[]): Promise<VictimsRun> {
-    const daemon = await this.daemonOf(part);
+  private async attacked(...args: string[]): Promise<VictimsRun> {
+    const daemon = await this.daemon();
     const { text: before } = await daemon.metrics();
     const did = await underAttack(args, () => crowd(1, VICTIMS, 'one'));
     return { did, before, after: (await daemon.settleLog()).text };
   }
 
   async failures(): Promise<FailuresRun[]> {
-    const daemon = await this.daemonOf('failures');
+    const daemon = await this.daemon();
+    await reload(daemon, true);
     const runs: FailuresRun[] = [];
     for (const asleep of [SLEEPERS_FEW, SLEEPERS_MANY]) {
       const { text: before } = await daemon.metrics();
@@ -185,15 +187,11 @@ class Recorder {
 
   /** The hooks of returns go and come with the configuration. */
   async reloads(): Promise<ReloadRun[]> {
-    const daemon = await this.daemonOf('reloads');
+    const daemon = await this.daemon();
     const runs: ReloadRun[] = [];
-    const reloads = () => daemon.diagnostics().split('configuration reloaded').length;
     for (const watched of [false, true, false]) {
       const { text: before } = await daemon.metrics();
-      const reloadsBefore = reloads();
-      daemon.configure(configOf(watched));
-      daemon.signal('SIGHUP');
-      await waitUntil('the reload', () => reloads() > reloadsBefore, LINES_TIMEOUT_MS);
+      await reload(daemon, watched);
       const failed = contention('fail', WORK, FAILURES);
       runs.push({ watched, failed, before, after: (await daemon.settleLog()).text });
     }

@@ -59,11 +59,6 @@ export class SessionRecord<Recording> extends EventRecord {
     super(path.join(outputDir, RECORDS, session));
     this.recording = JSON.parse(this.text('recording.json'));
   }
-
-  /** Of a part that had a daemon of its own. */
-  part(name: string): EventRecord {
-    return new EventRecord(this.file(name));
-  }
 }
 
 /** By how much a counter grew between two scrapes. */

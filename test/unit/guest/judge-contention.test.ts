@@ -2,7 +2,12 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type ContentionRecording, SLEEPERS_MANY } from '../../guest/scenarios/contention.js';
+import {
+  CONTENTION_PARTS,
+  type ContentionPart,
+  type ContentionRecording,
+  SLEEPERS_MANY,
+} from '../../guest/scenarios/contention.js';
 import { CONTENTION_CHECKS, judgeContention } from '../../guest/scenarios/judge-contention.js';
 import type { Event } from '../../guest/scenarios/record-files.js';
 import { recordOf, scrape } from './session-files.js';
@@ -19,10 +24,16 @@ beforeEach(() => {
 
 afterEach(() => fs.rmSync(directory, { recursive: true, force: true }));
 
-function problemsOf(check: number, recording: Partial<ContentionRecording>, parts: Record<string, Event[]> = {}) {
-  const record = recordOf<ContentionRecording>(directory, { recording: { errors: {}, ...recording }, parts });
-  return judgeContention(SESSION, record).find(({ name }) => name === CONTENTION_CHECKS[check])!.problems;
+function checksOf(recording: Partial<ContentionRecording>, events: readonly Event[]) {
+  const record = recordOf<ContentionRecording>(directory, { recording: { errors: {}, ...recording }, events });
+  return judgeContention(SESSION, record);
 }
+
+const problemsOf = (part: ContentionPart, recording: Partial<ContentionRecording>, events: readonly Event[] = []) =>
+  checksOf(recording, events)[CONTENTION_PARTS.indexOf(part)]!.problems;
+
+const schemaProblems = (recording: Partial<ContentionRecording>, events: readonly Event[] = []) =>
+  checksOf(recording, events).at(-1)!.problems;
 
 const WHOLE = { path_complete: true, requested_path: 'file' };
 
@@ -33,11 +44,9 @@ const counted = (count: number, changes: Record<string, number> = {}) =>
   scrape({ rmwatch_events_seen_total: count, rmwatch_events_delivered_total: count, [UNLINKED]: count, ...changes });
 
 test('a part that was not recorded fails with its reason', () => {
-  for (const check of [0, 1, 2, 3, 4, 5, 6, 7]) {
-    expect(problemsOf(check, {})).toEqual(['the guest recorded nothing of it']);
-  }
-  expect(problemsOf(1, { errors: { crowds: 'it broke' } })).toEqual(['it broke']);
-  expect(problemsOf(8, {})).toEqual(['the guest recorded no lines']);
+  for (const part of CONTENTION_PARTS) expect(problemsOf(part, {})).toEqual(['the guest recorded nothing of it']);
+  expect(problemsOf('crowds', { errors: { crowds: 'it broke' } })).toEqual(['it broke']);
+  expect(schemaProblems({})).toEqual(['the guest recorded no lines']);
 });
 
 test('programs that do not account for a run, or for a deletion, fail', () => {
@@ -52,7 +61,7 @@ test('programs that do not account for a run, or for a deletion, fail', () => {
     lostRingFull: 0,
   };
   const problems = (changes: object, count = 3) =>
-    problemsOf(0, { accounts: { count, skipped: 0, counters: { ...right, ...changes } } });
+    problemsOf('accounts', { accounts: { count, skipped: 0, counters: { ...right, ...changes } } });
   expect(problems({})).toEqual([]);
   expect(problems({ successRuns: [4, 3] })[0]).toBe('7 runs at the success hooks, 6 accounted for');
   expect(problems({ submitted: 2 })[0]).toBe('3 seen, 2 accounted for');
@@ -62,30 +71,30 @@ test('programs that do not account for a run, or for a deletion, fail', () => {
 test('a crowd of which a deletion is not told, not counted, lost, or outside of the ledger fails', () => {
   const problems = (told: number, after = counted(3)) => {
     const crowd = { threads: 2, where: 'one', did: { pid: 7, count: 3 }, before: counted(0), after };
-    return problemsOf(1, { crowds: [crowd] }, { deletions: lines(told) });
+    return problemsOf('crowds', { crowds: [crowd] }, lines(told));
   };
   expect(problems(3)).toEqual([]);
   expect(problems(2)).toEqual(['2 threads in one: 2 lines (2 complete), 3 counted, 3 deletions']);
   expect(problems(3, counted(3, { [UNLINKED]: 2 }))).toHaveLength(1);
   expect(problems(3, counted(3, { [SKIPPED]: 1, rmwatch_events_seen_total: 4 }))).toHaveLength(1);
   expect(problems(3, counted(3, { rmwatch_events_seen_total: 4 }))).toEqual(['ledger gap 1']);
-  expect(problemsOf(1, { crowds: [] })).toEqual(['there was no crowd']);
+  expect(problemsOf('crowds', { crowds: [] })).toEqual(['there was no crowd']);
 });
 
 test('a line that lacks its mount or its typed name fails', () => {
   const victims = { did: { pid: 7, count: 3 }, before: counted(0), after: counted(3) };
   const crowd = { threads: 2, where: 'one', did: victims.did, before: victims.before, after: victims.after };
   const incomplete = lines(3, 'success', { ...WHOLE, path_complete: false });
-  expect(problemsOf(1, { crowds: [crowd] }, { deletions: incomplete })).toHaveLength(1);
-  expect(problemsOf(4, { preempted: victims }, { deletions: incomplete })).toHaveLength(1);
-  expect(problemsOf(4, { preempted: victims }, { deletions: lines(3, 'success', { path_complete: true }) })).toEqual([
+  expect(problemsOf('crowds', { crowds: [crowd] }, incomplete)).toHaveLength(1);
+  expect(problemsOf('preempted', { preempted: victims }, incomplete)).toHaveLength(1);
+  expect(problemsOf('preempted', { preempted: victims }, lines(3, 'success', { path_complete: true }))).toEqual([
     'of 3 lines 3 are complete, 0 have the typed name',
   ]);
 });
 
 test('a deletion beside sleeping calls that is not told fails, and so does one that is lost', () => {
   const problems = (told: number, after = counted(3)) =>
-    problemsOf(2, { sleepers: { did: { pid: 7, count: 3 }, before: counted(0), after } }, { deletions: lines(told) });
+    problemsOf('sleepers', { sleepers: { did: { pid: 7, count: 3 }, before: counted(0), after } }, lines(told));
   expect(problems(3)).toEqual([]);
   expect(problems(2)).toEqual(['2 of 3 told']);
   expect(problems(3, counted(3, { [SKIPPED]: 1, rmwatch_events_seen_total: 4 }))).toEqual(['1 lost']);
@@ -100,7 +109,7 @@ test('a failure that is neither told nor lost fails, and so does one that is los
     ];
     const after = counted(told, { rmwatch_events_seen_total: told + lost, [LOST]: lost });
     const failures = [{ asleep, failed, deleted, before: counted(0), after }];
-    return problemsOf(3, { failures }, { failures: lines(told, 'failure') });
+    return problemsOf('failures', { failures }, lines(told, 'failure'));
   };
   expect(problems(1, 3, 0)).toEqual([]);
   expect(problems(SLEEPERS_MANY, 1, 2)).toEqual([]);
@@ -111,42 +120,35 @@ test('a failure that is neither told nor lost fails, and so does one that is los
 test('failures that the configuration in force does not want, or of which it wants more, fail', () => {
   const problems = (watched: boolean, told: number, after = counted(told)) =>
     problemsOf(
-      6,
+      'reloads',
       { reloads: [{ watched, failed: { pid: 7, count: 3 }, before: counted(0), after }] },
-      { failures: lines(told, 'failure') },
+      lines(told, 'failure'),
     );
   expect([problems(true, 3), problems(false, 0)]).toEqual([[], []]);
   expect(problems(true, 2)).toEqual(['configuration 1: 2 of 3 failures, all wanted']);
   expect(problems(false, 1)).toEqual(['configuration 1: 1 of 3 failures, none wanted']);
   expect(problems(true, 3, counted(3, { [SKIPPED]: 1, rmwatch_events_seen_total: 4 }))).toHaveLength(1);
-  expect(problemsOf(6, { reloads: [] })).toEqual(['there was no reload']);
+  expect(problemsOf('reloads', { reloads: [] })).toEqual(['there was no reload']);
 });
 
 test('deletions beside thousands of file systems that are late, or not told, fail', () => {
   const problems = (told: number, seconds: number) =>
     problemsOf(
-      7,
+      'devices',
       { devices: { did: { pid: 7, count: 3 }, seconds, before: counted(0), after: counted(3) } },
-      { deletions: lines(told) },
+      lines(told),
     );
   expect(problems(3, 29)).toEqual([]);
   expect(problems(2, 29)).toEqual(['2 of 3 told']);
   expect(problems(3, 31)).toEqual(['31.0 s, at most 30 s']);
 });
 
-test.each([
-  ['preempted', 4],
-  ['updates', 5],
-] as const)(
+test.each(['preempted', 'updates'] as const)(
   'a deletion under the attack "%s" that is neither told nor lost fails, and so does one told twice',
-  (part, check) => {
+  (part) => {
     const problems = (told: number, lost: number) => {
       const after = counted(told, { rmwatch_events_seen_total: told + lost, [SKIPPED]: lost });
-      return problemsOf(
-        check,
-        { [part]: { did: { pid: 7, count: 3 }, before: counted(0), after } },
-        { deletions: lines(told) },
-      );
+      return problemsOf(part, { [part]: { did: { pid: 7, count: 3 }, before: counted(0), after } }, lines(told));
     };
     expect(problems(3, 0)).toEqual([]);
     expect(problems(1, 2)).toEqual([]);
@@ -159,11 +161,15 @@ test('what was lost before a part is none of its own', () => {
   const before = counted(0, { [SKIPPED]: 5, rmwatch_events_seen_total: 5 });
   const after = counted(3, { [SKIPPED]: 5, rmwatch_events_seen_total: 8 });
   const victims = { did: { pid: 7, count: 3 }, before, after };
-  expect(problemsOf(2, { sleepers: victims }, { deletions: lines(3) })).toEqual([]);
-  expect(problemsOf(4, { preempted: victims }, { deletions: lines(2) })).toHaveLength(1);
+  expect(problemsOf('sleepers', { sleepers: victims }, lines(3))).toEqual([]);
+  expect(problemsOf('preempted', { preempted: victims }, lines(2))).toHaveLength(1);
+});
+
+test('the checks of a session are those that it must come to', () => {
+  expect(checksOf({}, []).map(({ name }) => name)).toEqual(CONTENTION_CHECKS);
 });
 
 test('a line of a part that is not of the schema fails', () => {
   const sleepers = { did: { pid: 7, count: 1 }, before: counted(0), after: counted(1) };
-  expect(problemsOf(8, { sleepers }, { deletions: lines(1) })[0]).toBe('1 of 1 event lines are not of the schema');
+  expect(schemaProblems({ sleepers }, lines(1))[0]).toBe('1 of 1 event lines are not of the schema');
 });

@@ -7,8 +7,6 @@ import { type Event, SessionRecord } from '../../guest/scenarios/record-files.js
 export interface SessionFiles<Recording> {
   readonly recording: Recording;
   readonly events?: readonly Event[];
-  /** Of parts that had a daemon of their own. */
-  readonly parts?: Readonly<Record<string, readonly Event[]>>;
   readonly diagnostics?: string;
 }
 
@@ -17,17 +15,13 @@ const asLines = (events: readonly Event[]) => events.map((event) => `${JSON.stri
 /** `directory`: where the outputs of the guest would be. */
 export function recordOf<Recording>(
   directory: string,
-  { recording, events = [], parts = {}, diagnostics = '' }: SessionFiles<Recording>,
+  { recording, events = [], diagnostics = '' }: SessionFiles<Recording>,
 ): SessionRecord<Recording> {
   const session = path.join(directory, RECORDS, 'session');
   fs.mkdirSync(session, { recursive: true });
   fs.writeFileSync(path.join(session, 'recording.json'), JSON.stringify(recording));
   fs.writeFileSync(path.join(session, 'events.json'), asLines(events));
   fs.writeFileSync(path.join(session, 'diagnostics.json'), diagnostics);
-  for (const [part, lines] of Object.entries(parts)) {
-    fs.mkdirSync(path.join(session, part), { recursive: true });
-    fs.writeFileSync(path.join(session, part, 'events.json'), asLines(lines));
-  }
   return new SessionRecord<Recording>(directory, 'session');
 }
 
