@@ -16,27 +16,37 @@ const MODULES: Readonly<Record<string, string>> = {
   'apps/v1 DaemonSet': 'apps/v1',
 };
 
+const NAME = fileURLToPath(new URL('manifest.ts', import.meta.url));
+const OPTIONS: ts.CompilerOptions = {
+  noEmit: true,
+  strict: true,
+  types: [],
+  // The types of Kubernetes need no more, and they are not what is checked.
+  lib: ['lib.es2022.d.ts'],
+  skipLibCheck: true,
+  module: ts.ModuleKind.ESNext,
+  moduleResolution: ts.ModuleResolutionKind.Bundler,
+};
+const host = ts.createCompilerHost(OPTIONS);
+const { getSourceFile, fileExists } = host;
+/** What each manifest is checked against is parsed once. */
+const parsed = new Map<string, ts.SourceFile | undefined>();
+let text = '';
+host.fileExists = (path) => path === NAME || fileExists.call(host, path);
+host.getSourceFile = (path, version, ...rest) => {
+  if (path === NAME) return ts.createSourceFile(path, text, version);
+  if (!parsed.has(path)) parsed.set(path, getSourceFile.call(host, path, version, ...rest));
+  return parsed.get(path);
+};
+
 /** What the compiler says of a manifest that is written as a literal of its type. */
 function problemsOf(manifest: { apiVersion: string; kind: string }): string[] {
   const from = MODULES[`${manifest.apiVersion} ${manifest.kind}`];
   if (from === undefined) return [`${manifest.apiVersion} ${manifest.kind} is not expected`];
-  const name = fileURLToPath(new URL('manifest.ts', import.meta.url));
-  const text = `import type { ${manifest.kind} } from 'kubernetes-types/${from}';
+  text = `import type { ${manifest.kind} } from 'kubernetes-types/${from}';
 export const manifest: ${manifest.kind} = ${JSON.stringify(manifest)};`;
-  const options: ts.CompilerOptions = {
-    noEmit: true,
-    strict: true,
-    types: [],
-    module: ts.ModuleKind.ESNext,
-    moduleResolution: ts.ModuleResolutionKind.Bundler,
-  };
-  const host = ts.createCompilerHost(options);
-  const { getSourceFile, fileExists } = host;
-  host.getSourceFile = (path, version, ...rest) =>
-    path === name ? ts.createSourceFile(path, text, version) : getSourceFile.call(host, path, version, ...rest);
-  host.fileExists = (path) => path === name || fileExists.call(host, path);
   return ts
-    .getPreEmitDiagnostics(ts.createProgram([name], options, host))
+    .getPreEmitDiagnostics(ts.createProgram([NAME], OPTIONS, host))
     .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'));
 }
 

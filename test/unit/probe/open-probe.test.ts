@@ -1,14 +1,22 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import type { AttachMode } from '../../../src/model/config.js';
 import { atOnce, type Steps } from '../../../src/model/steps.js';
 import type { NativeBinding, NativeProbe } from '../../../src/probe/native-probe.js';
-import { openProbe, openProbeSteps, ProbeUnavailableError, type Refusal } from '../../../src/probe/open-probe.js';
+import type { Refusal } from '../../../src/probe/open-probe.js';
 
-/** What this machine says of itself must not decide. */
-const switchedOff = vi.hoisted(() => ({ modes: [] as string[] }));
-vi.mock('../../../src/host/silent-probes.js', () => ({
+/** What this machine says of itself must not decide. Other files of tests share the modules: they get the real one. */
+const SILENT_PROBES = '../../../src/host/silent-probes.js';
+const switchedOff = { modes: [] as string[] };
+vi.resetModules();
+vi.doMock(SILENT_PROBES, () => ({
   causesOfSilence: (mode: string) => (switchedOff.modes.includes(mode) ? [{ cause: 'off', fix: 'on' }] : []),
 }));
+const { openProbe, openProbeSteps, ProbeUnavailableError } = await import('../../../src/probe/open-probe.js');
+
+afterAll(() => {
+  vi.doUnmock(SILENT_PROBES);
+  vi.resetModules();
+});
 
 interface Trouble {
   readonly at: 'load' | 'attach';
