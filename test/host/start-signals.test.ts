@@ -15,6 +15,9 @@ const program = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), 'rmwatch-start-'));
 /** From the first statement on, through loading the modules and opening the probe, until after the start. */
 const MOMENTS_MS = [0, 2, 5, 10, 20, 40, 70, 120, 200, 400, 1000];
+/** With so many watches the start takes seconds: they are read in a thread, compiled in slices, and given to the kernel. */
+const MANY = 10_000;
+const MOMENTS_OF_MANY_MS = [300, 1000, 2500];
 
 interface Started {
   readonly child: ChildProcess;
@@ -30,9 +33,13 @@ afterEach(async () => {
 });
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
-function start(): Started {
+function start(count: number): Started {
   const config = join(scratch, 'rmwatch.yaml');
-  const watches = [{ name: 'work', include: [join(scratch, 'work-*')] }];
+  const watches = Array.from({ length: count }, (_, index) => ({
+    name: `work-${index}`,
+    include: [join(scratch, `work-${index}-*`)],
+    exclude: [`*.${index}`],
+  }));
   writeFileSync(config, JSON.stringify({ watches, http: { listen: 'off' }, self_test: { interval: 'off' } }));
   const args = [program, 'run', '--config', config, '--format', 'json', '--log', join(scratch, 'events.json')];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
@@ -53,24 +60,42 @@ function takesSignals({ child }: Started): boolean {
   return ((BigInt(`0x${caught}`) >> BigInt(constants.signals.SIGSTKFLT - 1)) & 1n) === 1n;
 }
 
-async function signalled(signal: 'SIGTERM' | 'SIGHUP', afterMs: number): Promise<Started> {
-  const process = start();
+async function signalled(signal: 'SIGTERM' | 'SIGHUP', afterMs: number, watches = 1): Promise<Started> {
+  const process = start(watches);
   await waitUntil('the program takes signals', () => takesSignals(process));
   await sleep(afterMs);
   process.child.kill(signal);
   return process;
 }
 
+const RELOAD_TIMEOUT_MS = 40_000;
+
+async function expectStop({ ended, child }: Started): Promise<void> {
+  expect(await ended, `pid ${child.pid}`).toEqual({ code: 0, signal: null });
+}
+
+async function expectReload(process: Started): Promise<void> {
+  await waitUntil('the reload', () => process.stderr.includes('configuration reloaded'), RELOAD_TIMEOUT_MS);
+  process.child.kill('SIGTERM');
+  await expectStop(process);
+}
+
 describe('a signal during the start', () => {
   it.each(MOMENTS_MS)('SIGTERM %i ms after the first statement is a stop', async (afterMs) => {
-    const { ended, child } = await signalled('SIGTERM', afterMs);
-    expect(await ended, `pid ${child.pid}`).toEqual({ code: 0, signal: null });
+    await expectStop(await signalled('SIGTERM', afterMs));
   });
 
   it.each(MOMENTS_MS)('SIGHUP %i ms after the first statement is a reload', async (afterMs) => {
-    const process = await signalled('SIGHUP', afterMs);
-    await waitUntil('the reload', () => process.stderr.includes('configuration reloaded'), 20_000);
-    process.child.kill('SIGTERM');
-    expect(await process.ended).toEqual({ code: 0, signal: null });
+    await expectReload(await signalled('SIGHUP', afterMs));
+  });
+});
+
+describe(`a signal during the start with ${MANY} watches`, () => {
+  it.each(MOMENTS_OF_MANY_MS)('SIGTERM %i ms after the first statement is a stop', async (afterMs) => {
+    await expectStop(await signalled('SIGTERM', afterMs, MANY));
+  });
+
+  it.each(MOMENTS_OF_MANY_MS)('SIGHUP %i ms after the first statement is a reload', async (afterMs) => {
+    await expectReload(await signalled('SIGHUP', afterMs, MANY));
   });
 });
