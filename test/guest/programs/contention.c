@@ -10,6 +10,9 @@
  *                                that deletes files of DIR, so that it is preempted wherever that is possible; as above
  *   contention devices DIR COUNT nobody makes COUNT file systems in a user namespace of their own, below DIR, and deletes a
  *                                file on each, at once; says so in a JSON line, and ends when standard input ends
+ *   contention binds FROM DIR COUNT
+ *                                binds the directory FROM to COUNT places below DIR, at once; says so in a JSON line, and
+ *                                unmounts them when standard input ends
  *   contention update            two tasks that compute on each processor, and one that updates a BPF map in a tight loop
  */
 #define _GNU_SOURCE
@@ -365,6 +368,26 @@ static void run_devices(const char *directory, long count)
 	wait_for_end_of_input();
 }
 
+static void run_binds(const char *from, const char *directory, long count)
+{
+	char path[4200];
+
+	for (long i = 0; i < count; i++) {
+		snprintf(path, sizeof(path), "%s/bind%ld", directory, i);
+		make_directory(path);
+		if (mount(from, path, NULL, MS_BIND, NULL))
+			err(1, "%s", path);
+	}
+	printf("{\"pid\":%d,\"count\":%ld}\n", getpid(), count);
+	fflush(stdout);
+	wait_for_end_of_input();
+	for (long i = 0; i < count; i++) {
+		snprintf(path, sizeof(path), "%s/bind%ld", directory, i);
+		if (umount2(path, MNT_DETACH))
+			err(1, "%s", path);
+	}
+}
+
 static void run_update(void)
 {
 	struct {
@@ -420,6 +443,8 @@ int main(int argc, char **argv)
 		run_preempt(argv[2]);
 	else if (argc == 4 && !strcmp(what, "devices"))
 		run_devices(argv[2], atol(argv[3]));
+	else if (argc == 5 && !strcmp(what, "binds"))
+		run_binds(argv[2], argv[3], atol(argv[4]));
 	else if (argc == 2 && !strcmp(what, "update"))
 		run_update();
 	else

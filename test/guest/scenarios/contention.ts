@@ -7,6 +7,7 @@ export const CONTENTION_PARTS = [
   'accounts',
   'sleepers',
   'devices',
+  'binds',
   'crowds',
   'preempted',
   'updates',
@@ -72,9 +73,9 @@ export interface ReloadRun {
   readonly after: string;
 }
 
-/** Deletions beside those on many file systems that the daemon does not know. */
-export interface DevicesRun extends VictimsRun {
-  /** From the last of those on to the last line of the others. */
+/** Deletions beside those on many file systems that the daemon does not know, or under many bind mounts of their directory. */
+export interface TimedRun extends VictimsRun {
+  /** From the last of those deletions, or mounts, on to the last line. */
   readonly seconds: number;
 }
 
@@ -85,7 +86,8 @@ export interface ContentionRecording {
   sleepers?: VictimsRun;
   failures?: readonly FailuresRun[];
   reloads?: readonly ReloadRun[];
-  devices?: DevicesRun;
+  devices?: TimedRun;
+  binds?: TimedRun;
   preempted?: VictimsRun;
   updates?: VictimsRun;
   readonly errors: Partial<Record<ContentionPart, string>>;

@@ -8,11 +8,11 @@ import {
   type ContentionRecording,
   type ContentionSession,
   type CrowdRun,
-  type DevicesRun,
   type Did,
   type FailuresRun,
   type ReloadRun,
   SLEEPERS_MANY,
+  type TimedRun,
   type VictimsRun,
 } from './contention.js';
 import type { Mode } from './mode.js';
@@ -27,6 +27,7 @@ const NAMES: Readonly<Record<ContentionPart, string>> = {
   updates: 'a deletion beside a task that calls bpf(2) in a loop is told, or counted as lost',
   reloads: 'failures are told from the reload on that wants them, and no longer than to the one that does not',
   devices: 'deletions on thousands of unknown file systems hold up no other deletion',
+  binds: 'thousands of bind mounts of a directory hold up no deletion in it',
 };
 const SCHEMA = 'every line is of the schema';
 
@@ -71,7 +72,9 @@ function judgePart(
     case 'reloads':
       return judgeReloads(recording.reloads!, log);
     case 'devices':
-      return judgeDevices(recording.devices!, log);
+      return judgeTimed(recording.devices!, log);
+    case 'binds':
+      return judgeTimed(recording.binds!, log);
     case 'preempted':
       return judgeAttacked(recording.preempted!, log, true);
     case 'updates':
@@ -170,12 +173,15 @@ function judgeReloads(runs: readonly ReloadRun[], log: EventRecord): Verdict {
   return { problems, facts: `${runs.length} configurations` };
 }
 
-/** A guest is slow, and a busy machine makes it slower: 18 s were seen. With a table of mounts read for each file system it took a minute on a quiet one. */
-const DEVICES_SECONDS_MAX = 30;
+/**
+ * A guest is slow, and a busy machine makes it slower: 18 s were seen. With a table of mounts read for each file system it took
+ * a minute on a quiet one.
+ */
+const SECONDS_MAX = 30;
 
-function judgeDevices({ seconds, ...victims }: DevicesRun, log: EventRecord): Verdict {
+function judgeTimed({ seconds, ...victims }: TimedRun, log: EventRecord): Verdict {
   const { problems, facts } = judgeSleepers(victims, log);
-  if (seconds > DEVICES_SECONDS_MAX) problems.push(`${seconds.toFixed(1)} s, at most ${DEVICES_SECONDS_MAX} s`);
+  if (seconds > SECONDS_MAX) problems.push(`${seconds.toFixed(1)} s, at most ${SECONDS_MAX} s`);
   return { problems, facts: `${facts} within ${seconds.toFixed(1)} s` };
 }
 

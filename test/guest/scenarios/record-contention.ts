@@ -11,12 +11,12 @@ import {
   type ContentionRecording,
   type ContentionSession,
   type CrowdRun,
-  type DevicesRun,
   type Did,
   type FailuresRun,
   type ReloadRun,
   SLEEPERS_FEW,
   SLEEPERS_MANY,
+  type TimedRun,
   type VictimsRun,
 } from './contention.js';
 import type { Mode } from './mode.js';
@@ -32,6 +32,7 @@ const VICTIMS = 1_000;
 const FEW = 100;
 const FAILURES = 50;
 const DEVICES = 1_500;
+const BINDS = 2_000;
 const LINES_TIMEOUT_MS = 120_000;
 const RING_BYTES = 1 << 24;
 
@@ -125,11 +126,24 @@ class Recorder {
     });
   }
 
-  async devices(): Promise<DevicesRun> {
+  devices(): Promise<TimedRun> {
+    return this.timed(['devices', ELSEWHERE, DEVICES]);
+  }
+
+  /** The deletions come when the daemon has taken the mounts in. */
+  binds(): Promise<TimedRun> {
+    return this.timed(['binds', WORK, ELSEWHERE, BINDS], (daemon) => daemon.mountsFollowed());
+  }
+
+  private async timed(
+    attack: readonly (string | number)[],
+    first: (daemon: Daemon) => Promise<unknown> = async () => undefined,
+  ): Promise<TimedRun> {
     const daemon = await this.daemon();
     const { text: before } = await daemon.metrics();
-    return underAttack(['devices', ELSEWHERE, DEVICES], async () => {
+    return underAttack(attack, async () => {
       const began = performance.now();
+      await first(daemon);
       const did = crowd(1, FEW, 'one');
       const lines = () => daemon.events().filter((line) => line?.process?.pid === did.pid).length;
       await waitUntil('the lines of the others', () => lines() === did.count, LINES_TIMEOUT_MS);

@@ -131,17 +131,20 @@ test('failures that the configuration in force does not want, or of which it wan
   expect(problemsOf('reloads', { reloads: [] })).toEqual(['there was no reload']);
 });
 
-test('deletions beside thousands of file systems that are late, or not told, fail', () => {
-  const problems = (told: number, seconds: number) =>
-    problemsOf(
-      'devices',
-      { devices: { did: { pid: 7, count: 3 }, seconds, before: counted(0), after: counted(3) } },
-      lines(told),
-    );
-  expect(problems(3, 29)).toEqual([]);
-  expect(problems(2, 29)).toEqual(['2 of 3 told']);
-  expect(problems(3, 31)).toEqual(['31.0 s, at most 30 s']);
-});
+test.each(['devices', 'binds'] as const)(
+  'deletions beside thousands of %s that are late, or not told, fail',
+  (part) => {
+    const problems = (told: number, seconds: number) =>
+      problemsOf(
+        part,
+        { [part]: { did: { pid: 7, count: 3 }, seconds, before: counted(0), after: counted(3) } },
+        lines(told),
+      );
+    expect(problems(3, 29)).toEqual([]);
+    expect(problems(2, 29)).toEqual(['2 of 3 told']);
+    expect(problems(3, 31)).toEqual(['31.0 s, at most 30 s']);
+  },
+);
 
 test.each(['preempted', 'updates'] as const)(
   'a deletion under the attack "%s" that is neither told nor lost fails, and so does one told twice',
