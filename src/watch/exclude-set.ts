@@ -1,5 +1,5 @@
 import type { Glob } from './glob.js';
-import { PatternTrie, type Rest } from './pattern-trie.js';
+import { PatternTrie, type Rest, type TrieWalk } from './pattern-trie.js';
 
 /** Whether the excludes veto a name in one directory: settled for all of its names, or to be asked name by name. */
 export type Veto = boolean | ((name: string) => boolean);
@@ -16,6 +16,11 @@ export class ExcludeSet {
 
   constructor(globs: readonly Glob[]) {
     for (const glob of globs) this.trie.getOrAdd(glob, () => true);
+  }
+
+  /** Directories with the same candidates on this walk have the same veto(). */
+  walk(): TrieWalk<true> {
+    return this.trie.walk();
   }
 
   /** Whether the excludes veto all that lies below a directory, as far as one pattern says so. `headMissing`: as in veto(). */

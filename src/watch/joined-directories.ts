@@ -14,16 +14,18 @@ export class JoinedDirectories {
   /** Watches that match every name in some of the directories. */
   private readonly settled: readonly number[];
   private readonly firstSettled: number = Number.POSITIVE_INFINITY;
-  /** The directories in which it depends on the name. */
-  private readonly dependent: { readonly at: number; readonly matcher: DirectoryMatcher }[] = [];
+  /** Where it depends on the name: the number of the first directory that has the matcher. */
+  private readonly dependent = new Map<DirectoryMatcher, number>();
 
+  /** `matcherOf`: the same object for directories that need not be told apart. */
   constructor(directories: readonly string[], matcherOf: (directory: string) => DirectoryMatcher) {
     const settled = new Set<readonly number[]>();
     for (const [at, directory] of directories.entries()) {
       const matcher = matcherOf(directory);
       const { forEveryName } = matcher;
-      if (forEveryName === undefined) this.dependent.push({ at, matcher });
-      else if (forEveryName.length > 0) {
+      if (forEveryName === undefined) {
+        if (!this.dependent.has(matcher)) this.dependent.set(matcher, at);
+      } else if (forEveryName.length > 0) {
         settled.add(forEveryName);
         this.firstSettled = Math.min(this.firstSettled, at);
       }
@@ -35,7 +37,7 @@ export class JoinedDirectories {
     const sets = new Set<readonly number[]>();
     if (this.settled.length > 0) sets.add(this.settled);
     let first = this.firstSettled;
-    for (const { at, matcher } of this.dependent) {
+    for (const [matcher, at] of this.dependent) {
       const matched = matcher.match(name);
       if (matched.length === 0) continue;
       sets.add(matched);

@@ -1,7 +1,7 @@
 import type { Part } from './directory-matcher.js';
 import type { ExcludeSet } from './exclude-set.js';
 import { namesOf } from './glob.js';
-import type { Node, PatternTrie, Rest } from './pattern-trie.js';
+import type { Node, PatternTrie, Rest, TrieWalk } from './pattern-trie.js';
 
 /** A directory in latin1 view, '' for the root; `cut`: the names that lead to its first one are missing. */
 export interface MovedDirectory {
@@ -38,14 +38,17 @@ export class MoveMatcher {
    */
   lostBelow({ from, to, isBeside }: MovedPaths): readonly number[] {
     const places = to.map(withNames);
+    const walk = this.trie.walk();
     const kept = new Set<Node<readonly Part[]>>();
-    for (const place of places) for (const node of this.restFor(place, isBeside ? 'perhaps' : 'surely')) kept.add(node);
+    for (const place of places) {
+      for (const node of this.restFor(walk, place, isBeside ? 'perhaps' : 'surely')) kept.add(node);
+    }
     const lost = new Set<number>();
     const shutOut = new Map<ExcludeSet, boolean>();
     /** By node, its parts of which no old place has been found yet that their excludes leave. */
     const open = new Map<Node<readonly Part[]>, readonly Part[]>();
     for (const place of from.map(withNames)) {
-      for (const node of this.restFor(place, 'perhaps')) {
+      for (const node of this.restFor(walk, place, 'perhaps')) {
         let parts = open.get(node);
         if (parts === undefined) parts = kept.has(node) ? this.shutOutParts(node, places, shutOut) : node.values.flat();
         open.set(node, parts.length === 0 ? NO_PARTS : addLost(parts, place, lost));
@@ -67,8 +70,12 @@ export class MoveMatcher {
     return [...named].sort((a, b) => a - b);
   }
 
-  private restFor({ names, cut }: Names, how: 'surely' | 'perhaps'): Rest<readonly Part[]> {
-    if (!cut) return this.trie.rest(names);
+  private restFor(
+    walk: TrieWalk<readonly Part[]>,
+    { names, cut }: Names,
+    how: 'surely' | 'perhaps',
+  ): Rest<readonly Part[]> {
+    if (!cut) return walk.rest(names);
     return how === 'surely' ? this.trie.restEverywhere(names) : this.trie.restAnywhere(names);
   }
 

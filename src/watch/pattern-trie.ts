@@ -65,6 +65,11 @@ export class PatternTrie<T> {
     return node.names.getOrAdd(last, make);
   }
 
+  /** For many directories that are asked for one after the other. */
+  walk(): TrieWalk<T> {
+    return new TrieWalk(activate(this.root, new Set()));
+  }
+
   /** What is possible below `directories`, counted from the root. */
   candidates(directories: readonly string[]): Candidates<T> {
     return candidatesFrom(activate(this.root, new Set()), directories);
@@ -117,23 +122,99 @@ export class PatternTrie<T> {
   }
 }
 
+/**
+ * The way of many directories through a trie. What their names have in common is walked once, and directories that no
+ * pattern tells apart get the same objects: thousands of bind mounts cost one lookup for each of their names.
+ */
+export class TrieWalk<T> {
+  private readonly start: Step<T>;
+
+  constructor(start: Set<Node<T>>) {
+    this.start = new Step(start);
+  }
+
+  /** As PatternTrie.candidates(). */
+  candidates(directories: readonly string[]): Candidates<T> {
+    return this.stepAt(directories).candidates;
+  }
+
+  /** As PatternTrie.rest(). */
+  rest(directories: readonly string[]): Rest<T> {
+    return this.stepAt(directories).active;
+  }
+
+  private stepAt(directories: readonly string[]): Step<T> {
+    let step = this.start;
+    for (const directory of directories) {
+      if (step.active.size === 0) break;
+      step = step.next(directory);
+    }
+    return step;
+  }
+}
+
+/** Where directories are on their way, and where each name leads from there. */
+class Step<T> {
+  private known: Candidates<T> | undefined;
+  /** Most have none: where patterns name each of thousands of directories, as many steps are the last ones. */
+  private named: Map<string, Step<T>> | undefined;
+  /** After a name that no pattern has. */
+  private unnamed: Step<T> | undefined;
+
+  constructor(readonly active: Set<Node<T>>) {}
+
+  get candidates(): Candidates<T> {
+    this.known ??= candidatesOf(this.active);
+    return this.known;
+  }
+
+  next(directory: string): Step<T> {
+    const known = this.named?.get(directory);
+    if (known !== undefined) return known;
+    const matching = matchingNodes(this.active, directory);
+    if (matching.length === 0) {
+      this.unnamed ??= new Step(after(this.active, matching));
+      return this.unnamed;
+    }
+    const next = new Step(after(this.active, matching));
+    this.named ??= new Map();
+    this.named.set(directory, next);
+    return next;
+  }
+}
+
 function advance<T>(start: Set<Node<T>>, directories: readonly string[]): Set<Node<T>> {
   let active = start;
   for (const directory of directories) {
-    const next = new Set<Node<T>>();
-    for (const node of active) {
-      if (node.atAnyDepth) activate(node, next);
-      if (node.directories?.constant !== undefined) activate(node.directories.constant, next);
-      node.directories?.forEachDependent(directory, (child) => activate(child, next));
-    }
-    active = next;
+    active = after(active, matchingNodes(active, directory));
     if (active.size === 0) break;
   }
   return active;
 }
 
+/** Where patterns lead that go on with a name and match this one; `*` is none of them. */
+function matchingNodes<T>(active: Set<Node<T>>, directory: string): Node<T>[] {
+  const matching: Node<T>[] = [];
+  for (const { directories } of active) directories?.forEachDependent(directory, (node) => matching.push(node));
+  return matching;
+}
+
+/** What is active after one more directory, which leads to `matching`. */
+function after<T>(active: Set<Node<T>>, matching: readonly Node<T>[]): Set<Node<T>> {
+  const next = new Set<Node<T>>();
+  for (const node of active) {
+    if (node.atAnyDepth) activate(node, next);
+    if (node.directories?.constant !== undefined) activate(node.directories.constant, next);
+  }
+  for (const node of matching) activate(node, next);
+  return next;
+}
+
 function candidatesFrom<T>(start: Set<Node<T>>, directories: readonly string[]): Candidates<T> {
-  const active = advance(start, directories);
+  return candidatesOf(advance(start, directories));
+}
+
+function candidatesOf<T>(active: Set<Node<T>>): Candidates<T> {
   const constant: T[] = [];
   const dependent: SegmentIndex<T>[] = [];
   for (const { names } of active) {

@@ -8,6 +8,7 @@ import { InternedSets } from './interned-sets.js';
 import { JoinedDirectories } from './joined-directories.js';
 import { type MovedPaths, MoveMatcher } from './move-matcher.js';
 import { PatternTrie } from './pattern-trie.js';
+import { SharedMatchers } from './shared-matchers.js';
 
 export type View = WatchConfig['view'];
 
@@ -87,7 +88,8 @@ export class WatchSet {
   forAll(directories: readonly string[], as: (directory: string) => string): JoinedDirectories {
     let joined = this.joined.get(directories);
     if (joined === undefined) {
-      joined = new JoinedDirectories(directories, (directory) => this.matcherOf(as(directory), 'host'));
+      const matchers = new SharedMatchers(this.tries.host, this.sets);
+      joined = new JoinedDirectories(directories, (directory) => matchers.matcherOf(as(directory)));
       this.joined.set(directories, joined);
     }
     return joined;
