@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { textOf } from '../text/utf8.js';
-import { compileGlob, type Glob, literalDirectory } from '../watch/glob.js';
+import { compileGlob, type Glob, isLiteral, literalDirectory } from '../watch/glob.js';
 import { canMeet } from '../watch/glob-overlap.js';
 
 /**
@@ -15,16 +15,8 @@ export function doubtAboutInclude(pattern: string, excludes: readonly string[]):
   if (fixed === '/proc' || fixed.startsWith('/proc/')) return 'never matches: no name can be removed in /proc';
   const file = fileAbove(fixed);
   if (file !== undefined) return `never matches: ${textOf(file)} is not a directory`;
-  return isLiteral(glob) ? doubtAboutLiteral(pattern, glob.literalPrefix) : undefined;
-}
-
-/** Of a pattern that names one path, which is `path` in latin1 view. */
-function doubtAboutLiteral(pattern: string, path: string): string | undefined {
-  const below = `for everything below it write "${pattern}/**"`;
-  if (isDirectory(path)) return `is a directory: the pattern matches it alone; ${below}`;
-  // What has a dot in its name is a file, as a rule.
-  if (isAbsent(path) && !/\.[^/]*$/.test(path)) {
-    return `does not exist: the pattern matches a file or directory of this name alone; ${below}`;
+  if (isLiteral(glob) && isDirectory(glob.literalPrefix)) {
+    return `is a directory: the pattern matches it alone; for everything below it write "${pattern}/**"`;
   }
   return undefined;
 }
@@ -51,10 +43,6 @@ function covers(exclude: Glob, include: Glob): boolean {
   return exclude.prefixDecides && include.literalPrefix.startsWith(exclude.literalPrefix);
 }
 
-function isLiteral({ segments }: Glob): boolean {
-  return segments.every((segment) => typeof segment !== 'symbol' && segment.literal !== undefined);
-}
-
 /** The first part of a path, in latin1 view, that exists and is no directory. */
 function fileAbove(directory: string): string | undefined {
   for (let end = directory.indexOf('/', 1); end > 0; end = directory.indexOf('/', end + 1)) {
@@ -63,14 +51,6 @@ function fileAbove(directory: string): string | undefined {
     if (is !== true) return is === false ? part : undefined;
   }
   return isDirectory(directory) === false ? directory : undefined;
-}
-
-function isAbsent(path: string): boolean {
-  try {
-    return statSync(Buffer.from(path, 'latin1'), { throwIfNoEntry: false }) === undefined;
-  } catch {
-    return false;
-  }
 }
 
 /** undefined: it does not exist, or cannot be looked at. */

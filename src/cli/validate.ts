@@ -2,7 +2,7 @@ import { DEFAULT_CONFIG_FILE, loadConfig, loadConfigText } from '../config/load.
 import { formatProblem, type Problem } from '../config/problem.js';
 import { readStreamText } from '../config/read-text.js';
 import { escapeControl } from '../text/escape.js';
-import { expandedBraces } from './brace-meanings.js';
+import { configHints } from './config-hints.js';
 import { configNotes, type Loaded } from './config-notes.js';
 import { EXIT } from './exit-codes.js';
 import type { CommandIo } from './io.js';
@@ -49,9 +49,10 @@ export async function validate(
     for (const problem of problems) await tell(problem);
     for (const note of notes) await tell({ ...note, message: `note: ${note.message}` });
     if (!('problems' in loaded)) {
-      // A reload asks for the verdict alone.
-      const meanings = pid === undefined ? expandedBraces(loaded) : [];
-      for (const line of [verdict(loaded), ...meanings]) io.stdout.write(`${escapeControl(line)}\n`);
+      io.stdout.write(`${verdict(loaded)}\n`);
+      // The service checks its file so before each reload.
+      const hints = pid === undefined ? configHints(loaded) : [];
+      for (const hint of hints) io.stderr.write(`${escapeControl(hint)}\n`);
     }
   }
   return valid && !(strict && notes.length > 0) ? EXIT.ok : EXIT.configuration;

@@ -148,3 +148,8 @@ function matchSegments(segments: readonly (SegmentPattern | typeof ANY_DEPTH)[],
     index = retryIndex;
   }
 }
+
+/** Whether the pattern names one path. */
+export function isLiteral({ segments }: Glob): boolean {
+  return segments.every((segment) => typeof segment !== 'symbol' && segment.literal !== undefined);
+}
