@@ -5,8 +5,8 @@ export const PART_BUDGETS = {
   'unit tests': 100,
   'addon and daemon on this kernel': 80,
   'one flood, ended by SIGTERM': 20,
-  'kernels and tools': 15,
-  guests: 170,
+  'kernels and tools': 25,
+  guests: 160,
 } as const;
 
 export type PartName = keyof typeof PART_BUDGETS;

@@ -11,7 +11,7 @@
  *   contention devices DIR COUNT nobody makes COUNT file systems in a user namespace of their own, below DIR, and deletes a
  *                                file on each, at once; says so in a JSON line, and ends when standard input ends
  *   contention binds FROM DIR COUNT
- *                                binds the directory FROM to COUNT places below DIR, at once; says so in a JSON line, and
+ *                                binds the directory FROM to COUNT places below DIR; says so in a JSON line, and
  *                                unmounts them when standard input ends
  *   contention update            two tasks that compute on each processor, and one that updates a BPF map in a tight loop
  */

@@ -2,7 +2,7 @@
 import type { KernelCounters } from '../../../src/probe/record-layout.generated.js';
 import type { Mode } from './mode.js';
 
-/** Parts of a session, in their order. All have one daemon, which watches failures from `failures` on. */
+/** Parts of a session, in their order. All but `accounts` share one daemon. It watches failures from the part `failures` on. */
 export const CONTENTION_PARTS = [
   'accounts',
   'sleepers',
@@ -90,5 +90,7 @@ export interface ContentionRecording {
   binds?: TimedRun;
   preempted?: VictimsRun;
   updates?: VictimsRun;
+  /** How the last daemon ended. */
+  exit?: number | string;
   readonly errors: Partial<Record<ContentionPart, string>>;
 }

@@ -51,7 +51,11 @@ async function underAttack<T>(args: readonly (string | number)[], work: () => T 
     await Promise.race([once(child.stdout, 'data'), early]);
     ended.catch(() => undefined);
     early.catch(() => undefined);
-    return await work();
+    const result = await work();
+    child.stdin.end();
+    const [code] = await ended;
+    if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}`);
+    return result;
   } finally {
     child.stdin.end();
     await ended;
@@ -79,28 +83,25 @@ class Recorder {
 
   private running: Daemon | undefined;
 
-  /** The daemon of all parts, which watches WORK. */
+  /** The daemon of all parts but `accounts`, which watches WORK. */
   private async daemon(): Promise<Daemon> {
-    this.running ??= new Daemon({
-      program: [`${STAGE}/usr/bin/rmwatch`],
-      attach: this.mode,
-      config: configOf(false),
-      directory: this.directory,
-    });
-    if (!this.running.isRunning) await this.running.start();
+    if (this.running === undefined) {
+      this.running = new Daemon({
+        program: [`${STAGE}/usr/bin/rmwatch`],
+        attach: this.mode,
+        config: configOf(false),
+        directory: this.directory,
+      });
+      await this.running.start();
+    }
     return this.running;
   }
 
-  async stop(): Promise<void> {
+  /** Resolves to the exit code, or the signal; undefined when no daemon runs. */
+  async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<number | string | undefined> {
     const { running } = this;
     this.running = undefined;
-    await running?.stop();
-  }
-
-  /** After a part that failed: the next one begins with another daemon. */
-  kill(): void {
-    this.running?.kill();
-    this.running = undefined;
+    return running?.stop(signal);
   }
 
   accounts(): AccountsRun {
@@ -131,8 +132,11 @@ class Recorder {
   }
 
   /** The deletions come when the daemon has taken the mounts in. */
-  binds(): Promise<TimedRun> {
-    return this.timed(['binds', WORK, ELSEWHERE, BINDS], (daemon) => daemon.mountsFollowed());
+  async binds(): Promise<TimedRun> {
+    const run = await this.timed(['binds', WORK, ELSEWHERE, BINDS], (daemon) => daemon.mountsFollowed());
+    // The next part does not begin while their end is taken in.
+    await (await this.daemon()).mountsFollowed();
+    return run;
   }
 
   private async timed(
@@ -231,11 +235,13 @@ export async function recordContention(
       Object.assign(recording, { [name]: await recorder[name]() });
     } catch (error) {
       recording.errors[name] = String((error as Error).stack);
-      recorder.kill();
+      // The next part begins with another daemon.
+      await recorder.stop('SIGKILL').catch(() => undefined);
     }
     part(name);
   }
-  await recorder.stop();
+  const exit = await recorder.stop();
+  if (exit !== undefined) recording.exit = exit;
   part('stop');
   return recording;
 }

@@ -21,7 +21,7 @@ const OPTIONS: ts.CompilerOptions = {
   noEmit: true,
   strict: true,
   types: [],
-  // The types of Kubernetes need no more, and they are not what is checked.
+  // The types of Kubernetes need no other library. No library is checked here.
   lib: ['lib.es2022.d.ts'],
   skipLibCheck: true,
   module: ts.ModuleKind.ESNext,

@@ -4,7 +4,7 @@ import { atOnce, type Steps } from '../../../src/model/steps.js';
 import type { NativeBinding, NativeProbe } from '../../../src/probe/native-probe.js';
 import type { Refusal } from '../../../src/probe/open-probe.js';
 
-/** What this machine says of itself must not decide. Other files of tests share the modules: they get the real one. */
+/** What this machine says of itself must not decide. Other test files share the modules, so the mock is removed at the end. */
 const SILENT_PROBES = '../../../src/host/silent-probes.js';
 const switchedOff = { modes: [] as string[] };
 vi.resetModules();

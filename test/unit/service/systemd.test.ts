@@ -6,6 +6,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   vi.useRealTimers();
+  vi.unstubAllEnvs();
 });
 
 function bench(socket: string | undefined = '/run/systemd/notify') {
@@ -48,7 +49,6 @@ describe('Systemd', () => {
     vi.advanceTimersByTime(60_000);
     systemd.stopping();
     expect(sent).toEqual([]);
-    vi.unstubAllEnvs();
   });
 
   it('survives a socket that went away', () => {
