@@ -133,7 +133,7 @@ test('failures that the configuration in force does not want, or of which it wan
 
 test.each([
   ['devices', 30],
-  ['binds', 10],
+  ['binds', 20],
 ] as const)('deletions beside thousands of %s that are late, or not told, fail', (part, most) => {
   const problems = (told: number, seconds: number) =>
     problemsOf(
