@@ -15,19 +15,25 @@
           "action_name": "probe",
           "inputs": ["<@(bpf_sources)"],
           "outputs": ["<(bpf_objects)/rmwatch.bpf.o", "<(bpf_objects)/rmwatch.bpf.o.h"],
-          "action": ["bpf/build.sh", "<(bpf_objects)/rmwatch.bpf.o"]
+          "action": ["bpf/build.sh", "rmwatch.bpf.c", "<(bpf_objects)/rmwatch.bpf.o"]
         },
         {
           "action_name": "probe_loop",
           "inputs": ["<@(bpf_sources)"],
           "outputs": ["<(bpf_objects)/rmwatch.loop.bpf.o", "<(bpf_objects)/rmwatch.loop.bpf.o.h"],
-          "action": ["bpf/build.sh", "<(bpf_objects)/rmwatch.loop.bpf.o", "-DRMWATCH_BPF_LOOP"]
+          "action": ["bpf/build.sh", "rmwatch.bpf.c", "<(bpf_objects)/rmwatch.loop.bpf.o", "-DRMWATCH_BPF_LOOP"]
         },
         {
           "action_name": "probe_direct",
           "inputs": ["<@(bpf_sources)"],
           "outputs": ["<(bpf_objects)/rmwatch.direct.bpf.o", "<(bpf_objects)/rmwatch.direct.bpf.o.h"],
-          "action": ["bpf/build.sh", "<(bpf_objects)/rmwatch.direct.bpf.o", "-DRMWATCH_BPF_LOOP", "-DRMWATCH_DIRECT_LOADS"]
+          "action": ["bpf/build.sh", "rmwatch.bpf.c", "<(bpf_objects)/rmwatch.direct.bpf.o", "-DRMWATCH_BPF_LOOP", "-DRMWATCH_DIRECT_LOADS"]
+        },
+        {
+          "action_name": "mount_listing",
+          "inputs": ["<@(bpf_sources)"],
+          "outputs": ["<(bpf_objects)/mount_listing.bpf.o", "<(bpf_objects)/mount_listing.bpf.o.h"],
+          "action": ["bpf/build.sh", "mount_listing.bpf.c", "<(bpf_objects)/mount_listing.bpf.o"]
         }
       ]
     },
@@ -44,6 +50,7 @@
         "_FORTIFY_SOURCE=2",
         "RMWATCH_PROBE_OBJECT=\"<(bpf_objects)/rmwatch.bpf.o\"",
         "RMWATCH_PROBE_LOOP_OBJECT=\"<(bpf_objects)/rmwatch.loop.bpf.o\"",
+        "RMWATCH_MOUNT_LISTING_OBJECT=\"<(bpf_objects)/mount_listing.bpf.o\"",
         "RMWATCH_PROBE_DIRECT_OBJECT=\"<(bpf_objects)/rmwatch.direct.bpf.o\""
       ],
       "cflags_cc": ["-std=c++17", "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers", "-Wno-cast-function-type"],

@@ -1,10 +1,11 @@
 #!/bin/sh
-# Compiles the BPF program: build.sh OUTPUT [COMPILER FLAG...]
+# Compiles BPF programs: build.sh SOURCE OUTPUT [COMPILER FLAG...]
 # The newest clang that is installed is taken unless CLANG names one; 14 is the oldest that was tried.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-output=$1
-shift
+source=$1
+output=$2
+shift 2
 if [ -z "${CLANG:-}" ]; then
   for version in 19 18 17 16 15 14 ''; do
     CLANG=clang${version:+-$version}
@@ -17,7 +18,7 @@ case $(uname -m) in
 esac
 mkdir -p "$(dirname -- "$output")"
 "$CLANG" -target bpf "-D__TARGET_ARCH_$arch" "-I/usr/include/$(uname -m)-linux-gnu" -mcpu=v3 -O2 -g \
-  -Wall -Wextra -Werror -Wno-unused-parameter "$@" -c "$here/rmwatch.bpf.c" -o "$output"
+  -Wall -Wextra -Werror -Wno-unused-parameter "$@" -c "$here/$source" -o "$output"
 # DWARF is for nobody; BTF stays.
 "llvm-strip${CLANG#clang}" -g "$output"
 # Included where the object is embedded, so that a changed object is embedded again.

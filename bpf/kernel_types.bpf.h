@@ -51,8 +51,17 @@ struct user_namespace {
 	struct uid_gid_map gid_map;
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
+struct file_system_type {
+	const char *name;
+};
+
 struct super_block {
 	__u32 s_dev;
+	struct file_system_type *s_type;
 	__u64 s_blocksize;
 	__u64 s_magic;
 	struct dentry *s_root;
@@ -85,6 +94,7 @@ struct dentry {
 	struct qstr d_name;
 	struct inode *d_inode;
 	struct super_block *d_sb;
+	void *d_fsdata;
 	struct lockref d_lockref;
 };
 
@@ -97,8 +107,13 @@ struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
+	struct list_head mnt_mounts;
+	struct list_head mnt_child;
+	const char *mnt_devname;
 	struct mnt_namespace *mnt_ns;
 	int mnt_id;
+	/* From 6.8 on; never used again. */
+	__u64 mnt_id_unique;
 };
 
 struct path {
@@ -117,6 +132,7 @@ struct ns_common {
 struct mnt_namespace {
 	struct ns_common ns;
 	struct mount *root;
+	__u64 event;
 };
 
 struct ipc_namespace {

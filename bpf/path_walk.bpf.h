@@ -8,6 +8,7 @@
 #ifndef RMWATCH_PATH_WALK_BPF_H
 #define RMWATCH_PATH_WALK_BPF_H
 
+#include "dentry.bpf.h"
 #include "kernel_changes.bpf.h"
 #include "maps.bpf.h"
 
@@ -42,41 +43,6 @@ struct path_walk {
 	struct dentry *mount_root;
 	__u64 state;
 };
-
-/* The first members of struct dentry, as they stand in every kernel so far, but for those with PREEMPT_RT. */
-struct dentry_link {
-	__u32 flags;
-	__u32 sequence;
-	__u64 hash_list[2];
-	struct dentry *parent;
-	__u32 hash;
-	__u32 length;
-	const char *name;
-};
-
-static __always_inline void dentry__link(struct dentry *dentry, struct dentry_link *link)
-{
-#ifndef RMWATCH_DIRECT_LOADS
-	if (bpf_core_field_offset(struct dentry, d_flags) == 0 &&
-	    bpf_core_field_offset(struct dentry, d_parent) == __builtin_offsetof(struct dentry_link, parent) &&
-	    bpf_core_field_offset(struct dentry, d_name) == __builtin_offsetof(struct dentry_link, hash)) {
-		/* One read instead of four: a call costs more than the bytes. */
-		bpf_probe_read_kernel(link, sizeof(*link), dentry);
-		return;
-	}
-#endif
-	link->flags = KERNEL_READ(dentry, d_flags);
-	link->parent = KERNEL_READ(dentry, d_parent);
-	link->length = KERNEL_READ(dentry, d_name.len);
-	link->hash = KERNEL_READ(dentry, d_name.hash);
-	link->name = KERNEL_READ(dentry, d_name.name);
-}
-
-/* A directory that was itself removed leads nowhere, although its old names can still be read. */
-static __always_inline bool dentry__removed(struct dentry *dentry)
-{
-	return KERNEL_READ(dentry, d_parent) != dentry && !KERNEL_READ(dentry, d_hash.pprev);
-}
 
 #define DCACHE_OP_COMPARE 0x0002
 #define S_CASEFOLD (1 << 15)

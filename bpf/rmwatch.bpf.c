@@ -4,6 +4,7 @@
  * programs are loaded, and on which of a function's names they are attached, from what the kernel's BTF has.
  */
 #include "attempt.bpf.h"
+#include "first_process.bpf.h"
 #include "kernel_types.bpf.h"
 #include "maps.bpf.h"
 #include "success.bpf.h"
@@ -319,14 +320,8 @@ SEC("raw_tp")
 int find_self(void *ctx)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	struct pid *pid = KERNEL_READ(task, thread_pid);
-	struct pid_namespace *pids = NULL;
-	struct task_struct *first;
+	struct task_struct *first = task__first();
 
-	bpf_probe_read_kernel(&pids, sizeof(pids),
-			      (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-				      bpf_core_field_offset(struct upid, ns));
-	first = KERNEL_READ(pids, child_reaper);
 	settings.host_mount_namespace = KERNEL_READ(first, nsproxy, mnt_ns, ns.inum);
 	/* No one mounts what the kernel itself has made of message queues, and so no one maps its ids. */
 	plain_idmap = vfsmount__idmap(task__queues(task));

@@ -7,6 +7,7 @@
 #include "errno_name.h"
 #include "js_errors.h"
 #include "kernel_btf.h"
+#include "kernel_mounts.h"
 #include "mount_watch.h"
 #include "notify_socket.h"
 #include "probe.h"
@@ -44,6 +45,7 @@ Napi::Value KernelFunctions(const Napi::CallbackInfo& info) {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["Probe"] = Probe::Define(env);
+  exports["KernelMounts"] = KernelMounts::Define(env);
   exports["MountWatch"] = MountWatch::Define(env);
   exports["readClocks"] = Napi::Function::New(env, ReadClocks, "readClocks");
   exports["errorName"] = Napi::Function::New(env, ErrorName, "errorName");

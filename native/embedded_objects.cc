@@ -1,6 +1,7 @@
 #include "embedded_objects.h"
 
 // Checksums only: they make this file depend on the objects.
+#include "mount_listing.bpf.o.h"
 #include "rmwatch.bpf.o.h"
 #include "rmwatch.direct.bpf.o.h"
 #include "rmwatch.loop.bpf.o.h"
@@ -20,6 +21,10 @@ asm(".section .rodata.rmwatch_probe, \"a\"\n"
     "rmwatch_probe_direct: .incbin \"" RMWATCH_PROBE_DIRECT_OBJECT
     "\"\n"
     "rmwatch_probe_direct_end:\n"
+    ".balign 8\n"
+    "rmwatch_mount_listing: .incbin \"" RMWATCH_MOUNT_LISTING_OBJECT
+    "\"\n"
+    "rmwatch_mount_listing_end:\n"
     ".previous\n");
 
 extern "C" {
@@ -29,6 +34,8 @@ extern const char rmwatch_probe_loop[];
 extern const char rmwatch_probe_loop_end[];
 extern const char rmwatch_probe_direct[];
 extern const char rmwatch_probe_direct_end[];
+extern const char rmwatch_mount_listing[];
+extern const char rmwatch_mount_listing_end[];
 }
 
 namespace {
@@ -48,3 +55,5 @@ EmbeddedObject ProbeObject(ProbeVariant variant) {
   }
   return Between(rmwatch_probe_plain, rmwatch_probe_plain_end);
 }
+
+EmbeddedObject MountListingObject() { return Between(rmwatch_mount_listing, rmwatch_mount_listing_end); }

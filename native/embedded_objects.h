@@ -19,3 +19,6 @@ enum class ProbeVariant {
 };
 
 EmbeddedObject ProbeObject(ProbeVariant variant);
+
+/// Of bpf/mount_listing.bpf.c.
+EmbeddedObject MountListingObject();

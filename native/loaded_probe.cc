@@ -1,7 +1,6 @@
 #include "loaded_probe.h"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -58,11 +57,6 @@ std::vector<ProbeVariant> VariantsFor(const KernelBtf& btf) {
   return variants;
 }
 
-size_t WholePages(size_t bytes) {
-  const auto page = static_cast<size_t>(getpagesize());
-  return (bytes + page - 1) / page * page;
-}
-
 }  // namespace
 
 LoadedProbe::LoadedProbe(AttachMode mode, const KernelBtf& btf, size_t ring_bytes, bool ask_verifier) {
@@ -70,7 +64,8 @@ LoadedProbe::LoadedProbe(AttachMode mode, const KernelBtf& btf, size_t ring_byte
   if (cpus < 0) throw ProbeError("count the CPUs", -cpus);
   cpus_ = static_cast<size_t>(cpus);
   LoadFirst(mode, btf, ring_bytes, ask_verifier);
-  MapSettings();
+  settings_ = {object_.get(), "settings"};
+  settings_->self_tgid = static_cast<__u32>(getpid());
   MapCounters();
   if (const auto xfs = btf.FindXfsLayout()) {
     settings_->xfs_blocks_at = xfs->blocks;
@@ -151,29 +146,6 @@ void LoadedProbe::Load(ProbeVariant variant, size_t ring_bytes, bool ask_verifie
   const SignalsHeld held;
   const int error = bpf_object__load(object_.get());
   if (error != 0) throw ProbeError("load the BPF programs", -error, messages.text());
-}
-
-void LoadedProbe::MapSettings() {
-  struct bpf_map* map;
-  bpf_object__for_each_map(map, object_.get()) {
-    const char* dot = strrchr(bpf_map__name(map), '.');
-    if (dot == nullptr || strcmp(dot, ".bss") != 0) continue;
-
-    const struct btf* btf = bpf_object__btf(object_.get());
-    const int id = btf__find_by_name_kind(btf, ".bss", BTF_KIND_DATASEC);
-    const struct btf_type* section = btf__type_by_id(btf, static_cast<__u32>(id < 0 ? 0 : id));
-    const struct btf_var_secinfo* variables = btf_var_secinfos(section);
-    for (int i = 0; id > 0 && i < btf_vlen(section); i++) {
-      const struct btf_type* variable = btf__type_by_id(btf, variables[i].type);
-      if (strcmp(btf__name_by_offset(btf, variable->name_off), "settings") != 0) continue;
-      bss_ = Mapping("map the probe's settings", WholePages(bpf_map__value_size(map)), PROT_READ | PROT_WRITE,
-                     MAP_SHARED, bpf_map__fd(map));
-      settings_ = bss_.At<volatile probe_settings>(variables[i].offset);
-      settings_->self_tgid = static_cast<__u32>(getpid());
-      return;
-    }
-  }
-  throw ProbeError("find the probe's settings", ENOENT);
 }
 
 void LoadedProbe::MapCounters() {

@@ -8,6 +8,7 @@
 #include "../bpf/record.h"
 #include "attach_plan.h"
 #include "bpf_owners.h"
+#include "bpf_variable.h"
 #include "embedded_objects.h"
 #include "kernel_btf.h"
 #include "mapping.h"
@@ -44,7 +45,6 @@ class LoadedProbe {
  private:
   void LoadFirst(AttachMode mode, const KernelBtf& btf, size_t ring_bytes, bool ask_verifier);
   void Load(ProbeVariant variant, size_t ring_bytes, bool ask_verifier);
-  void MapSettings();
   void MapCounters();
   void FillFreeSlots() const;
   void FindSelf() const;
@@ -59,7 +59,6 @@ class LoadedProbe {
   BpfObject object_;
   size_t cpus_ = 0;
   __u32 failure_slots_ = 0;
-  Mapping bss_;
-  volatile probe_settings* settings_ = nullptr;
+  BpfVariable<volatile probe_settings> settings_;
   Mapping counters_;
 };

@@ -1,10 +1,16 @@
 #include "mapping.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cerrno>
 
 #include "probe_error.h"
+
+size_t WholePages(size_t bytes) {
+  const auto page = static_cast<size_t>(getpagesize());
+  return (bytes + page - 1) / page * page;
+}
 
 Mapping::Mapping(const char* operation, size_t bytes, int protection, int flags, int fd, off_t offset) {
   void* data = mmap(nullptr, bytes, protection, flags, fd, offset);

@@ -5,6 +5,9 @@
 #include <cstddef>
 #include <utility>
 
+/// What mmap(2) takes for `bytes`.
+size_t WholePages(size_t bytes);
+
 /// Owns memory that mmap(2) gave.
 class Mapping {
  public:

@@ -48,7 +48,7 @@ export async function doctor({ json }: DoctorOptions, io: CommandIo): Promise<nu
   const working = modes.find(({ finding }) => finding.state === 'ok');
   const findings = [
     ...modes.map(({ finding }) => finding),
-    ...attached.slice(0, 1).map(mounts),
+    ...attached.slice(0, 1).map((mode) => mounts(mode, binding)),
     ...surroundings(binding),
   ];
   const attach = taken?.finding.state === 'ok' ? taken.mode : null;
@@ -103,16 +103,16 @@ function unseen(mode: AttachMode, problems: readonly string[]): Pick<Finding, 'm
 }
 
 /** Which mounts are taken for those of the host; a service can have other sources than this command. */
-function mounts({ hostMountNamespace = 0 }: ModeFinding): Finding {
+function mounts({ hostMountNamespace = 0 }: ModeFinding, binding: NativeBinding): Finding {
   const check = 'mounts of the host';
-  const found = HostMounts.find({ hostMountNamespace });
+  const found = HostMounts.find({ hostMountNamespace, binding });
   found.close();
   if (found.source !== undefined) return { check, state: 'ok', message: `read from ${found.source}` };
   return {
     check,
     state: 'warn',
     message: `not known, so that more is reported than watches want: ${found.problems.join('; ')}`,
-    fix: 'start it as root with standard input from /proc/1/mountinfo; in a container with --pid=host, or with -v /proc:/host/proc:ro',
+    fix: 'start it as root, or with CAP_BPF and CAP_PERFMON, or with standard input from /proc/1/mountinfo; in a container with --pid=host, or with -v /proc:/host/proc:ro',
   };
 }
 

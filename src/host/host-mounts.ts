@@ -1,8 +1,13 @@
-import { closeSync, openSync, readlinkSync } from 'node:fs';
-import { MountInfoFile, type MountTable } from './mount-table.js';
+import { readlinkSync } from 'node:fs';
+import type { MountWatch, NativeBinding } from '../probe/native-probe.js';
+import { KernelMountSource, MountInfoSource, type MountSource } from './mount-source.js';
+import type { MountTable } from './mount-table.js';
 
 /** Inode number of the first pid namespace, PROC_PID_INIT_INO of the kernel: the same on every host. */
 const FIRST_PID_NAMESPACE = 'pid:[4026531836]';
+
+/** As a source is named in messages. */
+const KERNEL_LIST = "the kernel's list of mounts";
 
 export interface HostMountsOptions {
   /** Inode number of the host's mount namespace, as the kernel side tells it; 0: not known. */
@@ -10,6 +15,7 @@ export interface HostMountsOptions {
   /** Where the proc filesystems are: the daemon's own, and the host's where a container has it mounted. */
   readonly proc?: string;
   readonly hostProc?: string;
+  readonly binding: Pick<NativeBinding, 'MountWatch' | 'KernelMounts'>;
 }
 
 /**
@@ -19,24 +25,19 @@ export interface HostMountsOptions {
  *   /proc/1/mountinfo          where process 1 is the host's
  *   /proc/self/mountinfo       where the daemon lives in that namespace
  *   /host/proc/1/mountinfo     in a container that has the host's /proc there
+ *   the kernel's own list      elsewhere: BPF programs read it, wherever the daemon lives
  */
 export class HostMounts {
-  /** What is read; undefined: the mounts of the host are not known. */
-  readonly source: string | undefined;
-  /** Why other sources are not used, a line each. */
-  readonly problems: readonly string[];
-  private readonly fd: number | undefined;
-  private readonly info: MountInfoFile | undefined;
-
-  private constructor(fd: number | undefined, source: string | undefined, problems: readonly string[]) {
-    this.fd = fd;
-    this.source = source;
-    this.problems = problems;
-    this.info = this.file === undefined ? undefined : new MountInfoFile(this.file);
-  }
+  private constructor(
+    private readonly from: MountSource | undefined,
+    /** What is read; undefined: the mounts of the host are not known. */
+    readonly source: string | undefined,
+    /** Why other sources are not used, a line each. */
+    readonly problems: readonly string[],
+  ) {}
 
   /** Never throws. */
-  static find({ hostMountNamespace, proc = '/proc', hostProc = '/host/proc' }: HostMountsOptions): HostMounts {
+  static find({ hostMountNamespace, proc = '/proc', hostProc = '/host/proc', binding }: HostMountsOptions): HostMounts {
     const problems: string[] = [];
     const host = hostMountNamespace === 0 ? undefined : `mnt:[${hostMountNamespace}]`;
     const firstPids = linkOf(`${proc}/self/ns/pid`) === FIRST_PID_NAMESPACE;
@@ -65,26 +66,31 @@ export class HostMounts {
         continue;
       }
       try {
-        return new HostMounts(openSync(file, 'r'), source, problems);
+        return new HostMounts(new MountInfoSource(file, binding), source, problems);
       } catch (error) {
         problems.push(`${source}: ${(error as Error).message}`);
       }
     }
+    try {
+      return new HostMounts(new KernelMountSource(binding), KERNEL_LIST, problems);
+    } catch (error) {
+      problems.push(`${KERNEL_LIST}: ${(error as Error).message}`);
+    }
     return new HostMounts(undefined, undefined, problems);
   }
 
-  /** Leads to the open file, whatever has become of its directory; undefined: there is none. */
-  get file(): string | undefined {
-    return this.fd === undefined ? undefined : `/proc/self/fd/${this.fd}`;
+  /** undefined when there is no source. Throws as fs does, or a NativeError. */
+  read(): MountTable | undefined {
+    return this.from?.read();
   }
 
-  /** undefined when there is no source. Throws as fs does. */
-  read(): MountTable | undefined {
-    return this.info?.read();
+  /** Calls back when they change; undefined when there is no source. Throws a NativeError. */
+  watch(onChange: () => void): MountWatch | undefined {
+    return this.from?.watch(onChange);
   }
 
   close(): void {
-    if (this.fd !== undefined) closeSync(this.fd);
+    this.from?.close();
   }
 }
 

@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-
 /** One mounted filesystem, or part of one; names in latin1 view. */
 export interface Mount {
   /** The kernel's number of the mount, used again when it is gone. */
@@ -145,15 +143,15 @@ export function* prefixLengths(path: string): Generator<number> {
   if (path.length > 0) yield path.length;
 }
 
-/** Reads /proc/PID/mountinfo (proc_pid_mountinfo(5)) each time; the same text gives the same table. */
-export class MountInfoFile {
+/** Reads a text as /proc/PID/mountinfo has it (proc_pid_mountinfo(5)) each time; the same text gives the same table. */
+export class MountInfo {
   private last: { readonly text: Buffer; readonly table: MountTable } | undefined;
 
-  constructor(private readonly file: string) {}
+  constructor(private readonly readText: () => Buffer) {}
 
-  /** Throws as fs does. */
+  /** Throws as the reader does. */
   read(): MountTable {
-    const text = readFileSync(this.file);
+    const text = this.readText();
     if (this.last?.text.equals(text) !== true) {
       this.last = { text, table: new MountTable(parseMountInfo(text.toString('latin1'))) };
     }

@@ -12,6 +12,8 @@ export interface NativeBinding {
     askVerifier?: boolean;
   }) => NativeProbe;
   readonly MountWatch: new (path: string, onChange: () => void) => MountWatch;
+  /** Loads BPF programs that read the mounts of the host's first process. Throws a NativeError. */
+  readonly KernelMounts: new () => KernelMounts;
   readonly recordLayout: unknown;
   readonly libbpfVersion: string;
   /** One datagram to a unix socket; '@' begins an abstract name. Throws a NativeError. */
@@ -88,6 +90,19 @@ export interface NativeProbe {
 export interface MountWatch {
   /** Whether the mounts changed since this was asked last, whatever waits on the event loop. */
   changed(): boolean;
+  close(): void;
+}
+
+/** The mounts of the host, from the kernel's own memory. All methods but `close` throw once it is closed. */
+export interface KernelMounts {
+  /**
+   * In the form of proc_pid_mountinfo(5), without options, in latin1 view. Throws a NativeError: EAGAIN when the mounts
+   * change all the time.
+   */
+  read(): Buffer;
+  /** Grows with each change. Throws a NativeError. */
+  changes(): number;
+  /** May be called again. */
   close(): void;
 }
 

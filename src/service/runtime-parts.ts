@@ -89,11 +89,11 @@ export function hostParts(
     findMounts: (mode, probe) => {
       mounts?.close();
       // System calls tell typed names only: there is nothing to compare with mounts.
-      mounts = mode === 'tracepoint' ? undefined : HostMounts.find(probe.describe());
+      mounts = mode === 'tracepoint' ? undefined : HostMounts.find({ ...probe.describe(), binding });
       return mounts;
     },
     readMounts: () => (mounts === undefined ? undefined : (mounts.read() ?? 'unknown')),
-    watchMounts: (onChange) => (mounts?.file === undefined ? undefined : new binding.MountWatch(mounts.file, onChange)),
+    watchMounts: (onChange) => mounts?.watch(onChange),
     readClocks: hostClocks((out) => binding.readClocks(out)),
     errorName: (number) => errorName(binding, number),
   };

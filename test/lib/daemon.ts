@@ -16,6 +16,9 @@ const POLL_MS = 20;
 /** What does not change for so long, though the ledger is open, waits for a reader or is a fault. */
 const UNCHANGED_MS = 1_000;
 
+/** Starts a program as process 1 of its own namespaces, waits for it, and ends as it does. */
+const CONTAINER = ['unshare', '-m', '-p', '-f', '--mount-proc'];
+
 export type DaemonConfig = Readonly<Record<string, unknown>>;
 
 export interface DaemonOptions {
@@ -25,6 +28,8 @@ export interface DaemonOptions {
   readonly directory: string;
   /** What rmwatch.yaml holds; to `http` the address of the server is added. */
   readonly config: DaemonConfig;
+  /** It runs in mount and pid namespaces of its own, as in a container. */
+  readonly isContained?: boolean;
   /** As `--attach`; by default what the configuration says. */
   readonly attach?: string;
   /** `port`: HTTP on a free port of the loopback, for clients that know no unix sockets. */
@@ -109,9 +114,20 @@ export class Daemon {
   }
 
   private commandOn(output: string): string[] {
-    const { program, attach } = this.options;
+    const { program, attach, isContained = false } = this.options;
     const mode = attach === undefined ? [] : ['--attach', attach];
-    return [...program, 'run', '--config', this.configFile, '--format', 'json', ...mode, '--log', output];
+    return [
+      ...(isContained ? CONTAINER : []),
+      ...program,
+      'run',
+      '--config',
+      this.configFile,
+      '--format',
+      'json',
+      ...mode,
+      '--log',
+      output,
+    ];
   }
 
   private follow([command, ...args]: string[], options: SpawnOptionsOfNode): void {
@@ -146,7 +162,10 @@ export class Daemon {
   }
 
   get pid(): number {
-    return this.child!.pid!;
+    const { pid } = this.child!;
+    if (this.options.isContained !== true) return pid!;
+    // Until there is one, who starts it stands for it.
+    return Number.parseInt(fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8'), 10) || pid!;
   }
 
   get isRunning(): boolean {
@@ -269,7 +288,7 @@ export class Daemon {
   }
 
   signal(signal: NodeJS.Signals): void {
-    this.child!.kill(signal);
+    if (this.isRunning) process.kill(this.pid, signal);
   }
 
   /** The exit code, or the signal that ended it. Throws when it does not end in time, and kills it. */
@@ -291,7 +310,7 @@ export class Daemon {
   }
 
   kill(): void {
-    this.child?.kill('SIGKILL');
+    if (this.child !== undefined) this.signal('SIGKILL');
   }
 
   /** Closes the log that is being read; the daemon's own files stay. */

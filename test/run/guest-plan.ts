@@ -25,6 +25,7 @@ export interface GuestFiles {
   readonly stage: string;
   readonly deleter: string;
   readonly contention: string;
+  readonly oddMounts: string;
   readonly cases: string;
   readonly recorder: string;
 }
@@ -173,6 +174,7 @@ export async function guestOptions(
       [files.stage]: STAGE,
       [files.deleter]: '/opt/deleter',
       [files.contention]: '/opt/contention',
+      [files.oddMounts]: '/opt/odd_mounts',
       [files.cases]: '/opt/cases',
       ...(hides ? { [findProgram('shred')]: '/opt/shred' } : {}),
       [files.recorder]: recorder,

@@ -1,13 +1,19 @@
 /** Judges the sessions `hiding`. */
 import { ledgerGap, parseMetrics } from '../../lib/metrics.js';
 import type { Check } from './checks.js';
+import { judgeMounts, MOUNTS_CHECK } from './judge-mounts.js';
 import type { HiddenDeletion, HidingRecording, HidingSession } from './plan.js';
 import type { Event, SessionRecord } from './record-files.js';
 
 /** The last way of a guest that has such a file system. */
 export const CASEFOLD_WAY = 'a directory of an ext4 that ignores case, by other letters and composed otherwise';
 
-export const HIDING_CHECKS = ['what tries to hide is told', 'every line is of the schema'] as const;
+export const HIDING_CHECKS = [
+  'what tries to hide is told to a daemon in a container',
+  'every line is of the schema',
+  MOUNTS_CHECK,
+] as const;
+const MOUNT_SOURCE = "the kernel's list of mounts";
 
 /** Why the events are not the one that is wanted. */
 function wrong(
@@ -27,7 +33,7 @@ function wrong(
 }
 
 export function judgeHiding({ casefold }: HidingSession, record: SessionRecord<HidingRecording>): Check[] {
-  const { did, metrics, error } = record.recording;
+  const { did, mounts, mountSource, metrics, error } = record.recording;
   const problems: string[] = [];
   for (const one of did) {
     const problem = wrong(record.events, one);
@@ -38,5 +44,10 @@ export function judgeHiding({ casefold }: HidingSession, record: SessionRecord<H
   else if (ledgerGap(parseMetrics(metrics)) !== 0) problems.push(`ledger gap ${ledgerGap(parseMetrics(metrics))}`);
   if (did.length === 0) problems.push('nothing tried to hide');
   if (casefold && !did.some(({ way }) => way === CASEFOLD_WAY)) problems.push(`not tried: ${CASEFOLD_WAY}`);
-  return [{ name: HIDING_CHECKS[0], problems, facts: `${did.length} ways` }, record.schemaCheck(HIDING_CHECKS[1])];
+  if (mountSource !== MOUNT_SOURCE) problems.push(`the mounts of the host are read from ${mountSource}`);
+  return [
+    { name: HIDING_CHECKS[0], problems, facts: `${did.length} ways` },
+    record.schemaCheck(HIDING_CHECKS[1]),
+    judgeMounts(mounts, error),
+  ];
 }

@@ -3,6 +3,7 @@
 import { ledgerGap, lostEvents, parseMetrics } from '../../lib/metrics.js';
 import { compareRun } from '../../workload/compare.js';
 import type { Check } from './checks.js';
+import { judgeMounts, MOUNTS_CHECK } from './judge-mounts.js';
 import type { WorkloadRecording, WorkloadRun, WorkloadSession } from './plan.js';
 import { growth, type SessionRecord } from './record-files.js';
 
@@ -38,16 +39,25 @@ export function casesLeftOut(mode: string, filesystem: string): Readonly<Record<
 }
 
 export const casesCheck = (filesystem: string) => `every case is told right on ${filesystem}`;
-export const WORKLOAD_CHECKS = ['SIGKILL leaves nothing attached', 'every line of the cases is of the schema'] as const;
+export const WORKLOAD_CHECKS = [
+  'SIGKILL leaves nothing attached',
+  'every line of the cases is of the schema',
+  MOUNTS_CHECK,
+] as const;
 
 export function judgeWorkload(session: WorkloadSession, record: SessionRecord<WorkloadRecording>): Check[] {
-  const { runs, hooks, error } = record.recording;
+  const { runs, mounts, hooks, error } = record.recording;
   const checks = session.filesystems.map((filesystem) => {
     const run = runs.find((each) => each.filesystem === filesystem);
     if (run !== undefined) return judgeRun(session, run, record);
     return { name: casesCheck(filesystem), problems: [error ?? 'the guest recorded nothing of it'] };
   });
-  return [...checks, judgeHooks(session, hooks, error), record.schemaCheck(WORKLOAD_CHECKS[1])];
+  return [
+    ...checks,
+    judgeHooks(session, hooks, error),
+    record.schemaCheck(WORKLOAD_CHECKS[1]),
+    judgeMounts(mounts, error),
+  ];
 }
 
 function judgeRun({ mode, skip }: WorkloadSession, run: WorkloadRun, record: SessionRecord<WorkloadRecording>): Check {

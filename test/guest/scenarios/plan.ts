@@ -176,6 +176,8 @@ export const CASEFOLD = '/mnt/casefold';
 /** Where the message queues are mounted, and how those begin that are watched. */
 export const QUEUES = '/mnt/queues';
 export const WATCHED_QUEUES = `${QUEUES}/file-`;
+/** Where the sessions `hiding` mount what is hard to list. */
+export const ODD_MOUNTS = '/tmp/odd';
 /** Where files are watched by a name that they no longer have when they are deleted. */
 export const RENAMED = `${DISK}/renamed`;
 export const FIRST_NAME = `${RENAMED}/first-`;
@@ -218,6 +220,13 @@ export interface DeletionsRecording {
   error?: string;
 }
 
+/** What the kernel's own list of mounts lacks, and has more, than /proc/1/mountinfo. */
+export interface ComparedMounts {
+  readonly mounts: number;
+  readonly missing: readonly string[];
+  readonly unexpected: readonly string[];
+}
+
 export interface WorkloadRun extends WorkloadEnd {
   readonly filesystem: string;
   /** The workload's own account, a file beside the recording. */
@@ -229,6 +238,8 @@ export interface WorkloadRun extends WorkloadEnd {
 
 export interface WorkloadRecording {
   readonly runs: WorkloadRun[];
+  /** With all its filesystems. */
+  mounts?: ComparedMounts;
   /** What the kernel listed as attached, before the daemon's start, while it ran, and after SIGKILL. */
   hooks?: { readonly before: string; readonly during: string; readonly after: string };
   error?: string;
@@ -251,6 +262,10 @@ export interface HiddenDeletion {
 
 export interface HidingRecording {
   did: readonly HiddenDeletion[];
+  /** With many that are odd. */
+  mounts?: ComparedMounts;
+  /** Where the daemon, in namespaces of its own, says that it reads the mounts of the host. */
+  mountSource?: string | undefined;
   metrics?: string;
   error?: string;
 }

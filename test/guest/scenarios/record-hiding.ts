@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import type { Daemon } from '../../lib/daemon.js';
 import { CASEFOLD_WAY } from './judge-hiding.js';
+import { compareMounts } from './kernel-mounts.js';
 import {
   CASEFOLD,
   DISK,
@@ -10,6 +11,7 @@ import {
   type HiddenDeletion,
   type HidingRecording,
   type HidingSession,
+  ODD_MOUNTS,
   QUEUES,
   RENAMED,
   VFAT,
@@ -181,6 +183,12 @@ const WAYS_OF_CASEFOLD: Readonly<Record<string, (place: Place) => Told>> = {
   },
 };
 
+function mountSource(diagnostics: string): string | undefined {
+  const lines = diagnostics.trimEnd().split('\n');
+  const found = lines.map((line) => JSON.parse(line)).find(({ message }) => message === 'mounts of this host found');
+  return found?.rmwatch.source;
+}
+
 export async function recordHiding(
   { mode, casefold }: HidingSession,
   daemon: Daemon,
@@ -193,6 +201,7 @@ export async function recordHiding(
     fs.mkdirSync(RENAMED, { recursive: true });
     run('mount', '-t', 'mqueue', 'queues', QUEUES);
     await daemon.start();
+    recording.mountSource = mountSource(daemon.diagnostics());
     part('start');
     for (const [index, [way, removeSo]] of Object.entries(
       casefold ? { ...WAYS, ...WAYS_OF_CASEFOLD } : WAYS,
@@ -211,6 +220,9 @@ export async function recordHiding(
     recording.metrics = (await daemon.settleLog()).text;
     await daemon.stop();
     part('hiding');
+    run('/opt/odd_mounts', ODD_MOUNTS);
+    recording.mounts = compareMounts();
+    part('mounts');
   } catch (error) {
     process.chdir('/');
     recording.error = String((error as Error).stack);

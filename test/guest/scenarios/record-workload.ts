@@ -4,6 +4,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Daemon } from '../../lib/daemon.js';
 import { attachedHooks } from './attached-hooks.js';
+import { compareMounts } from './kernel-mounts.js';
 import { MODES } from './mode.js';
 import { runWorkload } from './observed-workload.js';
 import { DIRECTORIES, RECORDS, type WorkloadRecording, type WorkloadRun, type WorkloadSession } from './plan.js';
@@ -62,6 +63,7 @@ export async function recordWorkload(
       recording.runs.push(await runCases(session, filesystem, daemon));
       part(filesystem);
     }
+    recording.mounts = compareMounts();
     recording.hooks = await killed(daemon, before);
     part('SIGKILL');
   } catch (error) {

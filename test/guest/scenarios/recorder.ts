@@ -61,7 +61,13 @@ function recordUnderDaemon(
 ): Promise<unknown> {
   const { mode, kind } = session;
   const program = [`${STAGE}/usr/bin/rmwatch`];
-  const daemon = new Daemon({ program, attach: mode, config: CONFIGS[kind], directory });
+  const daemon = new Daemon({
+    program,
+    attach: mode,
+    config: CONFIGS[kind],
+    directory,
+    isContained: kind === 'hiding',
+  });
   // biome-ignore lint/nursery/useExhaustiveSwitchCases: it does not see that Extract leaves out the other kinds
   switch (session.kind) {
     case 'deletions':

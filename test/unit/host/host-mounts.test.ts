@@ -1,8 +1,9 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { HostMounts } from '../../../src/host/host-mounts.js';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { HostMounts, type HostMountsOptions } from '../../../src/host/host-mounts.js';
+import type { KernelMounts } from '../../../src/probe/native-probe.js';
 
 const HOST = 4026531841;
 const OTHER = 4026532999;
@@ -13,6 +14,22 @@ beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'rmwatch-mounts-'));
 });
 afterEach(() => rmSync(directory, { recursive: true }));
+
+/** What the addon has for mounts; without `listed` the kernel does not list them. */
+function bindingOf(listed?: Pick<KernelMounts, 'read' | 'changes'>): HostMountsOptions['binding'] {
+  const none = (): never => {
+    throw new Error('no such programs');
+  };
+  class Listed implements KernelMounts {
+    constructor() {
+      if (listed === undefined) none();
+    }
+    read = () => listed!.read();
+    changes = () => listed!.changes();
+    close(): void {}
+  }
+  return { MountWatch: none as never, KernelMounts: Listed };
+}
 
 /** A /proc with these processes; a mount namespace of undefined is one that may not be looked at. */
 function proc(
@@ -38,8 +55,13 @@ function proc(
 }
 
 /** Where the mounts are read from, and what they say. */
-function found(hostMountNamespace: number, own: string, hostProc = join(directory, 'none')): unknown[] {
-  const mounts = HostMounts.find({ hostMountNamespace, proc: own, hostProc });
+function found(
+  hostMountNamespace: number,
+  own: string,
+  hostProc = join(directory, 'none'),
+  binding = bindingOf(),
+): unknown[] {
+  const mounts = HostMounts.find({ hostMountNamespace, proc: own, hostProc, binding });
   try {
     return [mounts.source, mounts.read()?.mounts[0]?.mountPoint];
   } finally {
@@ -87,9 +109,53 @@ describe('the mounts of the host', () => {
     expect(found(HOST, own, hosts)).toEqual(['/host/proc/1/mountinfo', '/host-one']);
   });
 
+  it('come from the kernel where no /proc has them', () => {
+    const own = proc('a', 'pid:[4026532111]', { self, '1': { mnt: OTHER, mountPoint: '/one' } });
+    const read = () => Buffer.from('7 1 0:30 / /listed none - tmpfs t none\n');
+    const binding = bindingOf({ read, changes: () => 1 });
+    expect(found(HOST, own, undefined, binding)).toEqual(["the kernel's list of mounts", '/listed']);
+  });
+
+  it('are asked of the kernel again and again, and each asker is told of a change once', () => {
+    vi.useFakeTimers();
+    let changes = 1;
+    const own = proc('a', 'pid:[4026532111]', { self });
+    const binding = bindingOf({ read: () => Buffer.alloc(0), changes: () => changes });
+    const mounts = HostMounts.find({ hostMountNamespace: HOST, proc: own, binding });
+    const onChange = vi.fn();
+    const watch = mounts.watch(onChange)!;
+    vi.advanceTimersByTime(2_000);
+    expect([onChange.mock.calls.length, watch.changed()]).toEqual([0, false]);
+    changes = 2;
+    expect([watch.changed(), watch.changed()]).toEqual([true, false]);
+    vi.advanceTimersByTime(2_000);
+    expect(onChange).toHaveBeenCalledTimes(1);
+    watch.close();
+    changes = 3;
+    vi.advanceTimersByTime(2_000);
+    expect(onChange).toHaveBeenCalledTimes(1);
+    vi.useRealTimers();
+  });
+
+  it('count as changed where the kernel no longer answers', () => {
+    let asked = 0;
+    const changes = () => {
+      if (asked++ > 1) throw new Error('no answer');
+      return 1;
+    };
+    const own = proc('a', 'pid:[4026532111]', { self });
+    const binding = bindingOf({ read: () => Buffer.alloc(0), changes });
+    const watch = HostMounts.find({ hostMountNamespace: HOST, proc: own, binding }).watch(() => {})!;
+    expect(watch.changed()).toBe(true);
+    watch.close();
+  });
+
   it('are not known where nothing can be read, with the reason', () => {
-    const mounts = HostMounts.find({ hostMountNamespace: HOST, proc: proc('a', FIRST_PIDS, { self, '1': {} }) });
-    expect([mounts.source, mounts.file, mounts.read()]).toEqual([undefined, undefined, undefined]);
-    expect(mounts.problems.join('\n')).toMatch(/^\/proc\/1\/mountinfo: ENOENT.*\n\/proc\/self\/mountinfo: not known/);
+    const own = proc('a', FIRST_PIDS, { self, '1': {} });
+    const mounts = HostMounts.find({ hostMountNamespace: HOST, proc: own, binding: bindingOf() });
+    expect([mounts.source, mounts.watch(() => {}), mounts.read()]).toEqual([undefined, undefined, undefined]);
+    const problems = mounts.problems.join('\n');
+    expect(problems).toMatch(/^\/proc\/1\/mountinfo: ENOENT.*\n\/proc\/self\/mountinfo: not known/);
+    expect(problems).toMatch(/\nthe kernel's list of mounts: no such programs$/);
   });
 });
