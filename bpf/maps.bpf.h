@@ -147,6 +147,6 @@ static __always_inline struct slot *slot__at(__u32 index)
 __u64 plain_idmap;
 
 /* How often a directory was renamed: paths of working directories that were sent before may be stale. */
-__u32 directory_moves;
+__u64 directory_moves;
 
 #endif

@@ -312,6 +312,11 @@ GLOBAL_FUNCTION int process__submit_record(__u32 index, __u64 process_id)
 	return ring__output(slot->text, TEXT_PATH_END - sizeof(*record), TEXT_PATH_END + length);
 }
 
+static __always_inline __u64 hash__add(__u64 hash, __u64 value)
+{
+	return (hash ^ value) * 0x9e3779b97f4a7c15ull ^ hash >> 29;
+}
+
 /* Where the arguments lie in the process: [0] from, [1] to. */
 static __always_inline void mm__arguments(struct mm_struct *mm, __u64 arguments[2])
 {
@@ -359,7 +364,7 @@ static __always_inline void slot__hash_title(struct slot *slot, struct mm_struct
 	for (__u32 at = 0; at < TITLE_BYTES; at += 8) {
 		if (at >= length)
 			break;
-		hash = (hash ^ *(__u64 *)(title + at)) * 0x9e3779b97f4a7c15ull ^ hash >> 29;
+		hash = hash__add(hash, *(__u64 *)(title + at));
 	}
 	slot->process.key.title_hash = hash | 1;
 }
@@ -395,7 +400,6 @@ static __always_inline void process_key__fill(struct process_key *key, struct ta
 	key->cwd_parent = (__u64)link.parent;
 	key->cwd_name_hash = (__u64)link.length << 32 | link.hash;
 	key->cwd_mountpoint = (__u64)KERNEL_READ(mount, mnt_mountpoint);
-	key->directory_moves = directory_moves;
 	key->epoch = settings.process_epoch;
 	key->executable_removed = executable && (__u64)executable != victim && dentry__removed(executable);
 }
@@ -447,11 +451,72 @@ GLOBAL_FUNCTION int process__describe(__u32 index, __u64 process_id)
 	return !process__submit_record(index, process_id);
 }
 
+/* The verifier counts with numbers only, and what was loaded as a pointer is none to it. */
+static __always_inline __u64 slot__number(struct slot *slot, const void *pointer)
+{
+	volatile __u64 *number = &slot->number;
+
+	*number = (__u64)pointer;
+	return *number;
+}
+
+/*
+ * Directories and mounts that are looked at on the way from a working directory to the root. A process further down is
+ * described again after each rename of a directory.
+ */
+#define DIRECTORIES_HASHED 32
+
+/*
+ * Sets slot->process.directories_hash and what belongs to it. A rename of a directory elsewhere leaves the hash as it
+ * is: whoever renames in a loop makes the daemon describe no other process again.
+ */
+GLOBAL_FUNCTION int slot__hash_directories(__u32 index)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct fs_struct *fs = KERNEL_READ(task, fs);
+	struct dentry *dentry = KERNEL_READ(fs, pwd.dentry);
+	struct vfsmount *vfsmount = KERNEL_READ(fs, pwd.mnt);
+	struct dentry *root = KERNEL_READ(vfsmount, mnt_root);
+	struct mount *mount = mount__of(vfsmount);
+	struct slot *slot = slot__at(index);
+
+	if (!slot)
+		return 0;
+	slot->process.directory_moves = directory_moves;
+	slot->process.directories_hash = 1;
+	for (int round = 0; round < DIRECTORIES_HASHED; round++) {
+		struct dentry_link link = {};
+		struct mount *parent;
+
+		if (dentry == root) {
+			parent = KERNEL_READ(mount, mnt_parent);
+			if (parent == mount)
+				return 0;
+			dentry = KERNEL_READ(mount, mnt_mountpoint);
+			root = KERNEL_READ(parent, mnt.mnt_root);
+			mount = parent;
+			slot->process.directories_hash =
+				hash__add(slot->process.directories_hash, slot__number(slot, parent));
+			continue;
+		}
+		dentry__link(dentry, &link);
+		if (link.parent == dentry || !link.parent)
+			break;
+		slot->process.directories_hash =
+			hash__add(slot->process.directories_hash, slot__number(slot, link.parent));
+		slot->process.directories_hash =
+			hash__add(slot->process.directories_hash, (__u64)link.length << 32 | link.hash);
+		dentry = link.parent;
+	}
+	slot->process.directories_hash = 0;
+	return 0;
+}
+
 /*
  * Describes the current process and remembers that. The text is put together in the slot `spare`, or, when that is
  * NO_SLOT, in a free one. Returns the process's new id, 0 when it could not be sent.
  */
-static __always_inline __u64 process__introduce(__u32 spare, __u32 tgid, const struct process_key *key)
+static __always_inline __u64 process__introduce(__u32 spare, __u32 tgid, const struct process_state *state)
 {
 	__u64 process_id = 0;
 	struct slot *slot;
@@ -461,7 +526,7 @@ static __always_inline __u64 process__introduce(__u32 spare, __u32 tgid, const s
 	if (slot) {
 		slot->serial++;
 		process_id = slot->serial << 16 | (index + 1);
-		slot->process.key = *key;
+		slot->process = *state;
 		slot->process.process_id = process_id;
 		if (process__describe(index, process_id))
 			bpf_map_update_elem(&processes, &tgid, &slot->process, BPF_ANY);
@@ -471,6 +536,21 @@ static __always_inline __u64 process__introduce(__u32 spare, __u32 tgid, const s
 			slot__give_back(index);
 	}
 	return process_id;
+}
+
+/*
+ * Whether the working directory of the current process has the path that it had when the process was described, with
+ * slot->process.key as it was then.
+ */
+static __always_inline bool slot__same_directories(__u32 index, struct slot *slot, struct process_state *known)
+{
+	if (known->directory_moves == directory_moves)
+		return true;
+	slot__hash_directories(index);
+	if (!slot->process.directories_hash || slot->process.directories_hash != known->directories_hash)
+		return false;
+	known->directory_moves = slot->process.directory_moves;
+	return true;
 }
 
 /* Sets the id under which the daemon knows the current process; describes the process first when it must be. */
@@ -487,10 +567,12 @@ GLOBAL_FUNCTION int slot__set_process(__u32 index, __u32 spare)
 	/* Its page may have been taken away meanwhile. */
 	if (known && !slot->process.key.title_hash)
 		slot->process.key.title_hash = known->key.title_hash;
-	if (known && process_key__same(&known->key, &slot->process.key))
+	if (known && process_key__same(&known->key, &slot->process.key) && slot__same_directories(index, slot, known)) {
 		slot->record.process_id = known->process_id;
-	else
-		slot->record.process_id = process__introduce(spare, tgid, &slot->process.key);
+		return 0;
+	}
+	slot__hash_directories(index);
+	slot->record.process_id = process__introduce(spare, tgid, &slot->process);
 	return 0;
 }
 

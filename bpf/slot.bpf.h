@@ -80,15 +80,18 @@ struct process_key {
 	/* Of the beginning of the title; 0: it could not be read. */
 	__u64 title_hash;
 	char parent_comm[16];
-	__u32 directory_moves;
+	__u64 executable_removed;
 	__u32 epoch;
 	__u32 login_uid;
-	__u32 executable_removed;
 };
 
 struct process_state {
 	struct process_key key;
 	__u64 process_id;
+	/* Of all directories from the working directory up to the root; 0: there are too many. */
+	__u64 directories_hash;
+	/* As directory_moves was before directories_hash was found out. */
+	__u64 directory_moves;
 };
 
 struct slot {
@@ -103,6 +106,8 @@ struct slot {
 	/* Where a walk sets out: a struct dentry and the struct vfsmount that it is seen on. */
 	__u64 entry;
 	__u64 on;
+	/* A pointer on its way to become a number: see kernel_read.bpf.h. */
+	__u64 number;
 	struct process_state process;
 	/* The attempt that is told, as it was; `wanted` is what the filter said of it while its outcome was not known.
 	 */

@@ -9,7 +9,12 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { OPERATIONS } from '../../src/model/config.js';
 import { loadBinding, type NativeProbe } from '../../src/probe/native-probe.js';
 import { openProbe, ProbeUnavailableError } from '../../src/probe/open-probe.js';
-import { DELETION_SELF, EMBEDDED_LAYOUT, RECORD_DELETION } from '../../src/probe/record-layout.generated.js';
+import {
+  DELETION_SELF,
+  EMBEDDED_LAYOUT,
+  RECORD_DELETION,
+  RECORD_PROCESS,
+} from '../../src/probe/record-layout.generated.js';
 import { RecordView } from '../../src/probe/record-view.js';
 
 const RING_BYTES = 256 * 1024;
@@ -115,6 +120,37 @@ test('sees the deletions of this process and nothing after detach', () => {
   writeFileSync(file, '');
   unlinkSync(file);
   expect(ownDeletions(probe)).toEqual([file]);
+  rmSync(directory, { recursive: true });
+});
+
+test('a process is described again when the path of its directory changes, not when other directories are renamed', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'rmwatch-addon-'));
+  const program = `
+    const { mkdirSync, renameSync, unlinkSync, writeFileSync } = require('node:fs');
+    const remove = () => { writeFileSync('file', ''); unlinkSync('file'); };
+    mkdirSync('top/work', { recursive: true });
+    mkdirSync('other0');
+    process.chdir('top/work');
+    for (let at = 0; at < 20; at++) { renameSync('../../other' + at, '../../other' + (at + 1)); remove(); }
+    renameSync('../../top', '../../moved');
+    remove();
+  `;
+  const probe = tracepointProbe();
+  probe.attach();
+  const { pid, status } = spawnSync(process.execPath, ['-e', program], { cwd: directory });
+  probe.detach();
+  expect(status).toBe(0);
+  const record = new RecordView(probe.ring());
+  const offsets = new Uint32Array(1024);
+  let described = 0;
+  let deleted = 0;
+  for (const offset of offsets.subarray(0, probe.collect(offsets))) {
+    record.moveTo(offset);
+    if (record.kind === RECORD_PROCESS && record.processTgid === pid) described += 1;
+    if (record.kind === RECORD_DELETION && record.tgid === pid) deleted += 1;
+  }
+  probe.release();
+  expect([described, deleted]).toEqual([2, 21]);
   rmSync(directory, { recursive: true });
 });
 
