@@ -7,16 +7,8 @@ import { findInstalled, findProgram } from '../guest/harness/programs.js';
 import { ensureDebianRoot } from '../guest/harness/systemd-root.js';
 import { casesLeftOut } from '../guest/scenarios/judge-workload.js';
 import { MODES } from '../guest/scenarios/mode.js';
-import {
-  CASEFOLD,
-  DIRECTORIES,
-  NFS_EXPORT,
-  PLAN_FILE,
-  RECORDS,
-  type RowSession,
-  STAGE,
-  VFAT,
-} from '../guest/scenarios/plan.js';
+import { CASEFOLD, DIRECTORIES, PLAN_FILE, RECORDS, type RowSession, STAGE, VFAT } from '../guest/scenarios/plan.js';
+import { NETWORK_FILESYSTEMS } from './network-filesystems.js';
 import { budgetOf } from './outcome.js';
 import type { GuestRow, Scenario } from './rows.js';
 
@@ -111,26 +103,17 @@ function mountCommands(used: ReadonlySet<string>): string[] {
   return commands;
 }
 
-/** A server and its client in one kernel, by version 4.2 alone, which needs no port mapper. Nobody waits for old clients. */
-const NFS_COMMANDS = [
-  `mkdir -p ${NFS_EXPORT} ${DIRECTORIES['nfs']} /var/lib/nfs/v4recovery`,
-  '/rmwatch/busybox ip link set lo up',
-  'mount -t nfsd nfsd /proc/fs/nfsd',
-  `exportfs -o rw,no_root_squash,no_subtree_check,insecure,fsid=0 127.0.0.1:${NFS_EXPORT}`,
-  'rpc.mountd --no-nfs-version 3',
-  'rpc.nfsd --no-nfs-version 3 4',
-  'echo Y >/proc/fs/nfsd/v4_end_grace',
-  `mount -t nfs4 -o vers=4.2 127.0.0.1:/ ${DIRECTORIES['nfs']}`,
-];
-
 /** Whether two rows may share a guest. */
 export function guestKey({ kernel, variant, only, scenario, filesystem }: GuestRow): string {
-  const alone = ALONE.has(scenario) ? [scenario] : filesystem === 'nfs' ? [filesystem] : [];
+  const alone = ALONE.has(scenario) ? [scenario] : NETWORK_FILESYSTEMS[filesystem] === undefined ? [] : [filesystem];
   return [kernel, variant.name, ...only, ...alone].join(' ');
 }
 
-/** One root for all rows that need a Debian: real programs, and the server of NFS. */
-const DEBIAN_PACKAGES = ['perl', 'git', 'rsync', 'strace', 'nfs-kernel-server'];
+/** One root for all rows that need a Debian: real programs, and servers. */
+const DEBIAN_PACKAGES = [
+  ...['perl', 'git', 'rsync', 'strace'],
+  ...Object.values(NETWORK_FILESYSTEMS).map(({ serverPackage }) => serverPackage),
+];
 
 /** npm's directory when it holds everything npm needs (Debian's own npm is spread over many). */
 function hostNpm(): Record<string, string> {
@@ -161,9 +144,9 @@ export async function guestOptions(
   const hides = rows.some((row) => row.scenario === 'hiding');
   const budget = rows.reduce((sum, row) => sum + budgetOf(row), 0);
   const recorder = `/opt/recorder/${path.basename(files.recorder)}`;
-  const onNfs = used.has('nfs');
-  const debian = scenario === 'differential' || onNfs ? await debianOptions() : undefined;
-  const setUp = debian === undefined ? mountCommands(used) : [NODE_OF_DEBIAN, ...(onNfs ? NFS_COMMANDS : [])];
+  const network = Object.entries(NETWORK_FILESYSTEMS).find(([name]) => used.has(name))?.[1];
+  const debian = scenario === 'differential' || network !== undefined ? await debianOptions() : undefined;
+  const setUp = debian === undefined ? mountCommands(used) : [NODE_OF_DEBIAN, ...(network?.commands ?? [])];
   const prepare = variant.prepare === undefined ? [] : [variant.prepare];
   return {
     kernel,
@@ -184,9 +167,9 @@ export async function guestOptions(
     modules:
       debian === undefined
         ? ['overlay', ...['btrfs', 'xfs'].filter((name) => used.has(name)), ...(hides ? VFAT_MODULES : [])]
-        : onNfs
-          ? ['overlay', 'nfsd', 'nfsv4']
-          : [],
+        : network === undefined
+          ? []
+          : ['overlay', ...network.modules],
     disks: [
       ...['ext4', 'btrfs', 'xfs']
         .filter((name) => used.has(name))

@@ -95,6 +95,15 @@ interface Block {
   readonly quick?: boolean;
 }
 
+/**
+ * Removals, renames over files and failures by calls on names. Without crowds: for a second a client knows
+ * the times and sizes of files only as they were.
+ */
+const SMB_CASES = [
+  ...['unlink', 'unlinkat', 'unlinkat-removedir', 'rmdir', 'rmdir-fails', 'missing', 'slashes', 'deep-60', 'thread'],
+  ...['rename-over', 'rename-across', 'rename-fails', 'replace-directory'],
+];
+
 const BLOCKS: readonly Block[] = [
   {
     kernels: [OLDEST, NEWEST],
@@ -276,6 +285,23 @@ const BLOCKS: readonly Block[] = [
     scenario: 'faults',
     budgetSeconds: 300,
     reason: 'hooks that stop, a clock that jumps, too little memory: in a guest, for they harm the machine',
+  },
+  {
+    kernels: ['6.12'],
+    modes: ['fentry'],
+    filesystems: ['cifs'],
+    scenario: 'workload',
+    only: SMB_CASES,
+    budgetSeconds: 60,
+    reason: 'a client of SMB, and a server whose own deletions are counted',
+  },
+  {
+    kernels: ['7.x'],
+    modes: ['fentry'],
+    filesystems: ['nfs'],
+    scenario: 'workload',
+    budgetSeconds: 200,
+    reason: 'a client of NFS in the other mode, on the newest kernel',
   },
   {
     kernels: ['6.12'],

@@ -57,9 +57,10 @@ export const DIRECTORIES: Readonly<Record<string, string>> = {
   xfs: '/mnt/xfs',
   overlayfs: '/tmp/overlay',
   nfs: '/mnt/nfs',
+  cifs: '/mnt/cifs',
 };
-/** What the server has of `nfs`. */
-export const NFS_EXPORT = '/srv/export';
+/** What a server in the guest has of `nfs` or `cifs`. */
+export const SERVED = '/srv/export';
 
 export const STAGE = '/stage';
 export const PLAN_FILE = '/opt/recorder/plan.json';
