@@ -191,6 +191,8 @@ struct css_set {
 
 struct kernfs_node {
 	const char *name;
+	/* Of the name. */
+	unsigned int hash;
 };
 
 struct pid_namespace {

@@ -461,29 +461,32 @@ static __always_inline __u64 slot__number(struct slot *slot, const void *pointer
 }
 
 /*
- * Directories and mounts that are looked at on the way from a working directory to the root. A process further down is
- * described again after each rename of a directory.
+ * Directories and mounts that are looked at on the way from a working directory or an executable to the root. A process
+ * further down is described again after each rename of a directory.
  */
 #define DIRECTORIES_HASHED 32
+/* Cgroups above that of a process; those of version 1 can be renamed. */
+#define CGROUPS_HASHED 16
+
+static __always_inline void slot__hash(struct slot *slot, __u64 value)
+{
+	slot->process.directories_hash = hash__add(slot->process.directories_hash, value);
+}
 
 /*
- * Sets slot->process.directories_hash and what belongs to it. A rename of a directory elsewhere leaves the hash as it
- * is: whoever renames in a loop makes the daemon describe no other process again.
+ * Adds the path of the struct dentry `entry` on the struct vfsmount `on` to slot->process.directories_hash. Returns
+ * false when it has too many names, or leaves what its mount shows.
  */
-GLOBAL_FUNCTION int slot__hash_directories(__u32 index)
+GLOBAL_FUNCTION int slot__hash_path(__u32 index, __u64 entry, __u64 on)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct fs_struct *fs = KERNEL_READ(task, fs);
-	struct dentry *dentry = KERNEL_READ(fs, pwd.dentry);
-	struct vfsmount *vfsmount = KERNEL_READ(fs, pwd.mnt);
-	struct dentry *root = KERNEL_READ(vfsmount, mnt_root);
+	struct vfsmount *vfsmount = (void *)on;
 	struct mount *mount = mount__of(vfsmount);
+	struct dentry *root = KERNEL_READ(vfsmount, mnt_root);
+	struct dentry *dentry = (void *)entry;
 	struct slot *slot = slot__at(index);
 
 	if (!slot)
-		return 0;
-	slot->process.directory_moves = directory_moves;
-	slot->process.directories_hash = 1;
+		return false;
 	for (int round = 0; round < DIRECTORIES_HASHED; round++) {
 		struct dentry_link link = {};
 		struct mount *parent;
@@ -491,24 +494,60 @@ GLOBAL_FUNCTION int slot__hash_directories(__u32 index)
 		if (dentry == root) {
 			parent = KERNEL_READ(mount, mnt_parent);
 			if (parent == mount)
-				return 0;
+				return true;
 			dentry = KERNEL_READ(mount, mnt_mountpoint);
 			root = KERNEL_READ(parent, mnt.mnt_root);
 			mount = parent;
-			slot->process.directories_hash =
-				hash__add(slot->process.directories_hash, slot__number(slot, parent));
+			slot__hash(slot, slot__number(slot, parent));
 			continue;
 		}
 		dentry__link(dentry, &link);
 		if (link.parent == dentry || !link.parent)
 			break;
-		slot->process.directories_hash =
-			hash__add(slot->process.directories_hash, slot__number(slot, link.parent));
-		slot->process.directories_hash =
-			hash__add(slot->process.directories_hash, (__u64)link.length << 32 | link.hash);
+		slot__hash(slot, slot__number(slot, link.parent));
+		slot__hash(slot, (__u64)link.length << 32 | link.hash);
 		dentry = link.parent;
 	}
-	slot->process.directories_hash = 0;
+	return false;
+}
+
+/* As slot__hash_path() for a cgroup; none has no names. */
+static __always_inline bool slot__hash_cgroup(struct slot *slot, struct kernfs_node *node)
+{
+	for (int round = 0; round < CGROUPS_HASHED && node; round++) {
+		slot__hash(slot, KERNEL_READ(node, hash));
+		node = kernfs_node__parent(node);
+	}
+	return !node;
+}
+
+/*
+ * Sets slot->process.directories_hash and what belongs to it: what a description holds that a rename of a directory can
+ * change. A rename elsewhere leaves the hash as it is: whoever renames in a loop makes the daemon describe no other
+ * process again.
+ */
+GLOBAL_FUNCTION int slot__hash_directories(__u32 index)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct slot *slot = slot__at(index);
+	__u64 entry, on;
+
+	if (!slot)
+		return 0;
+	slot->process.directory_moves = directory_moves;
+	slot->process.directories_hash = 1;
+	entry = slot__number(slot, KERNEL_READ(task, fs, pwd.dentry));
+	on = slot__number(slot, KERNEL_READ(task, fs, pwd.mnt));
+	if (!slot__hash_cgroup(slot, task__cgroup_node(task)) || !slot__hash_cgroup(slot, task__version_1_node(task)) ||
+	    !slot__hash_path(index, entry, on)) {
+		slot->process.directories_hash = 0;
+		return 0;
+	}
+	entry = slot__number(slot, KERNEL_READ(task, mm, exe_file, f_path.dentry));
+	on = slot__number(slot, KERNEL_READ(task, mm, exe_file, f_path.mnt));
+	/* Tasks of the kernel have none. */
+	if (entry && !slot__hash_path(index, entry, on))
+		slot->process.directories_hash = 0;
 	return 0;
 }
 
@@ -539,17 +578,23 @@ static __always_inline __u64 process__introduce(__u32 spare, __u32 tgid, const s
 }
 
 /*
- * Whether the working directory of the current process has the path that it had when the process was described, with
- * slot->process.key as it was then.
+ * Whether the directories that the current process was described with have the names that they had then, with
+ * slot->process.key as it was. What is known may be another process's by the time it would be written to, so it is put
+ * in its place whole.
  */
-static __always_inline bool slot__same_directories(__u32 index, struct slot *slot, struct process_state *known)
+static __always_inline bool slot__same_directories(__u32 index, struct slot *slot, __u32 tgid,
+						   const struct process_state *known)
 {
+	__u64 process_id = known->process_id;
+	__u64 hash = known->directories_hash;
+
 	if (known->directory_moves == directory_moves)
 		return true;
 	slot__hash_directories(index);
-	if (!slot->process.directories_hash || slot->process.directories_hash != known->directories_hash)
+	if (!slot->process.directories_hash || slot->process.directories_hash != hash)
 		return false;
-	known->directory_moves = slot->process.directory_moves;
+	slot->process.process_id = process_id;
+	bpf_map_update_elem(&processes, &tgid, &slot->process, BPF_ANY);
 	return true;
 }
 
@@ -559,6 +604,7 @@ GLOBAL_FUNCTION int slot__set_process(__u32 index, __u32 spare)
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct slot *slot = slot__at(index);
 	struct process_state *known;
+	__u64 process_id;
 
 	if (!slot)
 		return 0;
@@ -567,8 +613,10 @@ GLOBAL_FUNCTION int slot__set_process(__u32 index, __u32 spare)
 	/* Its page may have been taken away meanwhile. */
 	if (known && !slot->process.key.title_hash)
 		slot->process.key.title_hash = known->key.title_hash;
-	if (known && process_key__same(&known->key, &slot->process.key) && slot__same_directories(index, slot, known)) {
-		slot->record.process_id = known->process_id;
+	process_id = known ? known->process_id : 0;
+	if (known && process_key__same(&known->key, &slot->process.key) &&
+	    slot__same_directories(index, slot, tgid, known)) {
+		slot->record.process_id = process_id;
 		return 0;
 	}
 	slot__hash_directories(index);

@@ -88,7 +88,7 @@ struct process_key {
 struct process_state {
 	struct process_key key;
 	__u64 process_id;
-	/* Of all directories from the working directory up to the root; 0: there are too many. */
+	/* Of what a rename of a directory can change; 0: it cannot be told. See slot__hash_directories(). */
 	__u64 directories_hash;
 	/* As directory_moves was before directories_hash was found out. */
 	__u64 directory_moves;

@@ -1,11 +1,12 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { parseMountInfo } from '../../src/host/mount-table.js';
 import { OPERATIONS } from '../../src/model/config.js';
 import { loadBinding, type NativeProbe } from '../../src/probe/native-probe.js';
 import { openProbe, ProbeUnavailableError } from '../../src/probe/open-probe.js';
@@ -123,35 +124,72 @@ test('sees the deletions of this process and nothing after detach', () => {
   rmSync(directory, { recursive: true });
 });
 
-test('a process is described again when the path of its directory changes, not when other directories are renamed', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'rmwatch-addon-'));
-  const program = `
-    const { mkdirSync, renameSync, unlinkSync, writeFileSync } = require('node:fs');
-    const remove = () => { writeFileSync('file', ''); unlinkSync('file'); };
-    mkdirSync('top/work', { recursive: true });
-    mkdirSync('other0');
-    process.chdir('top/work');
-    for (let at = 0; at < 20; at++) { renameSync('../../other' + at, '../../other' + (at + 1)); remove(); }
-    renameSync('../../top', '../../moved');
-    remove();
-  `;
+/** How often a program is described that perl runs in `directory`, and how many of its deletions are told. */
+function described(directory: string, perl: string, program: string): [number, number] {
   const probe = tracepointProbe();
   probe.attach();
-  const { pid, status } = spawnSync(process.execPath, ['-e', program], { cwd: directory });
+  const remove = 'sub remove { open my $file, ">", $_[0]; close $file; unlink $_[0]; }';
+  const { pid, status } = spawnSync(perl, ['-e', `${remove} ${program}`], { cwd: directory });
   probe.detach();
   expect(status).toBe(0);
   const record = new RecordView(probe.ring());
   const offsets = new Uint32Array(1024);
-  let described = 0;
-  let deleted = 0;
-  for (const offset of offsets.subarray(0, probe.collect(offsets))) {
-    record.moveTo(offset);
-    if (record.kind === RECORD_PROCESS && record.processTgid === pid) described += 1;
-    if (record.kind === RECORD_DELETION && record.tgid === pid) deleted += 1;
+  let descriptions = 0;
+  let deletions = 0;
+  for (let count = probe.collect(offsets); count > 0; count = probe.collect(offsets)) {
+    for (const offset of offsets.subarray(0, count)) {
+      record.moveTo(offset);
+      if (record.kind === RECORD_PROCESS && record.processTgid === pid) descriptions += 1;
+      if (record.kind === RECORD_DELETION && record.tgid === pid) deletions += 1;
+    }
+    probe.release();
   }
-  probe.release();
-  expect([described, deleted]).toEqual([2, 21]);
-  rmSync(directory, { recursive: true });
+  return [descriptions, deletions];
+}
+
+describe('a process is described again', () => {
+  const RENAME_OTHERS = 'for (1..20) { rename "$d/other" . ($_ - 1), "$d/other$_"; remove "file"; }';
+  const PERL = '/usr/bin/perl';
+  let directory: string;
+
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'rmwatch-addon-'));
+    for (const name of ['other0', 'top/work']) mkdirSync(join(directory, name), { recursive: true });
+  });
+  afterEach(() => rmSync(directory, { recursive: true }));
+
+  test('not when other directories are renamed', () => {
+    const program = `$d = "${directory}"; chdir "top/work"; ${RENAME_OTHERS}`;
+    expect(described(directory, PERL, program)).toEqual([1, 20]);
+  });
+
+  test('when a directory above its working directory is renamed', () => {
+    const program = `$d = "${directory}"; chdir "top/work"; ${RENAME_OTHERS} rename "$d/top", "$d/moved"; remove "file";`;
+    expect(described(directory, PERL, program)).toEqual([2, 21]);
+  });
+
+  test('when a directory above its executable is renamed', () => {
+    const perl = join(directory, 'top/perl');
+    copyFileSync(PERL, perl);
+    const program = `$d = "${directory}"; ${RENAME_OTHERS} rename "$d/top", "$d/moved"; remove "file";`;
+    expect(described(directory, perl, program)).toEqual([2, 21]);
+  });
+
+  test('after each rename of a directory when it works too far down', () => {
+    const deep = 'd/'.repeat(40);
+    mkdirSync(join(directory, deep), { recursive: true });
+    const program = `$d = "${directory}"; chdir "${deep}"; ${RENAME_OTHERS}`;
+    expect(described(directory, PERL, program)).toEqual([20, 20]);
+  });
+});
+
+test('lists the mounts of the host as /proc has them', () => {
+  const mounts = new binding.KernelMounts();
+  const listed = parseMountInfo(mounts.read().toString('latin1'));
+  mounts.close();
+  mounts.close();
+  expect(new Set(listed)).toEqual(new Set(parseMountInfo(readFileSync('/proc/1/mountinfo', 'latin1'))));
+  expect(() => mounts.read()).toThrow('closed');
 });
 
 test('a filter goes by the table of prefixes that it names, also after the table is dropped', () => {
