@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
  * Lists the mounts of the host for a daemon that no /proc shows them to, as in a container with namespaces of its own.
- * The daemon runs these programs itself, attached to nothing; they take no locks. It compares `changes` before and
- * after: what was read while the mounts changed is thrown away.
+ * The daemon runs these programs itself, attached to nothing; they take no locks. It throws away what it read while
+ * `changes` grew, and reads until two lists in a row are the same: a rename of a directory is no change of the mounts.
  */
 #include "dentry.bpf.h"
 #include "first_process.bpf.h"

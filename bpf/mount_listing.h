@@ -11,8 +11,8 @@
 enum mount_listing_limit {
 	/* Paths may be longer than PATH_MAX (4,096): a mount keeps its place when directories above it are moved. */
 	LISTED_NAMES_BYTES = 16384,
-	/* NAME_MAX */
-	LISTED_NAME_BYTES = 255,
+	/* As NAME_BYTES of slot.bpf.h: the verifier needs bits that are all set. */
+	LISTED_NAME_BYTES = 1023,
 	/* What was mounted: "server:/path" of NFS. Longer ones are cut. */
 	LISTED_SOURCE_BYTES = 4096,
 	LISTED_TYPE_BYTES = 64,

@@ -13,7 +13,7 @@
 
 namespace {
 
-constexpr int kTries = 5;
+constexpr int kTries = 8;
 /// Changes of the mounts can lead a walk in circles; fs.mount-max is 100,000 by default.
 constexpr size_t kMountsBetweenLooks = 256;
 
@@ -51,12 +51,16 @@ struct MountLister::Told {
   uint32_t id;
   uint32_t parent_id;
   uint32_t device;
+  /// Whether the names of its mountpoint and of its root are whole.
   bool is_reachable;
   std::string root;
   /// Up to the root of the mount that it lies on; ReadOnce() completes it.
   std::string mount_point;
   std::string type;
   std::string source;
+
+  /// Grows from the older to the newer; by numbers that are used again where there are no others.
+  uint64_t Age() const { return unique_id != 0 ? unique_id : id; }
 
   std::string Line() const {
     constexpr uint32_t kMinorBits = 20;
@@ -85,35 +89,32 @@ uint64_t MountLister::Changes() {
 }
 
 std::string MountLister::Read() {
-  std::optional<ProbeError> failure;
+  std::optional<std::string> before;
   for (int i = 0; i < kTries; i++) {
-    const uint64_t before = Changes();
-    std::vector<Told> mounts;
-    try {
-      mounts = ReadOnce();
-      failure.reset();
-    } catch (const ProbeError& error) {
-      failure = error;
-    }
-    // What was read while they changed says nothing, and that it failed does not either.
-    if (Changes() != before) continue;
-    if (failure) throw ProbeError(*failure);
-    std::stable_sort(mounts.begin(), mounts.end(),
-                     [](const Told& a, const Told& b) { return a.unique_id < b.unique_id; });
-    std::string text;
-    for (const Told& mount : mounts) text += mount.Line();
-    return text;
+    std::optional<std::string> text = ReadOnce();
+    // Directories can be renamed meanwhile, which the count of changes does not tell.
+    if (text && text == before) return *text;
+    before = std::move(text);
   }
   throw ProbeError("list the mounts of the host while they change", EAGAIN);
 }
 
-std::vector<MountLister::Told> MountLister::ReadOnce() {
+std::optional<std::string> MountLister::ReadOnce() {
+  const uint64_t changes = Changes();
+  std::vector<Told> mounts = Walk(changes);
+  if (Changes() != changes) return std::nullopt;
+  std::stable_sort(mounts.begin(), mounts.end(), [](const Told& a, const Told& b) { return a.Age() < b.Age(); });
+  std::string text;
+  for (const Told& mount : mounts) text += mount.Line();
+  return text;
+}
+
+std::vector<MountLister::Told> MountLister::Walk(uint64_t changes) {
   struct Next {
     uint64_t mount;
     /// The mount that it lies on, in the list; the root lies on none.
     std::optional<size_t> parent;
   };
-  const uint64_t changes = listing_->changes;
   std::vector<Told> mounts;
   std::vector<Next> open = {{listing_->root, std::nullopt}};
   for (size_t visited = 1; !open.empty(); visited++) {
@@ -123,7 +124,8 @@ std::vector<MountLister::Told> MountLister::ReadOnce() {
     Told told = Tell(next.mount);
     if (next.parent) {
       if (told.sibling != 0) open.push_back({told.sibling, next.parent});
-      // A directory that was moved out of what the mount shows cannot be reached by it, nor what lies on it.
+      // A directory that was moved out of what the mount shows cannot be reached by it, nor what lies on it. Names that
+      // are too many for the text are left out with what lies below: that device is then unknown, and all of it wanted.
       if (!told.is_reachable) continue;
       told.mount_point.insert(0, mounts[*next.parent].mount_point);
     } else {
@@ -153,15 +155,21 @@ MountLister::Told MountLister::Tell(uint64_t mount) {
   told.mount_point = RestOfNames();
   told.is_reachable = listing_->names_end == LISTED_NAMES_REACHED;
   const bool is_nfs = told.type == "nfs" || told.type == "nfs4";
-  if (!is_top || is_nfs) told.root = Names(root);
-  if (is_removed) told.root += "//deleted";
-  if (!is_nfs) return told;
+  if (!is_top || is_nfs) {
+    told.root = Names(root);
+    told.is_reachable = told.is_reachable && listing_->names_end == LISTED_NAMES_ROOT;
+  }
+  if (!is_nfs) {
+    if (is_removed) told.root += "//deleted";
+    return told;
+  }
   // NFS says of every mount that it shows the root, and what it shows in the source.
   Run("tell_export");
   std::string exported = Text(listing_->source, sizeof listing_->source);
-  if (exported.empty()) return told;
-  while (!told.root.empty() && exported.back() == '/') exported.pop_back();
-  told.source = exported + told.root;
+  if (!exported.empty()) {
+    while (!told.root.empty() && !exported.empty() && exported.back() == '/') exported.pop_back();
+    told.source = exported + told.root;
+  }
   told.root.clear();
   return told;
 }
@@ -176,7 +184,6 @@ std::string MountLister::Names(uint64_t dentry) {
 
 std::string MountLister::RestOfNames() {
   while (listing_->names_end == LISTED_NAMES_GOING) Run("tell_names");
-  if (listing_->names_end == LISTED_NAMES_CUT) throw ProbeError("list a mount", ENAMETOOLONG);
   std::string path;
   for (uint32_t i = listing_->names_start; i < LISTED_NAMES_BYTES; i++) path += listing_->names[i];
   return path;

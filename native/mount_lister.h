@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,9 +19,10 @@ class MountLister {
   /// Grows with each change of the mounts.
   uint64_t Changes();
 
-  /// A line for each mount in the form of proc_pid_mountinfo(5), in the order of their age where the kernel tells it.
-  /// Of the options there is none. Paths begin at the root of the first mount. Throws ProbeError, EAGAIN when the
-  /// mounts change all the time.
+  /// A line for each mount in the form of proc_pid_mountinfo(5), the oldest first as far as their numbers tell (exactly
+  /// from Linux 6.8 on). Of the options there is none. Paths begin at the root of the first mount; a mount whose path
+  /// has more than LISTED_NAMES_BYTES is left out, with what lies below. Two lists in a row were the same. Throws
+  /// ProbeError, EAGAIN when the mounts change all the time.
   std::string Read();
 
  private:
@@ -28,13 +30,15 @@ class MountLister {
 
   /// Runs one of the programs. Throws ProbeError.
   void Run(const char* program);
-  /// The path from `dentry` up to the root of its filesystem. Throws ProbeError (ENAMETOOLONG).
+  /// The path from `dentry` up to the root of its filesystem; listing_->names_end tells how it ended.
   std::string Names(uint64_t dentry);
-  /// What is left of a path that a program has begun to tell, and that as well. Throws as Names().
+  /// A path that a program has begun to tell, whole.
   std::string RestOfNames();
   Told Tell(uint64_t mount);
-  /// Those that can be reached from the root.
-  std::vector<Told> ReadOnce();
+  /// Nothing when the mounts changed meanwhile.
+  std::optional<std::string> ReadOnce();
+  /// Those that can be reached from the root, of the time when there were so many changes.
+  std::vector<Told> Walk(uint64_t changes);
 
   BpfObject object_;
   BpfVariable<volatile mount_listing> listing_;

@@ -2,8 +2,8 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import type { KernelMounts, MountWatch, NativeBinding } from '../probe/native-probe.js';
 import { MountInfo, type MountTable } from './mount-table.js';
 
-/** How often the kernel is asked whether the mounts changed, where it tells of no change by itself. */
-const ASK_MS = 1_000;
+/** How often the kernel is asked whether the mounts changed, where it does not announce changes. One question takes some microseconds. */
+const ASK_MS = 100;
 
 /** One place where the mounts of the host can be read. */
 export interface MountSource {
@@ -45,7 +45,7 @@ export class MountInfoSource implements MountSource {
   }
 }
 
-/** The kernel's own list. It waits for no reader: it is asked again and again. */
+/** The kernel's own list. The kernel does not announce changes of it: it is asked again and again. */
 export class KernelMountSource implements MountSource {
   private readonly mounts: KernelMounts;
   private readonly info: MountInfo;

@@ -1,12 +1,14 @@
 import type { KnownMounts } from '../host/mount-table.js';
 import { inSlices, type Steps } from '../model/steps.js';
-import type { MountWatch } from '../probe/native-probe.js';
+import { isNativeError, type MountWatch } from '../probe/native-probe.js';
 import { TimeBudget } from './time-budget.js';
 
 /** Mount tables of hosts with many containers change in bursts. */
 const SETTLE_MS = 50;
 /** Pause before the mounts are read again where that failed, or changes are not told. */
 const RETRY_MS = 5_000;
+/** The same where they changed all the time. */
+const BUSY_MS = 500;
 /** Where changes are not told, an unknown device is reason enough to read again after so long. */
 const UNTOLD_MS = 1_000;
 /**
@@ -105,7 +107,7 @@ export class FollowedMounts {
     } catch (error) {
       this.known = 'unknown';
       this.parts.onProblem(`cannot read the mounts of this host: ${(error as Error).message}`);
-      this.renewSoon(RETRY_MS);
+      this.renewSoon(isNativeError(error) && error.code === 'EAGAIN' ? BUSY_MS : RETRY_MS);
     }
     this.readAt = performance.now();
     return this.known;

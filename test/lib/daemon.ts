@@ -288,7 +288,12 @@ export class Daemon {
   }
 
   signal(signal: NodeJS.Signals): void {
-    if (this.isRunning) process.kill(this.pid, signal);
+    try {
+      if (this.isRunning) process.kill(this.pid, signal);
+    } catch (error) {
+      // It can end before the signal comes.
+      if (!/^(ESRCH|ENOENT)$/.test((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    }
   }
 
   /** The exit code, or the signal that ended it. Throws when it does not end in time, and kills it. */

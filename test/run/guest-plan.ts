@@ -22,6 +22,9 @@ export interface GuestFiles {
   readonly recorder: string;
 }
 
+/** Where what tries to hide meets a daemon in a container: the oldest and the newest. */
+const CONTAINED: ReadonlySet<string> = new Set(['5.10', '7.x']);
+
 export interface PlannedSession {
   readonly session: RowSession;
   readonly rows: readonly GuestRow[];
@@ -49,7 +52,13 @@ function sessionOf({ scenario, mode, kernel, burst }: GuestRow, name: string): R
     case 'deletions':
       return { kind: scenario, name, mode, burst };
     case 'hiding':
-      return { kind: scenario, name, mode, casefold: !WITHOUT_CASEFOLD.has(kernel) };
+      return {
+        kind: scenario,
+        name,
+        mode,
+        casefold: !WITHOUT_CASEFOLD.has(kernel),
+        isContained: CONTAINED.has(kernel),
+      };
     default:
       return { kind: scenario, name, mode };
   }

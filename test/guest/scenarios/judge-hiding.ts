@@ -8,12 +8,10 @@ import type { Event, SessionRecord } from './record-files.js';
 /** The last way of a guest that has such a file system. */
 export const CASEFOLD_WAY = 'a directory of an ext4 that ignores case, by other letters and composed otherwise';
 
-export const HIDING_CHECKS = [
-  'what tries to hide is told to a daemon in a container',
-  'every line is of the schema',
-  MOUNTS_CHECK,
-] as const;
-const MOUNT_SOURCE = "the kernel's list of mounts";
+export const HIDING_CHECKS = ['what tries to hide is told', 'every line is of the schema', MOUNTS_CHECK] as const;
+
+/** Where the mounts of the host must come from. */
+const mountSourceOf = (isContained: boolean) => (isContained ? "the kernel's list of mounts" : '/proc/1/mountinfo');
 
 /** Why the events are not the one that is wanted. */
 function wrong(
@@ -32,7 +30,7 @@ function wrong(
   return undefined;
 }
 
-export function judgeHiding({ casefold }: HidingSession, record: SessionRecord<HidingRecording>): Check[] {
+export function judgeHiding({ casefold, isContained }: HidingSession, record: SessionRecord<HidingRecording>): Check[] {
   const { did, mounts, mountSource, metrics, error } = record.recording;
   const problems: string[] = [];
   for (const one of did) {
@@ -44,9 +42,9 @@ export function judgeHiding({ casefold }: HidingSession, record: SessionRecord<H
   else if (ledgerGap(parseMetrics(metrics)) !== 0) problems.push(`ledger gap ${ledgerGap(parseMetrics(metrics))}`);
   if (did.length === 0) problems.push('nothing tried to hide');
   if (casefold && !did.some(({ way }) => way === CASEFOLD_WAY)) problems.push(`not tried: ${CASEFOLD_WAY}`);
-  if (mountSource !== MOUNT_SOURCE) problems.push(`the mounts of the host are read from ${mountSource}`);
+  if (mountSource !== mountSourceOf(isContained)) problems.push(`the mounts of the host are read from ${mountSource}`);
   return [
-    { name: HIDING_CHECKS[0], problems, facts: `${did.length} ways` },
+    { name: HIDING_CHECKS[0], problems, facts: `${did.length} ways, mounts from ${mountSource}` },
     record.schemaCheck(HIDING_CHECKS[1]),
     judgeMounts(mounts, error),
   ];

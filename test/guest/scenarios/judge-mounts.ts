@@ -9,11 +9,12 @@ const SHOWN = 5;
 
 export function judgeMounts(compared: ComparedMounts | undefined, error: string | undefined): Check {
   if (compared === undefined) return { name: MOUNTS_CHECK, problems: [error ?? 'the guest recorded nothing of it'] };
-  const { mounts, missing, unexpected } = compared;
+  const { mounts, listed, missing, unexpected } = compared;
   const problems = [
     ...missing.slice(0, SHOWN).map((mount) => `missing: ${mount}`),
     ...unexpected.slice(0, SHOWN).map((mount) => `unexpected: ${mount}`),
   ];
+  if (listed !== mounts) problems.push(`${listed} are listed, ${mounts} mounted`);
   if (mounts === 0) problems.push('nothing is mounted');
   return { name: MOUNTS_CHECK, problems, facts: `${mounts} mounts` };
 }

@@ -12,6 +12,7 @@ export function compareMounts(): ComparedMounts {
     const listed = told(mounts.read().toString('latin1'));
     return {
       mounts: shown.length,
+      listed: listed.length,
       missing: shown.filter((mount) => !listed.includes(mount)),
       unexpected: listed.filter((mount) => !shown.includes(mount)),
     };

@@ -45,6 +45,8 @@ export interface HidingSession {
   readonly kind: 'hiding';
   readonly name: string;
   readonly mode: Mode;
+  /** The daemon runs in mount and pid namespaces of its own. */
+  readonly isContained: boolean;
   /** There is an ext4 at CASEFOLD. */
   readonly casefold: boolean;
 }
@@ -224,6 +226,7 @@ export interface DeletionsRecording {
 /** What the kernel's own list of mounts lacks, and has more, than /proc/1/mountinfo. */
 export interface ComparedMounts {
   readonly mounts: number;
+  readonly listed: number;
   readonly missing: readonly string[];
   readonly unexpected: readonly string[];
 }
@@ -265,7 +268,7 @@ export interface HidingRecording {
   did: readonly HiddenDeletion[];
   /** With many that are odd. */
   mounts?: ComparedMounts;
-  /** Where the daemon, in namespaces of its own, says that it reads the mounts of the host. */
+  /** Where the daemon says that it reads the mounts of the host. */
   mountSource?: string | undefined;
   metrics?: string;
   error?: string;

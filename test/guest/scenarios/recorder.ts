@@ -66,7 +66,7 @@ function recordUnderDaemon(
     attach: mode,
     config: CONFIGS[kind],
     directory,
-    isContained: kind === 'hiding',
+    isContained: session.kind === 'hiding' && session.isContained,
   });
   // biome-ignore lint/nursery/useExhaustiveSwitchCases: it does not see that Extract leaves out the other kinds
   switch (session.kind) {

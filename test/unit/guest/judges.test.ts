@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { missingChecks } from '../../guest/scenarios/checks.js';
 import { DELETIONS_CHECKS, judgeDeletions } from '../../guest/scenarios/judge-deletions.js';
 import { HIDING_CHECKS, judgeHiding } from '../../guest/scenarios/judge-hiding.js';
+import { judgeMounts } from '../../guest/scenarios/judge-mounts.js';
 import { judgeWorkload, WORKLOAD_CHECKS } from '../../guest/scenarios/judge-workload.js';
 import type { Mode } from '../../guest/scenarios/mode.js';
 import type { DeletionsRecording, HidingRecording, WorkloadRecording } from '../../guest/scenarios/plan.js';
@@ -168,7 +169,7 @@ describe('deletions', () => {
 });
 
 describe('hiding', () => {
-  const session = { kind: 'hiding', name: 'session', mode: 'kprobe', casefold: false } as const;
+  const session = { kind: 'hiding', name: 'session', mode: 'kprobe', casefold: false, isContained: false } as const;
   const did = [{ way: 'a bind mount', name: 'file-0', complete: true, path: '/a/file-0', hostPath: '/b/file-0' }];
   const event = (changes: object = {}) => ({
     file: { name: 'file-0', path: '/a/file-0' },
@@ -181,14 +182,32 @@ describe('hiding', () => {
   }
 
   test('a way to hide that is not told, or told wrong, fails', () => {
-    const recording = { did, metrics: metrics() };
+    const mountSource = '/proc/1/mountinfo';
+    const recording = { did, mountSource, metrics: metrics() };
     expect(problemsOf(recording, [event()])).toEqual([]);
+    expect(problemsOf({ ...recording, mountSource: undefined }, [event()])).toEqual([
+      'the mounts of the host are read from undefined',
+    ]);
     expect(problemsOf(recording, [])).toEqual(['a bind mount: 0 events']);
     expect(problemsOf(recording, [event({ host_path: '/c' })])).toEqual(['a bind mount: host_path: /c']);
     expect(problemsOf(recording, [event({ path_complete: false })])).toEqual(['a bind mount: path_complete: false']);
     expect(problemsOf(recording, [event(), { file: { name: 'beside' } }])).toEqual(['a file beside was told, too']);
-    expect(problemsOf({ did: [], metrics: metrics() }, [])).toEqual(['nothing tried to hide']);
-    expect(problemsOf({ did, error: 'it broke' }, [event()])).toEqual(['it broke']);
+    expect(problemsOf({ ...recording, did: [] }, [])).toEqual(['nothing tried to hide']);
+    expect(problemsOf({ did, mountSource, error: 'it broke' }, [event()])).toEqual(['it broke']);
+  });
+});
+
+describe("the kernel's list of mounts", () => {
+  const compared = { mounts: 1, listed: 1, missing: [], unexpected: [] };
+
+  test.each([
+    [undefined, ['it broke']],
+    [compared, []],
+    [{ ...compared, listed: 2 }, ['2 are listed, 1 mounted']],
+    [{ ...compared, missing: ['a'], unexpected: ['b'] }, ['missing: a', 'unexpected: b']],
+    [{ ...compared, mounts: 0, listed: 0 }, ['nothing is mounted']],
+  ])('fails where it is not the same: %j', (mounts, problems) => {
+    expect(judgeMounts(mounts, 'it broke').problems).toEqual(problems);
   });
 });
 
