@@ -1,7 +1,7 @@
 import { readlinkSync } from 'node:fs';
-import type { MountWatch, NativeBinding } from '../probe/native-probe.js';
 import { KernelMountSource, MountInfoSource, type MountSource } from './mount-source.js';
 import type { MountTable } from './mount-table.js';
+import type { MountWatch, NativeMounts } from './native-mounts.js';
 
 /** Inode number of the first pid namespace, PROC_PID_INIT_INO of the kernel: the same on every host. */
 const FIRST_PID_NAMESPACE = 'pid:[4026531836]';
@@ -15,7 +15,7 @@ export interface HostMountsOptions {
   /** Where the proc filesystems are: the daemon's own, and the host's where a container has it mounted. */
   readonly proc?: string;
   readonly hostProc?: string;
-  readonly binding: Pick<NativeBinding, 'MountWatch' | 'KernelMounts'>;
+  readonly binding: NativeMounts;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import type { KernelMounts, MountWatch, NativeBinding } from '../probe/native-probe.js';
 import { MountInfo, type MountTable } from './mount-table.js';
+import type { KernelMounts, MountWatch, NativeMounts } from './native-mounts.js';
 
 /** How often the kernel is asked whether the mounts changed, where it does not announce changes. One question takes some microseconds. */
 const ASK_MS = 100;
@@ -22,7 +22,7 @@ export class MountInfoSource implements MountSource {
   /** Throws as fs does. */
   constructor(
     file: string,
-    private readonly binding: Pick<NativeBinding, 'MountWatch'>,
+    private readonly binding: Pick<NativeMounts, 'MountWatch'>,
   ) {
     this.fd = openSync(file, 'r');
     this.info = new MountInfo(() => readFileSync(this.file));
@@ -51,7 +51,7 @@ export class KernelMountSource implements MountSource {
   private readonly info: MountInfo;
 
   /** Throws a NativeError. */
-  constructor(binding: Pick<NativeBinding, 'KernelMounts'>) {
+  constructor(binding: Pick<NativeMounts, 'KernelMounts'>) {
     this.mounts = new binding.KernelMounts();
     this.info = new MountInfo(() => this.mounts.read());
   }

@@ -1,19 +1,17 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import type { NativeMounts } from '../host/native-mounts.js';
 import type { AttachMode } from '../model/config.js';
 import { EMBEDDED_LAYOUT, type KernelCounters } from './record-layout.generated.js';
 
 /** The whole surface of the C++ addon; nothing else in the program touches it directly. */
-export interface NativeBinding {
+export interface NativeBinding extends NativeMounts {
   /** `askVerifier`: for `verifiedInstructions` on kernels that tell them nowhere else. */
   readonly Probe: new (options: {
     mode: AttachMode;
     ringBytes: number;
     askVerifier?: boolean;
   }) => NativeProbe;
-  readonly MountWatch: new (path: string, onChange: () => void) => MountWatch;
-  /** Loads BPF programs that read the mounts of the host's first process. Throws a NativeError. */
-  readonly KernelMounts: new () => KernelMounts;
   readonly recordLayout: unknown;
   readonly libbpfVersion: string;
   /** One datagram to a unix socket; '@' begins an abstract name. Throws a NativeError. */
@@ -84,25 +82,6 @@ export interface NativeProbe {
   /** Makes the kernel describe every process again at its next deletion. */
   forgetProcesses(): void;
   /** Detaches and frees everything; may be called again. */
-  close(): void;
-}
-
-export interface MountWatch {
-  /** Whether the mounts changed since this was asked last, whatever waits on the event loop. */
-  changed(): boolean;
-  close(): void;
-}
-
-/** The mounts of the host, from the kernel's own memory. All methods but `close` throw once it is closed. */
-export interface KernelMounts {
-  /**
-   * In the form of proc_pid_mountinfo(5), without options, in latin1 view. Throws a NativeError: EAGAIN when the mounts
-   * change all the time.
-   */
-  read(): Buffer;
-  /** Grows with each change. Throws a NativeError. */
-  changes(): number;
-  /** May be called again. */
   close(): void;
 }
 

@@ -1,6 +1,7 @@
 import type { KnownMounts } from '../host/mount-table.js';
+import type { MountWatch } from '../host/native-mounts.js';
 import { inSlices, type Steps } from '../model/steps.js';
-import { isNativeError, type MountWatch } from '../probe/native-probe.js';
+import { isNativeError } from '../probe/native-probe.js';
 import { TimeBudget } from './time-budget.js';
 
 /** Mount tables of hosts with many containers change in bursts. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { HostMounts, type HostMountsOptions } from '../../../src/host/host-mounts.js';
-import type { KernelMounts } from '../../../src/probe/native-probe.js';
+import type { KernelMounts } from '../../../src/host/native-mounts.js';
 
 const HOST = 4026531841;
 const OTHER = 4026532999;
