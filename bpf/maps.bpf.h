@@ -146,7 +146,10 @@ static __always_inline struct slot *slot__at(__u32 index)
  */
 __u64 plain_idmap;
 
-/* How often a directory was renamed: paths of working directories that were sent before may be stale. */
+/*
+ * Grows with each rename of a directory, perhaps by more than one, and in tracepoint mode with each rename: paths in
+ * descriptions that were sent before may be stale. See slot__hash_directories().
+ */
 __u64 directory_moves;
 
 #endif

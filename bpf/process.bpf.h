@@ -524,12 +524,13 @@ static __always_inline bool slot__hash_cgroup(struct slot *slot, struct kernfs_n
 /*
  * Sets slot->process.directories_hash and what belongs to it: what a description holds that a rename of a directory can
  * change. A rename elsewhere leaves the hash as it is: whoever renames in a loop makes the daemon describe no other
- * process again.
+ * process again, unless that has more names above it than are looked at.
  */
 GLOBAL_FUNCTION int slot__hash_directories(__u32 index)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct slot *slot = slot__at(index);
+	struct dentry *executable;
 	__u64 entry, on;
 
 	if (!slot)
@@ -543,10 +544,11 @@ GLOBAL_FUNCTION int slot__hash_directories(__u32 index)
 		slot->process.directories_hash = 0;
 		return 0;
 	}
-	entry = slot__number(slot, KERNEL_READ(task, mm, exe_file, f_path.dentry));
+	executable = KERNEL_READ(task, mm, exe_file, f_path.dentry);
+	entry = slot__number(slot, executable);
 	on = slot__number(slot, KERNEL_READ(task, mm, exe_file, f_path.mnt));
-	/* Tasks of the kernel have none. */
-	if (entry && !slot__hash_path(index, entry, on))
+	/* Tasks of the kernel have none, and what is in memory alone has no path. */
+	if (entry && !dentry__nameless(executable) && !slot__hash_path(index, entry, on))
 		slot->process.directories_hash = 0;
 	return 0;
 }
@@ -578,8 +580,8 @@ static __always_inline __u64 process__introduce(__u32 spare, __u32 tgid, const s
 }
 
 /*
- * Whether the directories that the current process was described with have the names that they had then, with
- * slot->process.key as it was. What is known may be another process's by the time it would be written to, so it is put
+ * Whether the directories of the current process have the names that they had when it was described; the keys are the
+ * same. What is known may be another process's by the time it would be written to, so it is put
  * in its place whole.
  */
 static __always_inline bool slot__same_directories(__u32 index, struct slot *slot, __u32 tgid,

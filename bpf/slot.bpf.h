@@ -65,7 +65,7 @@ _Static_assert(RECORD_BYTES_MAX <= RECORD_BYTES_LIMIT, "records are longer than 
  */
 #define TEXT_BYTES (TEXT_PATH_END + RECORD_BYTES_MAX)
 
-/* What tells that a process must be described again; compared as a whole. */
+/* What tells that a process must be described again, besides process_state.directories_hash; compared as a whole. */
 struct process_key {
 	__u64 start_time_ns;
 	__u64 exec_id;

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <optional>
+#include <set>
 
 #include "embedded_objects.h"
 #include "libbpf_messages.h"
@@ -51,8 +52,9 @@ struct MountLister::Told {
   uint32_t id;
   uint32_t parent_id;
   uint32_t device;
-  /// Whether the names of its mountpoint and of its root are whole.
-  bool is_reachable;
+  /// How the names of its mountpoint end, an enum listed_names_end.
+  uint32_t point_end;
+  bool is_root_cut;
   std::string root;
   /// Up to the root of the mount that it lies on; ReadOnce() completes it.
   std::string mount_point;
@@ -61,6 +63,8 @@ struct MountLister::Told {
 
   /// Grows from the older to the newer; by numbers that are used again where there are no others.
   uint64_t Age() const { return unique_id != 0 ? unique_id : id; }
+
+  bool IsCut() const { return is_root_cut || point_end == LISTED_NAMES_CUT; }
 
   std::string Line() const {
     constexpr uint32_t kMinorBits = 20;
@@ -104,8 +108,15 @@ std::optional<std::string> MountLister::ReadOnce() {
   std::vector<Told> mounts = Walk(changes);
   if (Changes() != changes) return std::nullopt;
   std::stable_sort(mounts.begin(), mounts.end(), [](const Told& a, const Told& b) { return a.Age() < b.Age(); });
+  // Of a device that one mount shows at a path that is not known, no mount is told: all of it is wanted then.
+  std::set<uint32_t> unknown;
+  for (const Told& mount : mounts) {
+    if (mount.IsCut()) unknown.insert(mount.device);
+  }
   std::string text;
-  for (const Told& mount : mounts) text += mount.Line();
+  for (const Told& mount : mounts) {
+    if (unknown.count(mount.device) == 0) text += mount.Line();
+  }
   return text;
 }
 
@@ -124,12 +135,14 @@ std::vector<MountLister::Told> MountLister::Walk(uint64_t changes) {
     Told told = Tell(next.mount);
     if (next.parent) {
       if (told.sibling != 0) open.push_back({told.sibling, next.parent});
-      // A directory that was moved out of what the mount shows cannot be reached by it, nor what lies on it. Names that
-      // are too many for the text are left out with what lies below: that device is then unknown, and all of it wanted.
-      if (!told.is_reachable) continue;
-      told.mount_point.insert(0, mounts[*next.parent].mount_point);
+      // A directory that was moved out of what the mount shows cannot be reached by it, nor what lies on it.
+      if (told.point_end == LISTED_NAMES_ROOT) continue;
+      const Told& parent = mounts[*next.parent];
+      if (parent.point_end == LISTED_NAMES_CUT) told.point_end = LISTED_NAMES_CUT;
+      told.mount_point.insert(0, parent.mount_point);
     } else {
       told.mount_point.clear();
+      told.point_end = LISTED_NAMES_REACHED;
     }
     if (told.child != 0) open.push_back({told.child, mounts.size()});
     mounts.push_back(std::move(told));
@@ -140,7 +153,7 @@ std::vector<MountLister::Told> MountLister::Walk(uint64_t changes) {
 MountLister::Told MountLister::Tell(uint64_t mount) {
   listing_->mount = mount;
   Run("tell_mount");
-  Told told;
+  Told told = {};
   told.child = listing_->child;
   told.sibling = listing_->sibling;
   told.unique_id = listing_->unique_id;
@@ -153,11 +166,11 @@ MountLister::Told MountLister::Tell(uint64_t mount) {
   const bool is_top = listing_->root_is_top != 0;
   const bool is_removed = listing_->root_removed != 0;
   told.mount_point = RestOfNames();
-  told.is_reachable = listing_->names_end == LISTED_NAMES_REACHED;
+  told.point_end = listing_->names_end;
   const bool is_nfs = told.type == "nfs" || told.type == "nfs4";
   if (!is_top || is_nfs) {
     told.root = Names(root);
-    told.is_reachable = told.is_reachable && listing_->names_end == LISTED_NAMES_ROOT;
+    told.is_root_cut = listing_->names_end != LISTED_NAMES_ROOT;
   }
   if (!is_nfs) {
     if (is_removed) told.root += "//deleted";

@@ -20,9 +20,9 @@ class MountLister {
   uint64_t Changes();
 
   /// A line for each mount in the form of proc_pid_mountinfo(5), the oldest first as far as their numbers tell (exactly
-  /// from Linux 6.8 on). Of the options there is none. Paths begin at the root of the first mount; a mount whose path
-  /// has more than LISTED_NAMES_BYTES is left out, with what lies below. Two lists in a row were the same. Throws
-  /// ProbeError, EAGAIN when the mounts change all the time.
+  /// from Linux 6.8 on). Of the options there is none. Paths begin at the root of the first mount. Where a path has
+  /// more than some 15,000 bytes between two mounts, no mount of that device is told. Two lists in a row were the same.
+  /// Throws ProbeError, EAGAIN when the mounts change all the time.
   std::string Read();
 
  private:

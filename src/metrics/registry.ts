@@ -278,7 +278,7 @@ function registerStateMetrics(registry: Registry, sources: MetricsSources): void
   });
   new Gauge({
     name: 'rmwatch_mounts_followed',
-    help: "1 when the kernel's filter knows the present mounts of this host: 0 for some 50 ms after each change of them.",
+    help: "1 when the kernel's filter knows the present mounts of this host: 0 for some 50 ms after each change of them that the daemon has noticed.",
     registers: [registry],
     collect() {
       const follows = sources.followsMounts();

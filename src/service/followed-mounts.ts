@@ -106,8 +106,10 @@ export class FollowedMounts {
     try {
       this.known = this.reading.spend(() => this.parts.readMounts());
     } catch (error) {
+      if (this.known !== 'unknown') {
+        this.parts.onProblem(`cannot read the mounts of this host: ${(error as Error).message}`);
+      }
       this.known = 'unknown';
-      this.parts.onProblem(`cannot read the mounts of this host: ${(error as Error).message}`);
       this.renewSoon(isNativeError(error) && error.code === 'EAGAIN' ? BUSY_MS : RETRY_MS);
     }
     this.readAt = performance.now();

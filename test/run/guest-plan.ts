@@ -10,7 +10,7 @@ import { MODES } from '../guest/scenarios/mode.js';
 import { CASEFOLD, DIRECTORIES, PLAN_FILE, RECORDS, type RowSession, STAGE, VFAT } from '../guest/scenarios/plan.js';
 import { NETWORK_FILESYSTEMS } from './network-filesystems.js';
 import { budgetOf } from './outcome.js';
-import type { GuestRow, Scenario } from './rows.js';
+import { type GuestRow, NEWEST, OLDEST, type Scenario } from './rows.js';
 
 /** Made once for all guests of a run. */
 export interface GuestFiles {
@@ -23,7 +23,7 @@ export interface GuestFiles {
 }
 
 /** Where what tries to hide meets a daemon in a container: the oldest and the newest. */
-const CONTAINED: ReadonlySet<string> = new Set(['5.10', '7.x']);
+const CONTAINED: ReadonlySet<string> = new Set([OLDEST, NEWEST]);
 
 export interface PlannedSession {
   readonly session: RowSession;

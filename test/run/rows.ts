@@ -70,8 +70,8 @@ export type Row = GuestRow | SuiteRow;
 
 const KERNELS = kernelEntries.flatMap(({ name, flavour }) => (flavour === undefined ? [name] : []));
 const CANDIDATES = kernelEntries.flatMap(({ name, flavour }) => (flavour === 'candidate' ? [name] : []));
-const OLDEST = KERNELS[0]!;
-const NEWEST = KERNELS.at(-1)!;
+export const OLDEST = KERNELS[0]!;
+export const NEWEST = KERNELS.at(-1)!;
 const MIDDLE = KERNELS.filter((name) => name !== OLDEST && name !== NEWEST);
 /** Halves: what is the same in two modes runs in one of them on each kernel, in each of them on every other kernel. */
 const ODD_KERNELS = KERNELS.filter((_, index) => index % 2 === 0);

@@ -1,5 +1,5 @@
 /*
- * odd_mounts DIR: mounts below DIR what is hard to list: odd names, mounts upon mounts, a path longer than PATH_MAX, parts
+ * odd_mounts DIR: mounts below DIR what is hard to list: odd names, mounts upon mounts, paths longer than PATH_MAX, parts
  * of filesystems, some of them removed or moved away since, and many.
  */
 #define _GNU_SOURCE
@@ -12,6 +12,8 @@
 
 #define ODD "a b\tc\nd\\e#\xc3\xa9"
 #define DEEP 150
+/* More bytes than the daemon takes. */
+#define TOO_DEEP 200
 #define MANY 300
 
 static void make(const char *dir)
@@ -44,16 +46,16 @@ static void show(const char *name)
 		err(1, "bind %s", name);
 }
 
-/* More names than are told at once, and more bytes than a path may have. */
-static void mount_deep(void)
+/* More names than are told at once, and more bytes than a path may have; `letter` makes up the names. */
+static void mount_deep(char letter, int levels)
 {
 	char name[81];
 
-	memset(name, 'd', sizeof(name) - 1);
+	memset(name, letter, sizeof(name) - 1);
 	name[sizeof(name) - 1] = 0;
-	for (int level = 0; level < DEEP; level++) {
+	for (int level = 0; level < levels; level++) {
 		make(name);
-		if (level == DEEP - 1)
+		if (level == levels - 1)
 			mount_new("deep", name);
 		enter(name);
 	}
@@ -69,7 +71,10 @@ int main(int argc, char **argv)
 	mount_new("odd source#", ODD);
 	mount_new("upon", ODD);
 	enter(ODD);
-	mount_deep();
+	mount_deep('d', DEEP);
+	enter(argv[1]);
+	enter(ODD);
+	mount_deep('e', TOO_DEEP);
 	enter(argv[1]);
 	for (int i = 0; i < MANY; i++) {
 		char name[16];

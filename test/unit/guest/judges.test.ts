@@ -188,6 +188,10 @@ describe('hiding', () => {
     expect(problemsOf({ ...recording, mountSource: undefined }, [event()])).toEqual([
       'the mounts of the host are read from undefined',
     ]);
+    const contained = judgeHiding({ ...session, isContained: true }, recordOf<HidingRecording>(recording, [event()]));
+    expect(contained.flatMap(({ problems }) => problems)).toContain(
+      'the mounts of the host are read from /proc/1/mountinfo',
+    );
     expect(problemsOf(recording, [])).toEqual(['a bind mount: 0 events']);
     expect(problemsOf(recording, [event({ host_path: '/c' })])).toEqual(['a bind mount: host_path: /c']);
     expect(problemsOf(recording, [event({ path_complete: false })])).toEqual(['a bind mount: path_complete: false']);
