@@ -213,7 +213,7 @@ const BLOCKS: readonly Block[] = [
     modes: ['kprobe'],
     filesystems: ['ext4'],
     scenario: 'hiding',
-    budgetSeconds: 60,
+    budgetSeconds: 90,
     reason: 'ways around a watched directory, in one of the modes that know where a file lies',
   },
   {
@@ -221,7 +221,7 @@ const BLOCKS: readonly Block[] = [
     modes: ['fentry'],
     filesystems: ['ext4'],
     scenario: 'hiding',
-    budgetSeconds: 60,
+    budgetSeconds: 90,
     reason: 'ways around a watched directory, in the other mode that knows where a file lies',
   },
   {
