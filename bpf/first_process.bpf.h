@@ -7,7 +7,7 @@
 #include "kernel_read.bpf.h"
 #include <bpf/bpf_helpers.h>
 
-/* Process 1 of the host, whichever pid namespaces the present task is in. */
+/* Returns process 1 of the host. The pid namespaces of the current task do not matter. */
 static __always_inline struct task_struct *task__first(void)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();

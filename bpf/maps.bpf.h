@@ -147,8 +147,8 @@ static __always_inline struct slot *slot__at(__u32 index)
 __u64 plain_idmap;
 
 /*
- * Grows with each rename of a directory, perhaps by more than one, and in tracepoint mode with each rename: paths in
- * descriptions that were sent before may be stale. See slot__hash_directories().
+ * Each rename of a directory increases this by one or more; in tracepoint mode every rename does. Paths in descriptions
+ * that were sent before may then be stale. See slot__hash_directories().
  */
 __u64 directory_moves;
 

@@ -31,7 +31,7 @@ int find_host(void *ctx)
 	return 0;
 }
 
-/* The mount whose member at `offset` the link is; 0 at the end of the list, which is `head`. */
+/* Returns the mount that has the link at `offset`, or 0 when the link leads back to `head`, the end of the list. */
 static __always_inline __u64 link__mount(__u64 link, __u64 head, __u64 offset)
 {
 	return link && link != head ? link - offset : 0;

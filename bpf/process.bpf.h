@@ -11,11 +11,10 @@
 #include "maps.bpf.h"
 #include "output.bpf.h"
 #include "path_walk.bpf.h"
+#include "process_names.bpf.h"
 
 /* cgroup names from a leaf to the root. */
 #define CGROUP_DEPTH 48
-/* Controllers of the version 1 hierarchies that are asked when the unified one knows nothing. */
-#define CGROUP_CONTROLLERS 14
 
 /* Reads the name of the process whose first thread `leader` is: 16 bytes, the last of them NUL. */
 static __always_inline void process__read_comm(struct task_struct *leader, char *comm)
@@ -73,17 +72,6 @@ static __always_inline long process__submit_path(__u32 index, struct slot *slot,
 }
 
 /*
- * A file that never had a name, as memfd_create() makes them: the kernel gives it one that is no path, and no
- * directory. An entry without a directory that is not the root of its filesystem may also come from a file handle; it
- * has links.
- */
-static __always_inline bool dentry__nameless(struct dentry *dentry)
-{
-	return KERNEL_READ(dentry, d_parent) == dentry && KERNEL_READ(dentry, d_sb, s_root) != dentry &&
-	       !KERNEL_READ(dentry, d_inode, i_nlink);
-}
-
-/*
  * Prepares the slot for the path of the executable: where a walk sets out, or, for a file that has none, the name
  * itself and no mount. Returns flags of the text.
  */
@@ -128,62 +116,6 @@ static __always_inline long process__submit_executable(__u32 index, struct slot 
 			flags |= PROCESS_TEXT_COMPLETE;
 	}
 	return process_text__submit(slot, slot->start, process_id, PROCESS_TEXT_EXECUTABLE, flags);
-}
-
-/* The cgroup of the unified hierarchy, or on a version 1 host the first one that is not a root. */
-static __always_inline struct kernfs_node *task__cgroup_node(struct task_struct *task)
-{
-	struct css_set *set = KERNEL_READ(task, cgroups);
-	struct kernfs_node *node = KERNEL_READ(set, dfl_cgrp, kn);
-
-	if (kernfs_node__parent(node))
-		return node;
-	for (int i = 0; i < CGROUP_CONTROLLERS; i++) {
-		struct cgroup_subsys_state *state = NULL;
-		struct kernfs_node *candidate;
-
-		if ((__u32)i * 8 >= bpf_core_field_size(set->subsys))
-			break;
-		bpf_probe_read_kernel(&state, sizeof(state), (void *)set + bpf_core_field_offset(set->subsys) + i * 8);
-		if (!state)
-			continue;
-		candidate = KERNEL_READ(state, cgroup, kn);
-		if (candidate && kernfs_node__parent(candidate))
-			return candidate;
-	}
-	return node;
-}
-
-/* The cgroup of a controller, unless that belongs to the unified hierarchy or the cgroup is a root. */
-static __always_inline struct kernfs_node *css_set__version_1_node(struct css_set *set, __u32 controller)
-{
-	struct cgroup_subsys_state *state = NULL;
-	struct kernfs_node *node;
-	struct cgroup *cgroup;
-
-	bpf_probe_read_kernel(&state, sizeof(state),
-			      (void *)set + bpf_core_field_offset(set->subsys) + controller * sizeof(state));
-	cgroup = KERNEL_READ(state, cgroup);
-	if (KERNEL_READ(cgroup, root) == KERNEL_READ(set, dfl_cgrp, root))
-		return NULL;
-	node = KERNEL_READ(cgroup, kn);
-	return kernfs_node__parent(node) ? node : NULL;
-}
-
-/*
- * Where a runtime that works with version 1 has put the process. Each of them needs the devices controller there, and a
- * kernel without it may have pids.
- */
-static __always_inline struct kernfs_node *task__version_1_node(struct task_struct *task)
-{
-	struct css_set *set = KERNEL_READ(task, cgroups);
-	struct kernfs_node *node = NULL;
-
-	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, devices_cgrp_id))
-		node = css_set__version_1_node(set, bpf_core_enum_value(enum cgroup_subsys_id, devices_cgrp_id));
-	if (!node && bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id))
-		node = css_set__version_1_node(set, bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id));
-	return node;
 }
 
 /* Sends the path of the process in one of its hierarchies, where it has one. */
@@ -310,11 +242,6 @@ GLOBAL_FUNCTION int process__submit_record(__u32 index, __u64 process_id)
 	record->flags = flags;
 	__builtin_memcpy(record->parent_comm, slot->process.key.parent_comm, sizeof(record->parent_comm));
 	return ring__output(slot->text, TEXT_PATH_END - sizeof(*record), TEXT_PATH_END + length);
-}
-
-static __always_inline __u64 hash__add(__u64 hash, __u64 value)
-{
-	return (hash ^ value) * 0x9e3779b97f4a7c15ull ^ hash >> 29;
 }
 
 /* Where the arguments lie in the process: [0] from, [1] to. */
@@ -451,108 +378,6 @@ GLOBAL_FUNCTION int process__describe(__u32 index, __u64 process_id)
 	return !process__submit_record(index, process_id);
 }
 
-/* The verifier counts with numbers only, and what was loaded as a pointer is none to it. */
-static __always_inline __u64 slot__number(struct slot *slot, const void *pointer)
-{
-	volatile __u64 *number = &slot->number;
-
-	*number = (__u64)pointer;
-	return *number;
-}
-
-/*
- * Directories and mounts that are looked at on the way from a working directory or an executable to the root. A process
- * further down is described again after each rename of a directory.
- */
-#define DIRECTORIES_HASHED 32
-/* Cgroups above that of a process; those of version 1 can be renamed. */
-#define CGROUPS_HASHED 16
-
-static __always_inline void slot__hash(struct slot *slot, __u64 value)
-{
-	slot->process.directories_hash = hash__add(slot->process.directories_hash, value);
-}
-
-/*
- * Adds the path of the struct dentry `entry` on the struct vfsmount `on` to slot->process.directories_hash. Returns
- * false when it has too many names, or leaves what its mount shows.
- */
-GLOBAL_FUNCTION int slot__hash_path(__u32 index, __u64 entry, __u64 on)
-{
-	struct vfsmount *vfsmount = (void *)on;
-	struct mount *mount = mount__of(vfsmount);
-	struct dentry *root = KERNEL_READ(vfsmount, mnt_root);
-	struct dentry *dentry = (void *)entry;
-	struct slot *slot = slot__at(index);
-
-	if (!slot)
-		return false;
-	for (int round = 0; round < DIRECTORIES_HASHED; round++) {
-		struct dentry_link link = {};
-		struct mount *parent;
-
-		if (dentry == root) {
-			parent = KERNEL_READ(mount, mnt_parent);
-			if (parent == mount)
-				return true;
-			dentry = KERNEL_READ(mount, mnt_mountpoint);
-			root = KERNEL_READ(parent, mnt.mnt_root);
-			mount = parent;
-			slot__hash(slot, slot__number(slot, parent));
-			continue;
-		}
-		dentry__link(dentry, &link);
-		if (link.parent == dentry || !link.parent)
-			break;
-		slot__hash(slot, slot__number(slot, link.parent));
-		slot__hash(slot, (__u64)link.length << 32 | link.hash);
-		dentry = link.parent;
-	}
-	return false;
-}
-
-/* As slot__hash_path() for a cgroup; none has no names. */
-static __always_inline bool slot__hash_cgroup(struct slot *slot, struct kernfs_node *node)
-{
-	for (int round = 0; round < CGROUPS_HASHED && node; round++) {
-		slot__hash(slot, KERNEL_READ(node, hash));
-		node = kernfs_node__parent(node);
-	}
-	return !node;
-}
-
-/*
- * Sets slot->process.directories_hash and what belongs to it: what a description holds that a rename of a directory can
- * change. A rename elsewhere leaves the hash as it is: whoever renames in a loop makes the daemon describe no other
- * process again, unless that has more names above it than are looked at.
- */
-GLOBAL_FUNCTION int slot__hash_directories(__u32 index)
-{
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct slot *slot = slot__at(index);
-	struct dentry *executable;
-	__u64 entry, on;
-
-	if (!slot)
-		return 0;
-	slot->process.directory_moves = directory_moves;
-	slot->process.directories_hash = 1;
-	entry = slot__number(slot, KERNEL_READ(task, fs, pwd.dentry));
-	on = slot__number(slot, KERNEL_READ(task, fs, pwd.mnt));
-	if (!slot__hash_cgroup(slot, task__cgroup_node(task)) || !slot__hash_cgroup(slot, task__version_1_node(task)) ||
-	    !slot__hash_path(index, entry, on)) {
-		slot->process.directories_hash = 0;
-		return 0;
-	}
-	executable = KERNEL_READ(task, mm, exe_file, f_path.dentry);
-	entry = slot__number(slot, executable);
-	on = slot__number(slot, KERNEL_READ(task, mm, exe_file, f_path.mnt));
-	/* Tasks of the kernel have none, and what is in memory alone has no path. */
-	if (entry && !dentry__nameless(executable) && !slot__hash_path(index, entry, on))
-		slot->process.directories_hash = 0;
-	return 0;
-}
-
 /*
  * Describes the current process and remembers that. The text is put together in the slot `spare`, or, when that is
  * NO_SLOT, in a free one. Returns the process's new id, 0 when it could not be sent.
@@ -581,8 +406,7 @@ static __always_inline __u64 process__introduce(__u32 spare, __u32 tgid, const s
 
 /*
  * Whether the directories of the current process have the names that they had when it was described; the keys are the
- * same. What is known may be another process's by the time it would be written to, so it is put
- * in its place whole.
+ * same. What is known may be another process's by the time it would be written to, so it is put in its place whole.
  */
 static __always_inline bool slot__same_directories(__u32 index, struct slot *slot, __u32 tgid,
 						   const struct process_state *known)

@@ -11,7 +11,7 @@ export interface MountWatch {
   close(): void;
 }
 
-/** The mounts of the host, from the kernel's own memory. All methods but `close` throw once it is closed. */
+/** Reads the mounts of the host from the kernel's memory. After `close`, every other method throws. */
 export interface KernelMounts {
   /**
    * In the form of proc_pid_mountinfo(5), without options, in latin1 view. Throws a NativeError: EAGAIN when the mounts
