@@ -11,14 +11,15 @@ import type { WorkloadEnd } from './observed-workload.js';
 /** What a recorder is asked to record: what rows of the matrix have, or what a guest with systemd has. */
 export type Session = RowSession | ServiceSession | FlavoursSession;
 
-/** One daemon, or one for each part, and what is done under it. */
-export type RowSession =
+/** What is done under one daemon, from the beginning of the session to its end. */
+export type SessionOfOneDaemon =
   | DeletionsSession
   | WorkloadSession
   | HidingSession
-  | ContentionSession
   | FaultsSession
   | DifferentialSession;
+
+export type RowSession = SessionOfOneDaemon | ContentionSession;
 
 /** Single deletions, a burst, sleeping calls and an end under load. */
 export interface DeletionsSession {

@@ -2,10 +2,10 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Daemon } from '../../lib/daemon.js';
+import type { Daemon, DaemonConfig } from '../../lib/daemon.js';
 import { attachedHooks } from './attached-hooks.js';
 import { compareMounts } from './kernel-mounts.js';
-import { MODES } from './mode.js';
+import type { Mode } from './mode.js';
 import { runWorkload } from './observed-workload.js';
 import { DIRECTORIES, RECORDS, type WorkloadRecording, type WorkloadRun, type WorkloadSession } from './plan.js';
 
@@ -29,25 +29,31 @@ const MOVE_CASES = [
   'move-idmapped',
 ];
 
-/** What the cases of case_moves.c move from: patterns that name each directory, as a configuration does. */
-function movesOf(name: string, below: readonly string[]): object {
-  const cases = Object.values(DIRECTORIES).flatMap((directory) =>
-    MODES.flatMap((mode) => MOVE_CASES.map((one) => `${directory}/${mode}/${one}`)),
-  );
+/**
+ * What the cases of case_moves.c move from: patterns that name each directory, as a configuration does. Only those that
+ * the session has: an emulated processor takes seconds to compile a thousand.
+ */
+function movesOf(bases: readonly string[], name: string, below: readonly string[]): object {
+  const cases = bases.flatMap((base) => MOVE_CASES.map((one) => `${base}/${one}`));
   const include = cases.flatMap((directory) => below.map((pattern) => `${directory}/${pattern}`));
   return { name, include, operations: ['move'], failures: true };
 }
 
+const baseOf = (filesystem: string, mode: Mode) => `${DIRECTORIES[filesystem]}/${mode}`;
+
 /** Everything, so that what a case deletes elsewhere, or from another namespace, is compared too. */
-export const workloadConfig = {
-  watches: [
-    { name: 'all', include: ['/**'], failures: true },
-    movesOf('moves', ['watched/**', 'wild/*/cache/*.db', 'volume/watched/**']),
-    movesOf('kept', ['kept/**']),
-  ],
-  log: { process_args: 'full', command_line: true, redact: [] },
-  self_test: { interval: 'off' },
-};
+export function workloadConfig({ filesystems, mode }: WorkloadSession): DaemonConfig {
+  const bases = filesystems.map((filesystem) => baseOf(filesystem, mode));
+  return {
+    watches: [
+      { name: 'all', include: ['/**'], failures: true },
+      movesOf(bases, 'moves', ['watched/**', 'wild/*/cache/*.db', 'volume/watched/**']),
+      movesOf(bases, 'kept', ['kept/**']),
+    ],
+    log: { process_args: 'full', command_line: true, redact: [] },
+    self_test: { interval: 'off' },
+  };
+}
 
 export async function recordWorkload(
   session: WorkloadSession,
@@ -74,7 +80,7 @@ export async function recordWorkload(
 }
 
 async function runCases(session: WorkloadSession, filesystem: string, daemon: Daemon): Promise<WorkloadRun> {
-  const base = `${DIRECTORIES[filesystem]}/${session.mode}`;
+  const base = baseOf(filesystem, session.mode);
   fs.mkdirSync(base, { recursive: true });
   const from = daemon.eventLines();
   const { text: before } = await daemon.metrics();

@@ -5,25 +5,31 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import { Daemon } from '../../lib/daemon.js';
+import { Daemon, type DaemonConfig } from '../../lib/daemon.js';
 import { recordFlavours } from '../../service/guest/record-flavours.js';
 import { recordService } from '../../service/guest/record-service.js';
 import { differentialConfig, recordDifferential } from './differential/record.js';
-import { PLAN_FILE, RECORDS, type Session, type SessionReport, STAGE } from './plan.js';
+import { PLAN_FILE, RECORDS, type Session, type SessionOfOneDaemon, type SessionReport, STAGE } from './plan.js';
 import { recordContention } from './record-contention.js';
 import { deletionsConfig, recordDeletions } from './record-deletions.js';
 import { faultsConfig, recordFaults } from './record-faults.js';
 import { hidingConfig, recordHiding } from './record-hiding.js';
 import { recordWorkload, workloadConfig } from './record-workload.js';
 
-/** Of the sessions with one daemon. */
-const CONFIGS = {
-  deletions: deletionsConfig,
-  workload: workloadConfig,
-  hiding: hidingConfig,
-  faults: faultsConfig,
-  differential: differentialConfig,
-};
+function configOf(session: SessionOfOneDaemon): DaemonConfig {
+  switch (session.kind) {
+    case 'deletions':
+      return deletionsConfig;
+    case 'workload':
+      return workloadConfig(session);
+    case 'hiding':
+      return hidingConfig;
+    case 'faults':
+      return faultsConfig;
+    case 'differential':
+      return differentialConfig;
+  }
+}
 
 async function record(session: Session): Promise<SessionReport> {
   const began = performance.now();
@@ -53,22 +59,19 @@ function recordSession(session: Session, directory: string, part: (name: string)
   }
 }
 
-/** Sessions with one daemon, from their beginning to their end. */
 function recordUnderDaemon(
-  session: Extract<Session, { kind: keyof typeof CONFIGS }>,
+  session: SessionOfOneDaemon,
   directory: string,
   part: (name: string) => void,
 ): Promise<unknown> {
-  const { mode, kind } = session;
   const program = [`${STAGE}/usr/bin/rmwatch`];
   const daemon = new Daemon({
     program,
-    attach: mode,
-    config: CONFIGS[kind],
+    attach: session.mode,
+    config: configOf(session),
     directory,
     isContained: session.kind === 'hiding' && session.isContained,
   });
-  // biome-ignore lint/nursery/useExhaustiveSwitchCases: it does not see that Extract leaves out the other kinds
   switch (session.kind) {
     case 'deletions':
       return recordDeletions(session, daemon, part);
