@@ -7,18 +7,12 @@
 #ifndef RMWATCH_ALLOCATION_BPF_H
 #define RMWATCH_ALLOCATION_BPF_H
 
+#include "filesystem_magic.bpf.h"
 #include "kernel_types.bpf.h"
 #include "maps.bpf.h"
 
 #include "kernel_read.bpf.h"
 #include <bpf/bpf_helpers.h>
-
-/* include/uapi/linux/magic.h; bcachefs and zfs live outside of it. */
-#define BTRFS_SUPER_MAGIC 0x9123683e
-#define OVERLAYFS_SUPER_MAGIC 0x794c7630
-#define XFS_SUPER_MAGIC 0x58465342
-#define BCACHEFS_SUPER_MAGIC 0xca451a4e
-#define ZFS_SUPER_MAGIC 0x2fc12fc1
 
 /* No struct xfs_inode is larger: so far they take about 1 KiB. */
 #define XFS_INODE_BYTES 4096
@@ -82,7 +76,8 @@ static __always_inline bool inode__allocated(struct inode *inode, __u64 magic, _
 		/* inode_get_bytes(), rounded as btrfs_getattr() does: small files lie inside the metadata. */
 		*bytes = (*bytes + KERNEL_READ(inode, i_bytes) + block - 1) & ~(block - 1);
 	}
-	return true;
+	/* A small file that lies inside its inode, of which ocfs2_getattr() counts the size; or one without data. */
+	return magic != OCFS2_SUPER_MAGIC || *bytes || !KERNEL_READ(inode, i_size);
 }
 
 #endif

@@ -155,43 +155,6 @@ static __always_inline void slot__fill_file(struct slot *slot, struct inode *ino
 	}
 }
 
-/*
- * What the removal releases; the name is gone, the file is still there. The references are those that the kernel's own
- * call holds to the directory entry and to the inode.
- */
-static __always_inline void slot__fill_release(struct slot *slot, struct inode *inode, struct dentry *dentry,
-					       __u32 own_dentry_references, __u32 own_inode_references)
-{
-	struct deletion_record *record = &slot->record;
-	__u32 dentry_references, inode_references, links;
-	__u64 magic;
-
-	if ((record->mode & S_IFMT) == S_IFDIR)
-		return;
-	/* Other links may have been removed since the victim was found. */
-	links = KERNEL_READ(inode, i_nlink);
-	if (links < record->link_count)
-		record->link_count = links + 1;
-	magic = KERNEL_READ(inode, i_sb, s_magic);
-	if (inode__allocated(inode, magic, &record->allocated_bytes))
-		record->flags |= DELETION_ALLOCATION_KNOWN;
-	/*
-	 * An open file holds the entry it was opened by; opened by a name that is gone by now, it holds the inode.
-	 * The call's own references are subtracted, and one that a watch of inotify or fanotify may hold.
-	 */
-	dentry_references = KERNEL_READ(dentry, d_lockref.count);
-	inode_references = KERNEL_READ(inode, i_count.counter);
-	if (KERNEL_READ(inode, i_fsnotify_marks))
-		own_inode_references++;
-	if (dentry_references > own_dentry_references)
-		record->flags |= DELETION_OPEN_KNOWN | DELETION_STILL_OPEN;
-	else if (record->link_count != 1 || inode_references <= own_inode_references)
-		record->flags |= DELETION_OPEN_KNOWN;
-	/* btrfs itself holds inodes that it writes back, for a while after that too: it cannot be told. */
-	else if (magic != BTRFS_SUPER_MAGIC)
-		record->flags |= DELETION_OPEN_KNOWN | DELETION_STILL_OPEN;
-}
-
 /* Puts the typed name of a struct filename behind the path. */
 static __always_inline void slot__read_filename(struct slot *slot, __u64 address)
 {

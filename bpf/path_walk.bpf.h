@@ -9,6 +9,7 @@
 #define RMWATCH_PATH_WALK_BPF_H
 
 #include "dentry.bpf.h"
+#include "filesystem_magic.bpf.h"
 #include "kernel_changes.bpf.h"
 #include "maps.bpf.h"
 
@@ -46,11 +47,6 @@ struct path_walk {
 
 #define DCACHE_OP_COMPARE 0x0002
 #define S_CASEFOLD (1 << 15)
-
-/* include/uapi/linux/magic.h */
-#define EXT4_SUPER_MAGIC 0xef53
-#define F2FS_SUPER_MAGIC 0xf2f52010
-#define TMPFS_MAGIC 0x01021994
 
 /*
  * A name in the directory `parent`, whose filesystem has a comparison of its own (DCACHE_OP_COMPARE). These three

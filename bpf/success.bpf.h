@@ -15,10 +15,12 @@
 #include "attempt.bpf.h"
 #include "counters.bpf.h"
 #include "deletion.bpf.h"
+#include "filesystem_magic.bpf.h"
 #include "former_name.bpf.h"
 #include "kin_path.bpf.h"
 #include "maps.bpf.h"
 #include "mount_owner.bpf.h"
+#include "release.bpf.h"
 #include "system_call.bpf.h"
 
 enum success_hook {
@@ -51,26 +53,8 @@ static __always_inline __u32 hook__operation(int hook)
 	return hook == SUCCESS_MOVED_SECOND ? OPERATION_MOVE | SECOND_MOVE : OPERATION_MOVE;
 }
 
-/* References to the victim that the kernel's own call holds at each hook. */
-enum {
-	REMOVED_DENTRY_REFERENCES = 1,
-	/* That of the directory entry, one of do_unlinkat() and one of d_delete_notify(). */
-	REMOVED_INODE_REFERENCES = 3,
-	REPLACED_DENTRY_REFERENCES = 2,
-	REPLACED_INODE_REFERENCES = 1,
-};
-
 #define PF_KTHREAD 0x00200000
 #define DCACHE_NFSFS_RENAMED 0x1000
-
-/* include/uapi/linux/magic.h; fs/ocfs2 */
-#define NFS_SUPER_MAGIC 0x6969
-#define FUSE_SUPER_MAGIC 0x65735546
-#define CEPH_SUPER_MAGIC 0x00c36400
-#define OCFS2_SUPER_MAGIC 0x7461636f
-
-/* ipc/mqueue.c */
-#define MQUEUE_MAGIC 0x19800202
 
 /* Filesystems that call d_delete() for names that were removed elsewhere. */
 static __always_inline bool filesystem__forgets(__u64 magic)
@@ -158,9 +142,7 @@ GLOBAL_FUNCTION int success__describe(__u32 index, __u64 victim, __u64 target, i
 	slot__fill_file(slot, inode);
 	slot__fill_mount_owner(index, slot);
 	if (!target)
-		slot__fill_release(slot, inode, dentry,
-				   hook == SUCCESS_REPLACED ? REPLACED_DENTRY_REFERENCES : REMOVED_DENTRY_REFERENCES,
-				   hook == SUCCESS_REPLACED ? REPLACED_INODE_REFERENCES : REMOVED_INODE_REFERENCES);
+		slot__fill_release(slot, inode, dentry, hook == SUCCESS_REPLACED);
 	if (slot->attempt.flags & ATTEMPT_TYPED_BY_USER)
 		slot__read_typed(slot, slot->attempt.filename, true);
 	else

@@ -8,8 +8,8 @@ import { ensureDebianRoot } from '../guest/harness/systemd-root.js';
 import { casesLeftOut } from '../guest/scenarios/judge-workload.js';
 import { MODES } from '../guest/scenarios/mode.js';
 import { CASEFOLD, DIRECTORIES, PLAN_FILE, RECORDS, type RowSession, STAGE, VFAT } from '../guest/scenarios/plan.js';
-import { NETWORK_FILESYSTEMS } from './network-filesystems.js';
 import { budgetOf } from './outcome.js';
+import { PREPARED_FILESYSTEMS } from './prepared-filesystems.js';
 import { type GuestRow, NEWEST, OLDEST, type Scenario } from './rows.js';
 
 /** Made once for all guests of a run. */
@@ -114,14 +114,15 @@ function mountCommands(used: ReadonlySet<string>): string[] {
 
 /** Whether two rows may share a guest. */
 export function guestKey({ kernel, variant, only, scenario, filesystem }: GuestRow): string {
-  const alone = ALONE.has(scenario) ? [scenario] : NETWORK_FILESYSTEMS[filesystem] === undefined ? [] : [filesystem];
+  const prepared = PREPARED_FILESYSTEMS[filesystem];
+  const alone = ALONE.has(scenario) ? [scenario] : prepared === undefined ? [] : [prepared.guest];
   return [kernel, variant.name, ...only, ...alone].join(' ');
 }
 
 /** One root for all rows that need a Debian: real programs, and servers. */
 const DEBIAN_PACKAGES = [
   ...['perl', 'git', 'rsync', 'strace'],
-  ...Object.values(NETWORK_FILESYSTEMS).map(({ serverPackage }) => serverPackage),
+  ...Object.values(PREPARED_FILESYSTEMS).map((each) => each.package),
 ];
 
 /** npm's directory when it holds everything npm needs (Debian's own npm is spread over many). */
@@ -153,9 +154,10 @@ export async function guestOptions(
   const hides = rows.some((row) => row.scenario === 'hiding');
   const budget = rows.reduce((sum, row) => sum + budgetOf(row), 0);
   const recorder = `/opt/recorder/${path.basename(files.recorder)}`;
-  const network = Object.entries(NETWORK_FILESYSTEMS).find(([name]) => used.has(name))?.[1];
-  const debian = scenario === 'differential' || network !== undefined ? await debianOptions() : undefined;
-  const setUp = debian === undefined ? mountCommands(used) : [NODE_OF_DEBIAN, ...(network?.commands ?? [])];
+  const prepared = Object.entries(PREPARED_FILESYSTEMS).flatMap(([name, each]) => (used.has(name) ? [each] : []));
+  const debian = scenario === 'differential' || prepared.length > 0 ? await debianOptions() : undefined;
+  const setUp =
+    debian === undefined ? mountCommands(used) : [NODE_OF_DEBIAN, ...prepared.flatMap(({ commands }) => commands)];
   const prepare = variant.prepare === undefined ? [] : [variant.prepare];
   return {
     kernel,
@@ -176,9 +178,7 @@ export async function guestOptions(
     modules:
       debian === undefined
         ? ['overlay', ...['btrfs', 'xfs'].filter((name) => used.has(name)), ...(hides ? VFAT_MODULES : [])]
-        : network === undefined
-          ? []
-          : ['overlay', ...network.modules],
+        : ['overlay', ...prepared.flatMap(({ modules }) => modules)],
     disks: [
       ...['ext4', 'btrfs', 'xfs']
         .filter((name) => used.has(name))

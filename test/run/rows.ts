@@ -96,10 +96,10 @@ interface Block {
 }
 
 /**
- * Removals, renames over files and failures by calls on names. Without crowds: for a second a client knows
+ * Removals, renames over files and failures by calls on names. Without crowds: for a second a client of SMB knows
  * the times and sizes of files only as they were.
  */
-const SMB_CASES = [
+const NAME_CASES = [
   ...['unlink', 'unlinkat', 'unlinkat-removedir', 'rmdir', 'rmdir-fails', 'missing', 'slashes', 'deep-60', 'thread'],
   ...['rename-over', 'rename-across', 'rename-fails', 'replace-directory'],
 ];
@@ -291,9 +291,19 @@ const BLOCKS: readonly Block[] = [
     modes: ['fentry'],
     filesystems: ['cifs'],
     scenario: 'workload',
-    only: SMB_CASES,
+    only: NAME_CASES,
     budgetSeconds: 60,
     reason: 'a client of SMB, and a server whose own deletions are counted',
+  },
+  {
+    // Cloud kernels have neither.
+    kernels: ['6.12-rt'],
+    modes: ['kprobe'],
+    filesystems: ['9p', 'ocfs2'],
+    scenario: 'workload',
+    only: [...NAME_CASES, 'open-file', 'open-by-removed-name'],
+    budgetSeconds: 60,
+    reason: 'a client of 9p, whose names have inodes of their own; ocfs2, whose locks hold inodes',
   },
   {
     kernels: ['7.x'],

@@ -39,13 +39,19 @@ function dependenciesOf(content: Buffer): { hard: string[]; soft: string[] } {
   return { hard: hard.filter(Boolean).map(normalize), soft: soft.filter(Boolean).map(normalize) };
 }
 
+/** The module with the algorithm that a soft dependency such as `crypto-crc32c` names, for any processor. */
+const plainAlgorithm = (name: string): string => `${name.replace(/^crypto_/, '')}_generic`;
+
 export interface KernelModule {
   readonly name: string;
   /** The ELF file, unpacked. */
   readonly content: Buffer;
 }
 
-/** The `wanted` modules and what they depend on, in loading order. One that is built in needs nothing and is accepted. */
+/**
+ * The `wanted` modules and what they depend on, in loading order. One that is built in needs nothing and is accepted. A soft
+ * dependency can name an algorithm instead of a module.
+ */
 export function resolveModules(modulesDir: string, wanted: readonly string[], busybox: string): KernelModule[] {
   if (wanted.length === 0) return [];
   const files = moduleFiles(modulesDir);
@@ -53,7 +59,7 @@ export function resolveModules(modulesDir: string, wanted: readonly string[], bu
   const ordered = new Map<string, Buffer>();
   const visit = (name: string, optional: boolean): void => {
     if (ordered.has(name) || builtin.has(name)) return;
-    const file = files.get(name);
+    const file = files.get(name) ?? (optional ? files.get(plainAlgorithm(name)) : undefined);
     if (file === undefined) {
       if (optional) return;
       throw new Error(`module ${name} is neither in ${modulesDir} nor built in`);

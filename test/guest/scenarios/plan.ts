@@ -61,6 +61,8 @@ export const DIRECTORIES: Readonly<Record<string, string>> = {
   overlayfs: '/tmp/overlay',
   nfs: '/mnt/nfs',
   cifs: '/mnt/cifs',
+  '9p': '/mnt/9p',
+  ocfs2: '/mnt/ocfs2',
 };
 /** What a server in the guest has of `nfs` or `cifs`. */
 export const SERVED = '/srv/export';

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { kernelEntry } from '../../guest/harness/kernel-table.js';
 import { planSessions } from '../../run/guest-plan.js';
-import { NETWORK_FILESYSTEMS } from '../../run/network-filesystems.js';
 import { PART_BUDGETS } from '../../run/part-budgets.js';
+import { PREPARED_FILESYSTEMS } from '../../run/prepared-filesystems.js';
 import { GUEST_ROWS, ROWS, rowName, SUITES } from '../../run/rows.js';
 
 const TESTS = fileURLToPath(new URL('../..', import.meta.url));
@@ -55,7 +55,7 @@ test('one session has the workload of all file systems in one mode, every other 
 
 test('every network filesystem has the workload', () => {
   const filesystems = GUEST_ROWS.filter(({ scenario }) => scenario === 'workload').map(({ filesystem }) => filesystem);
-  expect(filesystems).toEqual(expect.arrayContaining(Object.keys(NETWORK_FILESYSTEMS)));
+  expect(filesystems).toEqual(expect.arrayContaining(Object.keys(PREPARED_FILESYSTEMS)));
 });
 
 test('every kernel has the workload in every mode, deletions, every file system, hiding place and crowd', () => {
@@ -70,7 +70,7 @@ test('every kernel has the workload in every mode, deletions, every file system,
     const where = GUEST_ROWS.filter((row) => row.kernel === kernel && row.mode !== 'tracepoint');
     expect(where.map(({ scenario }) => scenario)).toContain('deletions');
     const workloads = where.filter(
-      ({ scenario, filesystem }) => scenario === 'workload' && NETWORK_FILESYSTEMS[filesystem] === undefined,
+      ({ scenario, filesystem }) => scenario === 'workload' && PREPARED_FILESYSTEMS[filesystem] === undefined,
     );
     const filesystems = workloads.map(({ filesystem }) => filesystem);
     expect(new Set(filesystems)).toEqual(new Set(['tmpfs', 'ext4', 'xfs', 'btrfs', 'overlayfs']));

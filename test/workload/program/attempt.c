@@ -152,6 +152,9 @@ static void write_file(struct json *json, const struct attempt *attempt, const s
 	json_raw(json, format("[%lld,%ld]", (long long)status->st_mtim.tv_sec, status->st_mtim.tv_nsec));
 }
 
+/* A file with fewer lies inside its inode, and what its removal frees cannot be told. */
+#define OCFS2_LEAST_BLOCKS 8
+
 /* What became of the file; only a success says anything. */
 static void write_release(struct json *json, const struct attempt *attempt, const struct victim *victim)
 {
@@ -161,8 +164,8 @@ static void write_release(struct json *json, const struct attempt *attempt, cons
 
 	json_number(json, "links", (long long)status->st_nlink);
 	json_bool(json, "last_link", last);
-	/* It holds inodes itself, as if they were open. */
-	json_bool(json, "open_uncertain", victim->magic == BTRFS_SUPER_MAGIC);
+	/* btrfs holds inodes itself, as if they were open; on 9p each name of a file has an inode of its own. */
+	json_bool(json, "open_uncertain", victim->magic == BTRFS_SUPER_MAGIC || victim->magic == V9FS_MAGIC);
 	if (directory || attempt->open == OPEN_UNJUDGED)
 		json_null(json, "still_open");
 	else
@@ -173,6 +176,8 @@ static void write_release(struct json *json, const struct attempt *attempt, cons
 	else if (attempt->open == OPEN_UNJUDGED)
 		json_null(json, "freed_bytes");
 	else if (victim->magic == XFS_SUPER_MAGIC && !facts_has_xfs_types())
+		json_number(json, "freed_bytes", -1);
+	else if (victim->magic == OCFS2_SUPER_MAGIC && status->st_size && status->st_blocks < OCFS2_LEAST_BLOCKS)
 		json_number(json, "freed_bytes", -1);
 	else
 		json_number(json, "freed_bytes", status->st_blocks * 512LL);

@@ -1,20 +1,23 @@
-/** Filesystems whose server runs in the kernel of the guest that is its client, too. */
+/** Filesystems that programs of Debian prepare: servers, in the guest that is their client, too, and mkfs. */
 import { DIRECTORIES, SERVED } from '../guest/scenarios/plan.js';
 
-export interface NetworkFilesystem {
-  /** What Debian has for the server. */
-  readonly serverPackage: string;
+export interface PreparedFilesystem {
+  /** What Debian has for it. */
+  readonly package: string;
   readonly modules: readonly string[];
   /** They mount it. */
   readonly commands: readonly string[];
+  /** Those with the same word may share a guest. */
+  readonly guest: string;
 }
 
 const LOOPBACK_UP = '/rmwatch/busybox ip link set lo up';
 
-export const NETWORK_FILESYSTEMS: Readonly<Record<string, NetworkFilesystem>> = {
+export const PREPARED_FILESYSTEMS: Readonly<Record<string, PreparedFilesystem>> = {
   /** By version 4.2 alone, which needs no port mapper. Nobody waits for old clients. */
   nfs: {
-    serverPackage: 'nfs-kernel-server',
+    package: 'nfs-kernel-server',
+    guest: 'nfs',
     modules: ['nfsd', 'nfsv4'],
     commands: [
       // With a delegation a client keeps what it closed, and renames it instead of removing it: nothing is told of what that releases.
@@ -35,7 +38,8 @@ export const NETWORK_FILESYSTEMS: Readonly<Record<string, NetworkFilesystem>> = 
   },
   /** By SMB 2.1, which needs no ciphers that the kernel of a guest would have to load. */
   cifs: {
-    serverPackage: 'ksmbd-tools',
+    package: 'ksmbd-tools',
+    guest: 'cifs',
     modules: ['ksmbd', 'cifs', 'nls_utf8', 'nls_ucs2_utils'],
     commands: [
       `mkdir -p ${SERVED} ${DIRECTORIES['cifs']} /etc/ksmbd`,
@@ -45,6 +49,32 @@ export const NETWORK_FILESYSTEMS: Readonly<Record<string, NetworkFilesystem>> = 
       'ksmbd.mountd',
       `for try in 1 2 3 4 5 6 7 8 9; do mount -i -t cifs //127.0.0.1/served ${DIRECTORIES['cifs']} -o ip=127.0.0.1,username=root,password=root,vers=2.1,mfsymlinks && break; sleep 1; done`,
       `grep -q ' ${DIRECTORIES['cifs']} cifs ' /proc/mounts`,
+    ],
+  },
+  /** From a server outside the kernel. */
+  '9p': {
+    package: 'diod',
+    guest: '9p and ocfs2',
+    modules: ['9p', '9pnet_fd'],
+    commands: [
+      `mkdir -p ${SERVED} ${DIRECTORIES['9p']}`,
+      LOOPBACK_UP,
+      `diod -n -U root -S -l 127.0.0.1:5640 -e ${SERVED} -L /tmp/diod.log`,
+      `for try in 1 2 3 4 5 6 7 8 9; do mount -i -t 9p -n 127.0.0.1 ${DIRECTORIES['9p']} -o trans=tcp,port=5640,version=9p2000.L,aname=${SERVED},uname=root,access=user && break; sleep 1; done`,
+      `grep -q ' ${DIRECTORIES['9p']} 9p ' /proc/mounts`,
+    ],
+  },
+  /** Of one host, whose locks are local. */
+  ocfs2: {
+    package: 'ocfs2-tools',
+    guest: '9p and ocfs2',
+    modules: ['ocfs2', 'loop'],
+    commands: [
+      `mkdir -p ${DIRECTORIES['ocfs2']}`,
+      'truncate -s 256M /root/ocfs2.disk',
+      'mkfs.ocfs2 -q -M local -N 1 --fs-features=local /root/ocfs2.disk',
+      'losetup /dev/loop0 /root/ocfs2.disk',
+      `mount -i -t ocfs2 /dev/loop0 ${DIRECTORIES['ocfs2']}`,
     ],
   },
 };
