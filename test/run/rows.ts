@@ -25,6 +25,8 @@ const HARDENED: Variant = {
   append: 'lockdown=integrity',
   prepare: 'echo 2 >/proc/sys/net/core/bpf_jit_harden',
 };
+/** The kernel preempts nearly everywhere: what is left out of a program that was preempted half way is left out most often. */
+const PREEMPTED: Variant = { name: 'preempted', append: 'preempt=full' };
 const X32: Variant = { name: 'x32', append: 'syscall.x32=y' };
 
 export const SCENARIOS = ['workload', 'deletions', 'hiding', 'contention', 'faults', 'differential'] as const;
@@ -81,6 +83,9 @@ const EVEN_KERNELS = KERNELS.filter((_, index) => index % 2 === 1);
 const QUICK_BURST = 5_000;
 const BURST = 20_000;
 const BURST_KERNEL = '6.12';
+
+/** The newest kernel that can be told to preempt or not: by default it preempts little, as 6.1 does. */
+const PREEMPTED_KERNEL = '6.12';
 
 interface Block {
   readonly kernels: readonly string[];
@@ -271,12 +276,21 @@ const BLOCKS: readonly Block[] = [
       'net.core.bpf_jit_harden=2 blinds the constants of every program, lockdown=integrity takes rights from root',
   },
   {
-    kernels: KERNELS,
+    kernels: KERNELS.filter((name) => name !== PREEMPTED_KERNEL),
     modes: ['kprobe', 'fentry'],
     filesystems: ['tmpfs'],
     scenario: 'contention',
     budgetSeconds: 300,
     reason: 'crowds of threads and attacks by local users',
+  },
+  {
+    kernels: [PREEMPTED_KERNEL],
+    modes: ['kprobe', 'fentry'],
+    filesystems: ['tmpfs'],
+    scenario: 'contention',
+    variant: PREEMPTED,
+    budgetSeconds: 300,
+    reason: 'the same where tasks are preempted nearly everywhere',
   },
   {
     kernels: ['6.12'],
@@ -415,7 +429,7 @@ const NAMED_SUITES: readonly SuiteRow[] = [
     name: 'sanitizers',
     project: 'sanitize',
     files: ['test/sanitize/sanitize.test.ts'],
-    alone: true,
+    alone: false,
     budgetSeconds: 300,
     reason: 'the addon under ASan and UBSan with its tests, the threads of the ring under TSan',
     quick: false,
