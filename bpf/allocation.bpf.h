@@ -76,7 +76,7 @@ static __always_inline bool inode__allocated(struct inode *inode, __u64 magic, _
 		/* inode_get_bytes(), rounded as btrfs_getattr() does: small files lie inside the metadata. */
 		*bytes = (*bytes + KERNEL_READ(inode, i_bytes) + block - 1) & ~(block - 1);
 	}
-	/* A small file that lies inside its inode, of which ocfs2_getattr() counts the size; or one without data. */
+	/* Without a block it may lie inside its inode, and ocfs2_getattr() counts its size then. */
 	return magic != OCFS2_SUPER_MAGIC || *bytes || !KERNEL_READ(inode, i_size);
 }
 

@@ -63,10 +63,10 @@ struct {
 } free_slots SEC(".maps");
 
 /*
- * Keyed as attempt__key() says. Preallocated: programs on kprobes must not allocate. Not task-local storage: while one
- * task is preempted within bpf_task_storage_get(), the kernel refuses it to every other one on that CPU
- * (bpf_task_storage_busy; its selftest task_storage_nodeadlock counts the refusals), and any local user can bring that
- * about. The buckets of a hash are locked with interrupts off.
+ * Keyed as attempt__key() says. Preallocated: programs on kprobes must not allocate. Not task-local storage: until
+ * 4a98c2efa613 ("bpf: Remove task local storage percpu counter") the kernel refuses it to every other task on a CPU
+ * while one is preempted within bpf_task_storage_get(), and where the kernel preempts itself, any local user can bring
+ * that about. The buckets of a hash are locked with interrupts off.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -49,6 +49,9 @@ static __always_inline void slot__fill_release(struct slot *slot, struct inode *
 		own_inode_references++;
 	if (magic == OCFS2_SUPER_MAGIC)
 		own_inode_references += replaced ? 2 : 1;
+	/* A request to the server holds the entry until the server has written it down. */
+	if (magic == CEPH_SUPER_MAGIC)
+		return;
 	if (dentry_references > own_dentry_references)
 		record->flags |= DELETION_OPEN_KNOWN | DELETION_STILL_OPEN;
 	else if (record->link_count != 1)

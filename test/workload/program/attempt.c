@@ -152,7 +152,10 @@ static void write_file(struct json *json, const struct attempt *attempt, const s
 	json_raw(json, format("[%lld,%ld]", (long long)status->st_mtim.tv_sec, status->st_mtim.tv_nsec));
 }
 
-/* A file with fewer lies inside its inode, and what its removal frees cannot be told. */
+/*
+ * A file with fewer has no block of its own, or lies inside its inode: up to 3,584 bytes it has fewer then, too. What its
+ * removal frees cannot be told.
+ */
 #define OCFS2_LEAST_BLOCKS 8
 
 /* What became of the file; only a success says anything. */
@@ -161,20 +164,22 @@ static void write_release(struct json *json, const struct attempt *attempt, cons
 	const struct stat *status = &victim->status;
 	bool directory = S_ISDIR(status->st_mode);
 	bool last = directory || status->st_nlink == 1;
+	/* NFS renames a file that is in use instead of removing it. */
+	bool unjudged = attempt->open == OPEN_UNJUDGED || (attempt->open == OPEN_YES && victim->magic == NFS_SUPER_MAGIC);
 
 	json_number(json, "links", (long long)status->st_nlink);
 	json_bool(json, "last_link", last);
 	/* btrfs holds inodes itself, as if they were open; on 9p each name of a file has an inode of its own. */
 	json_bool(json, "open_uncertain", victim->magic == BTRFS_SUPER_MAGIC || victim->magic == V9FS_MAGIC);
-	if (directory || attempt->open == OPEN_UNJUDGED)
+	if (directory || unjudged)
 		json_null(json, "still_open");
 	else
 		json_bool(json, "still_open", attempt->open == OPEN_YES);
 	/* -1: must be absent; null: not judged. */
-	if (directory || !last || attempt->open == OPEN_YES)
-		json_number(json, "freed_bytes", -1);
-	else if (attempt->open == OPEN_UNJUDGED)
+	if (unjudged && last && !directory)
 		json_null(json, "freed_bytes");
+	else if (directory || !last || attempt->open == OPEN_YES)
+		json_number(json, "freed_bytes", -1);
 	else if (victim->magic == XFS_SUPER_MAGIC && !facts_has_xfs_types())
 		json_number(json, "freed_bytes", -1);
 	else if (victim->magic == OCFS2_SUPER_MAGIC && status->st_size && status->st_blocks < OCFS2_LEAST_BLOCKS)

@@ -21,6 +21,18 @@ static void run_missing(void)
 	ATTEMPT(.call = UNLINK, .typed = "./missing", .want = ENOENT);
 }
 
+/* A server in this guest has removed the file, and its client does not know yet: it forgets the name when the call fails. */
+static void run_removed_on_server(void)
+{
+	static const char client[] = "/mnt/nfs/", served[] = "/srv/export";
+
+	if (strncmp(case_path, client, sizeof(client) - 1))
+		skip("%s is not mounted from this guest", case_path);
+	make_file("file");
+	ATTEMPT(.call = UNLINK, .typed = join(served, join(case_path + sizeof(client) - 1, "file")));
+	ATTEMPT(.call = UNLINK, .typed = "file", .want = ENOENT, .finds_victim = true);
+}
+
 static void run_empty_name(void)
 {
 	/* The kernel rejects it before any of its hooks could see it. */
@@ -169,6 +181,7 @@ static void run_loop(void)
 
 const struct step result_cases[] = {
 	{ "missing", run_missing },
+	{ "removed-on-server", run_removed_on_server },
 	{ "empty-name", run_empty_name },
 	{ "read-only", run_read_only },
 	{ "immutable", run_immutable },
