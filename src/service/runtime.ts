@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { causesOfSilence } from '../host/silent-probes.js';
-import { asksWho } from '../http/asks-who.js';
 import type { Readiness } from '../http/http-routes.js';
 import type { HttpServer } from '../http/http-server.js';
-import { isLoopback } from '../http/loopback.js';
+import { warnOfOpenPages } from '../http/open-pages.js';
 import { DelayHistogram } from '../metrics/delay-histogram.js';
 import { createMetrics, type ReloadState } from '../metrics/registry.js';
 import { countsOf } from '../metrics/watch-counters.js';
@@ -428,15 +427,6 @@ function recordOn(output: EventOutput, parts: RuntimeParts): DaemonRecord | unde
 function* planFor({ watches }: Config, previous: WatchPlan | undefined, { lookups }: RuntimeParts): Steps<WatchPlan> {
   const meant = yield* lookups.watchesFor(watches);
   return yield* planSteps(meant, previous, (name) => lookups.uidOf(name));
-}
-
-/** Names, counts and paths of watches are not for everybody who can reach this host. */
-function warnOfOpenPages({ listen, web }: Config['http'], diagnostics: RuntimeParts['diagnostics']): void {
-  if (listen.kind !== 'tcp' || isLoopback(listen.host)) return;
-  if (asksWho(web)) return;
-  diagnostics.warn(
-    `http.listen: whoever reaches ${listen.host} can read the metrics: name users, or verified certificates, in http.web_config`,
-  );
 }
 
 /** As `promise`, but rejects with the signal's reason as soon as that is aborted. */

@@ -184,7 +184,7 @@ test('paths through symbolic links are marked as unresolved in tracepoint mode',
   ]);
 });
 
-test('a log file that was moved away is written anew after SIGHUP, and no line is lost', async () => {
+test('a log file that was moved away is made again after SIGHUP, and no line is lost', async () => {
   await daemon.start();
   unlinkSync(touch('before'));
   await daemon.settle();
@@ -197,7 +197,7 @@ test('a log file that was moved away is written anew after SIGHUP, and no line i
   expect(daemon.events().map(({ file }) => file.name)).toEqual(['after']);
 });
 
-test('a log file that is removed is opened anew, and tells of its own removal', async () => {
+test('a log file that is removed is made again, and tells of its own removal', async () => {
   daemon.configure({
     watches: [
       { name: 'work', include: [`${daemon.work}/**`] },
