@@ -36,6 +36,8 @@ const NEED_DISK: ReadonlySet<Scenario> = new Set(['deletions', 'hiding']);
 const VFAT_MODULES = ['vfat', 'nls_cp437', 'nls_ascii', 'nls_utf8', 'nls_iso8859-1'];
 /** Debian's builds without CONFIG_UNICODE: no directory of ext4 can ignore case there. */
 const WITHOUT_CASEFOLD: ReadonlySet<string> = new Set(['5.10']);
+/** Kernels whose trampolines take a program once: before 5.13. */
+const WITHOUT_REATTACHING: ReadonlySet<string> = new Set(['5.10']);
 /** Rows with a guest of their own: they change its clock, its limits of sleeping calls, or have a whole Debian. */
 const ALONE: ReadonlySet<Scenario> = new Set(['contention', 'faults', 'differential']);
 /** Every event line of a guest fits into it. */
@@ -45,12 +47,20 @@ const PATIENCE = 2;
 /** The Debian root has no Node.js of its own. */
 const NODE_OF_DEBIAN = 'chmod 755 /opt/node/wrapper && ln -s /opt/node/wrapper /usr/local/bin/node';
 
-function sessionOf({ scenario, mode, kernel, burst }: GuestRow, name: string): RowSession {
+function sessionOf({ scenario, mode, kernel, burst, variant }: GuestRow, name: string): RowSession {
   switch (scenario) {
     case 'workload':
       throw new Error('one session has the workload of several rows');
     case 'deletions':
       return { kind: scenario, name, mode, burst };
+    case 'contention':
+      return {
+        kind: scenario,
+        name,
+        mode,
+        canReattach: mode === 'kprobe' || !WITHOUT_REATTACHING.has(kernel),
+        ...(variant.preemption === undefined ? {} : { preemption: variant.preemption }),
+      };
     case 'hiding':
       return {
         kind: scenario,

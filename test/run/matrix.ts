@@ -8,6 +8,7 @@ import { DIRECTORIES } from '../guest/scenarios/plan.js';
 import { buildWorkload } from '../workload/build.js';
 import { budgetOf, countsLine, timeTable } from './outcome.js';
 import { readPassedRows } from './passed-rows.js';
+import { PREPARED_FILESYSTEMS } from './prepared-filesystems.js';
 import { Products } from './products.js';
 import { commandOf, GUEST_ROWS, type GuestRow, PLAIN, ROWS, type Row, rowName, SCENARIOS } from './rows.js';
 import { Results, runRows } from './run-rows.js';
@@ -101,9 +102,13 @@ function choose(options: Options): Row[] {
     Object.entries(chosen).every(([key, value]) => row[key as keyof GuestRow] === value);
   const rows = cellOf(chosen, GUEST_ROWS.filter(matches));
   if (!oneCase) return rows;
-  // One case is one cell: on the first of the file systems unless one is given.
+  // One case is one cell: on the first of the file systems unless one is given, and on one that needs no Debian if there is one.
   const first = new Map<string, GuestRow>();
-  for (const row of rows) {
+  const isPrepared = ({ filesystem }: GuestRow) => PREPARED_FILESYSTEMS[filesystem] !== undefined;
+  const isLikely = (row: GuestRow) =>
+    !isPrepared(row) ||
+    !rows.some((other) => other.kernel === row.kernel && other.mode === row.mode && !isPrepared(other));
+  for (const row of rows.filter(isLikely)) {
     const key = `${row.kernel} ${row.variant.name} ${row.mode}`;
     if (!first.has(key)) first.set(key, { ...row, only: [options.case!] });
   }

@@ -16,6 +16,8 @@ export interface Variant {
   readonly append?: string;
   /** Shell text that runs before everything else. */
   readonly prepare?: string;
+  /** How the kernel preempts itself then. */
+  readonly preemption?: string;
 }
 
 export const PLAIN: Variant = { name: 'plain' };
@@ -25,8 +27,8 @@ const HARDENED: Variant = {
   append: 'lockdown=integrity',
   prepare: 'echo 2 >/proc/sys/net/core/bpf_jit_harden',
 };
-/** The kernel preempts nearly everywhere: what is left out of a program that was preempted half way is left out most often. */
-const PREEMPTED: Variant = { name: 'preempted', append: 'preempt=full' };
+/** The kernel preempts nearly everywhere, also within the programs that trampolines run. */
+const PREEMPTED: Variant = { name: 'preempted', append: 'preempt=full', preemption: 'full' };
 const X32: Variant = { name: 'x32', append: 'syscall.x32=y' };
 
 export const SCENARIOS = ['workload', 'deletions', 'hiding', 'contention', 'faults', 'differential'] as const;
@@ -429,7 +431,7 @@ const NAMED_SUITES: readonly SuiteRow[] = [
     name: 'sanitizers',
     project: 'sanitize',
     files: ['test/sanitize/sanitize.test.ts'],
-    alone: false,
+    alone: true,
     budgetSeconds: 300,
     reason: 'the addon under ASan and UBSan with its tests, the threads of the ring under TSan',
     quick: false,

@@ -1,8 +1,9 @@
 /*
  * Deletes under contention, and attacks on whoever watches.
  *
- *   contention crowd DIR THREADS FILES one|many   THREADS threads delete FILES files each, at once: of DIR, or of a directory
- *                                each; one JSON line with their pid and number
+ *   contention crowd DIR THREADS FILES one|many [PAUSE]
+ *                                THREADS threads delete FILES files each, at once: of DIR, or of a directory each, with a
+ *                                pause of PAUSE microseconds after each file; one JSON line with their pid and number
  *   contention fail DIR COUNT    COUNT calls that fail: there is no such file; one JSON line with their pid and number
  *   contention sleep COUNT       COUNT threads of nobody sleep in unlink(), all on the lock of one inode, of a tmpfs that no
  *                                other mount namespace has; says so in a JSON line, and ends them when standard input ends
@@ -139,6 +140,8 @@ struct crowd {
 	char directory[4096];
 	long files;
 	bool many;
+	/* Between two deletions of a thread. */
+	long pause_us;
 };
 
 struct member {
@@ -166,13 +169,15 @@ static void *delete_files(void *argument)
 		member_path(member, file, path, sizeof(path));
 		if (unlink(path))
 			err(1, "%s", path);
+		if (member->crowd->pause_us)
+			usleep(member->crowd->pause_us);
 	}
 	return NULL;
 }
 
-static void run_crowd(const char *directory, long threads, long files, bool many)
+static void run_crowd(const char *directory, long threads, long files, bool many, long pause_us)
 {
-	struct crowd crowd = { .files = files, .many = many };
+	struct crowd crowd = { .files = files, .many = many, .pause_us = pause_us };
 	struct member *members = calloc(threads, sizeof(*members));
 	pthread_t *ids = calloc(threads, sizeof(*ids));
 	char path[4200];
@@ -433,8 +438,8 @@ int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
 
-	if (argc == 6 && !strcmp(what, "crowd"))
-		run_crowd(argv[2], atol(argv[3]), atol(argv[4]), !strcmp(argv[5], "many"));
+	if ((argc == 6 || argc == 7) && !strcmp(what, "crowd"))
+		run_crowd(argv[2], atol(argv[3]), atol(argv[4]), !strcmp(argv[5], "many"), argc == 7 ? atol(argv[6]) : 0);
 	else if (argc == 4 && !strcmp(what, "fail"))
 		fail(argv[2], atol(argv[3]));
 	else if (argc == 3 && !strcmp(what, "sleep"))

@@ -20,7 +20,17 @@ export interface ContentionSession {
   readonly kind: 'contention';
   readonly name: string;
   readonly mode: Mode;
+  /** How the kernel preempts itself, as /sys/kernel/debug/sched/preempt calls it, where the row depends on that. */
+  readonly preemption?: string;
+  /** The kernel can attach programs again that were detached; trampolines before Linux 5.13 it cannot. */
+  readonly canReattach: boolean;
 }
+
+export const MISSED = 'rmwatch_probe_missed_total';
+
+/** Whether the kernel leaves out programs of this mode while a task that is preempted in one of them waits. */
+export const missesPrograms = (mode: Mode, preemption: string | undefined): boolean =>
+  mode === 'fentry' && (preemption === 'full' || preemption === 'lazy');
 
 /** How many calls sleep in the kernel at once: fewer, and more, than it has places for failures that wait for their return. */
 export const SLEEPERS_FEW = 40;
@@ -38,6 +48,8 @@ export interface AccountsRun {
   /** Runs at the success hooks that the kernel left out. */
   readonly skipped: number;
   readonly counters: KernelCounters;
+  /** What was seen until the programs were detached, then, and when they were attached again: `count` deletions each time. */
+  readonly reattached?: { readonly count: number; readonly seen: readonly [number, number, number] };
 }
 
 /** A crowd; `before` and `after` are scrapes. */
@@ -47,6 +59,15 @@ export interface CrowdRun {
   readonly did: Did;
   readonly before: string;
   readonly after: string;
+}
+
+/** Deletions by several processes beside tasks that are preempted half way. */
+export interface PreemptedRun {
+  readonly did: readonly Did[];
+  readonly before: string;
+  readonly after: string;
+  /** As ContentionSession.preemption; undefined: the kernel does not tell. */
+  readonly preemption: string | undefined;
 }
 
 /** Deletions under an attack; `before` and `after` are scrapes. */
@@ -88,7 +109,7 @@ export interface ContentionRecording {
   reloads?: readonly ReloadRun[];
   devices?: TimedRun;
   binds?: TimedRun;
-  preempted?: VictimsRun;
+  preempted?: PreemptedRun;
   updates?: VictimsRun;
   /** How the last daemon ended. */
   exit?: number | string;

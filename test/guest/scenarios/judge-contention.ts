@@ -10,12 +10,14 @@ import {
   type CrowdRun,
   type Did,
   type FailuresRun,
+  MISSED,
+  missesPrograms,
+  type PreemptedRun,
   type ReloadRun,
   SLEEPERS_MANY,
   type TimedRun,
   type VictimsRun,
 } from './contention.js';
-import type { Mode } from './mode.js';
 import { type Event, type EventRecord, growth, type SessionRecord } from './record-files.js';
 
 const NAMES: Readonly<Record<ContentionPart, string>> = {
@@ -36,21 +38,20 @@ export const CONTENTION_CHECKS: readonly string[] = [...CONTENTION_PARTS.map((pa
 
 const UNLINKED = 'rmwatch_deletions_total{watch="work",operation="unlink"}';
 const SKIPPED = 'rmwatch_events_lost_total{reason="probe_skipped"}';
-const MISSED = 'rmwatch_probe_missed_total';
 
 interface Verdict {
   readonly problems: string[];
   readonly facts?: string;
 }
 
-export function judgeContention({ mode }: ContentionSession, record: SessionRecord<ContentionRecording>): Check[] {
+export function judgeContention(session: ContentionSession, record: SessionRecord<ContentionRecording>): Check[] {
   const { recording } = record;
   const checks = CONTENTION_PARTS.map((part): Check => {
     const name = NAMES[part];
     const error = recording.errors[part];
     if (recording[part] === undefined) return { name, problems: [error ?? 'the guest recorded nothing of it'] };
-    if (part === 'accounts') return { name, ...judgeAccounts(recording.accounts!) };
-    return { name, ...judgePart(part, mode, recording, record) };
+    if (part === 'accounts') return { name, ...judgeAccounts(recording.accounts!, session) };
+    return { name, ...judgePart(part, session, recording, record) };
   });
   const schema = record.schemaCheck(SCHEMA);
   const problems = record.events.length === 0 ? ['the guest recorded no lines'] : schema.problems;
@@ -60,7 +61,7 @@ export function judgeContention({ mode }: ContentionSession, record: SessionReco
 
 function judgePart(
   part: Exclude<ContentionPart, 'accounts'>,
-  mode: Mode,
+  session: ContentionSession,
   recording: ContentionRecording,
   log: EventRecord,
 ): Verdict {
@@ -78,10 +79,10 @@ function judgePart(
     case 'binds':
       return judgeTimed(recording.binds!, log, SECONDS_MAX.binds);
     case 'preempted':
-      return judgeAttacked(recording.preempted!, log, true);
+      return judgePreempted(recording.preempted!, session, log);
     case 'updates':
       // Kprobes before the success stand alone: updates of maps, which only root can make, leave them out.
-      return judgeAttacked(recording.updates!, log, mode === 'fentry');
+      return judgeUpdates(recording.updates!, session, log);
   }
 }
 
@@ -98,8 +99,11 @@ function ledgerProblems(metrics: Metrics): string[] {
   return gap === 0 ? [] : [`ledger gap ${gap}`];
 }
 
-/** What ran at the success hooks ended in one way each, and was told as often as files vanished. */
-function judgeAccounts({ count, skipped, counters }: AccountsRun): Verdict {
+/**
+ * What ran at the success hooks ended in one way each, and was told as often as files vanished; nothing runs while the
+ * programs are detached, and everything again when they are attached again.
+ */
+function judgeAccounts({ count, skipped, counters, reattached }: AccountsRun, session: ContentionSession): Verdict {
   const both = (byKind: readonly number[]) => byKind.reduce((total, one) => total + one, 0);
   const { seen, filtered, submitted, lostRingFull, told: toldOnce, toldBefore } = counters;
   const runs = both(counters.successRuns);
@@ -110,7 +114,18 @@ function judgeAccounts({ count, skipped, counters }: AccountsRun): Verdict {
   if (seen !== accounted) problems.push(`${seen} seen, ${accounted} accounted for`);
   if (seen + skipped < count || toldOnce < seen) problems.push('deletions are missing');
   if (problems.length > 0) problems.push(JSON.stringify({ count, skipped, ...counters }));
-  return { problems, facts: `${runs} runs for ${count} deletions, ${skipped} skipped` };
+  if (session.canReattach) problems.push(...reattachProblems(reattached));
+  const again = reattached === undefined ? '' : `, ${reattached.seen[2] - reattached.seen[1]} seen when attached again`;
+  return { problems, facts: `${runs} runs for ${count} deletions, ${skipped} skipped${again}` };
+}
+
+function reattachProblems(reattached: AccountsRun['reattached']): string[] {
+  if (reattached === undefined) return ['the programs were not attached again'];
+  const { count, seen } = reattached;
+  const problems: string[] = [];
+  if (seen[1] !== seen[0]) problems.push(`${seen[1] - seen[0]} seen while nothing was attached`);
+  if (seen[2] - seen[1] < count) problems.push(`${seen[2] - seen[1]} of ${count} seen when attached again`);
+  return problems;
 }
 
 function judgeCrowds(runs: readonly CrowdRun[], log: EventRecord): Verdict {
@@ -187,20 +202,41 @@ function judgeTimed({ seconds, ...victims }: TimedRun, log: EventRecord, most: n
   return { problems, facts: `${facts} within ${seconds.toFixed(1)} s` };
 }
 
+function judgePreempted(run: PreemptedRun, { mode, preemption }: ContentionSession, log: EventRecord): Verdict {
+  const { problems, facts, lost, missed } = judgeAttacked(run, log, true);
+  // Nothing preempts a program on a kprobe.
+  if (mode === 'kprobe' && lost > 0) problems.push(`${lost} lost`);
+  if (missesPrograms(mode, run.preemption) && missed === 0)
+    problems.push('the attack made the kernel leave out nothing');
+  if (preemption !== undefined && run.preemption !== preemption)
+    problems.push(`the kernel preempts itself by ${run.preemption}, not by ${preemption}`);
+  return { problems, facts: `${facts}, preemption ${run.preemption ?? 'not told'}` };
+}
+
+function judgeUpdates({ did, ...scrapes }: VictimsRun, { mode }: ContentionSession, log: EventRecord): Verdict {
+  return judgeAttacked({ did: [did], ...scrapes }, log, mode === 'fentry');
+}
+
 /** `whole`: every line has what the hooks before the success tell. */
-function judgeAttacked({ did, before, after }: VictimsRun, log: EventRecord, whole: boolean): Verdict {
+function judgeAttacked(
+  { did, before, after }: Pick<PreemptedRun, 'did' | 'before' | 'after'>,
+  log: EventRecord,
+  whole: boolean,
+): Verdict & { readonly lost: number; readonly missed: number } {
   const metrics = parseMetrics(after);
   const grown = (name: string) => growth(parseMetrics(before), metrics, name);
-  const lines = told(log, did, 'success');
+  const count = did.reduce((sum, one) => sum + one.count, 0);
+  const lines = did.flatMap((one) => told(log, one, 'success'));
   const typed = lines.filter(({ rmwatch }) => rmwatch.requested_path !== undefined).length;
   const problems = ledgerProblems(metrics);
   const lost = lostBetween(before, after);
-  if (lines.length + lost < did.count) problems.push(`${lines.length} told and ${lost} lost of ${did.count}`);
-  if (lines.length > did.count) problems.push(`${lines.length} told of ${did.count}`);
+  const missed = grown(MISSED);
+  if (lines.length + lost < count) problems.push(`${lines.length} told and ${lost} lost of ${count}`);
+  if (lines.length > count) problems.push(`${lines.length} told of ${count}`);
   if (whole && Math.min(complete(lines), typed) < lines.length)
     problems.push(`of ${lines.length} lines ${complete(lines)} are complete, ${typed} have the typed name`);
   const facts =
-    `${lines.length} of ${did.count} told (${complete(lines)} complete, ${typed} with the typed name), ` +
-    `${grown(SKIPPED)} skipped, ${grown(MISSED)} missed`;
-  return { problems, facts };
+    `${lines.length} of ${count} told (${complete(lines)} complete, ${typed} with the typed name), ` +
+    `${grown(SKIPPED)} skipped, ${missed} missed`;
+  return { problems, facts, lost, missed };
 }

@@ -10,6 +10,11 @@ import { growth, type SessionRecord } from './record-files.js';
 /** More would drown the first. */
 const SHOWN = 12;
 const MISSED = 'rmwatch_probe_missed_total';
+const UNATTRIBUTED = 'rmwatch_unattributed_deletions_total';
+/** The server of these runs in the kernel of the guest: what it deletes for its client is asked for by no process. */
+const SERVED_BY_KERNEL: ReadonlySet<string> = new Set(['nfs', 'cifs']);
+/** The layer below deletes within the call that is reported. */
+const DELETES_TWICE: ReadonlySet<string> = new Set(['overlayfs']);
 
 /** What is left out, and why. Two hundred tasks at once: from Linux 7.0 on the kernel preempts tracepoints. */
 const LEFT_OUT_BY_TRACEPOINT = { crowd: 'the kernel may leave out the tracepoint of tasks that it preempts half way' };
@@ -34,8 +39,6 @@ const LEFT_OUT: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     ...WITHOUT_RENAME_FLAGS,
     'mapped-writes': IN_USE,
     'mapped-file': IN_USE,
-    'open-file': IN_USE,
-    'open-by-removed-name': IN_USE,
     sizes: IN_USE,
     'deleted-program':
       'NFS renames a program that runs, which goes on under the name that it had at its first deletion',
@@ -67,7 +70,7 @@ const LEFT_OUT: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 
 /** Cases that the workload does not run in this mode on this file system, with the reason. */
 export function casesLeftOut(mode: string, filesystem: string): Readonly<Record<string, string>> {
-  return LEFT_OUT[filesystem] ?? (mode === 'tracepoint' ? LEFT_OUT_BY_TRACEPOINT : {});
+  return { ...LEFT_OUT[filesystem], ...(mode === 'tracepoint' ? LEFT_OUT_BY_TRACEPOINT : {}) };
 }
 
 export const casesCheck = (filesystem: string) => `every case is told right on ${filesystem}`;
@@ -92,7 +95,11 @@ export function judgeWorkload(session: WorkloadSession, record: SessionRecord<Wo
   ];
 }
 
-function judgeRun({ mode, skip }: WorkloadSession, run: WorkloadRun, record: SessionRecord<WorkloadRecording>): Check {
+function judgeRun(
+  { mode, skip, only }: WorkloadSession,
+  run: WorkloadRun,
+  record: SessionRecord<WorkloadRecording>,
+): Check {
   const before = parseMetrics(run.before);
   const metrics = parseMetrics(run.after);
   // From Linux 7.0 on the kernel may leave out tracepoints of tasks that it preempts; it says how often.
@@ -126,6 +133,13 @@ function judgeRun({ mode, skip }: WorkloadSession, run: WorkloadRun, record: Ses
   if (run.status !== 0) problems.push(`the workload: ${run.status} ${run.stderr.slice(-500)}`);
   if (lost > left) problems.push(`lost ${lost}`);
   if (ledgerGap(metrics) !== 0) problems.push(`ledger gap ${ledgerGap(metrics)}`);
+  for (const { case: name, reason } of compared.skips.filter((each) => only.includes(each.case)))
+    problems.push(`${name} was skipped: ${reason}`);
+  const unattributed = mode === 'tracepoint' ? 0 : growth(before, metrics, UNATTRIBUTED);
+  if (mode !== 'tracepoint' && SERVED_BY_KERNEL.has(run.filesystem) && unattributed === 0)
+    problems.push('no deletion by the server was counted');
+  if (DELETES_TWICE.has(run.filesystem) && unattributed > 0)
+    problems.push(`${unattributed} deletions by the layer below`);
   const skips = [
     ...compared.skips,
     ...Object.entries(casesLeftOut(mode, run.filesystem)).map(([name, reason]) => ({ case: name, reason })),
@@ -134,6 +148,7 @@ function judgeRun({ mode, skip }: WorkloadSession, run: WorkloadRun, record: Ses
     .map(({ case: name, reason }) => `${name} (${reason})`);
   const facts = [`${compared.cases} cases, ${compared.attempts} attempts`, `${missing.length} left out by the kernel`];
   facts.push(`waited ${run.waits} times for the daemon, ${run.waitedSeconds.toFixed(1)} s`);
+  if (unattributed > 0) facts.push(`${unattributed} deletions that no process asked for`);
   if (skips.length > 0) facts.push(`skipped: ${skips.join('; ')}`);
   return { name: casesCheck(run.filesystem), problems, facts: facts.join(', ') };
 }

@@ -64,7 +64,7 @@ export const DIRECTORIES: Readonly<Record<string, string>> = {
   '9p': '/mnt/9p',
   ocfs2: '/mnt/ocfs2',
 };
-/** What a server in the guest has of `nfs` or `cifs`. */
+/** What a server in the guest has of `nfs`, `cifs` or `9p`. */
 export const SERVED = '/srv/export';
 
 export const STAGE = '/stage';

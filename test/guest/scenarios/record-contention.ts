@@ -13,6 +13,9 @@ import {
   type CrowdRun,
   type Did,
   type FailuresRun,
+  MISSED,
+  missesPrograms,
+  type PreemptedRun,
   type ReloadRun,
   SLEEPERS_FEW,
   SLEEPERS_MANY,
@@ -21,6 +24,7 @@ import {
 } from './contention.js';
 import type { Mode } from './mode.js';
 import { STAGE, WORK } from './plan.js';
+import { growth } from './record-files.js';
 
 const CONTENTION = '/opt/contention';
 /** Not watched. */
@@ -29,6 +33,8 @@ const CROWDS = [12, 48, 200];
 /** Of each thread: 5,000 in the largest crowd. */
 const FILES = 25;
 const VICTIMS = 1_000;
+/** Tasks of the policy SCHED_IDLE have some milliseconds a second beside two that compute: deletions for as long as that takes. */
+const PREEMPTED = { files: 250, pauseUs: 4_000, roundsMin: 2, roundsMax: 16 } as const;
 const FEW = 100;
 const FAILURES = 50;
 const DEVICES = 1_500;
@@ -40,7 +46,14 @@ function contention(...args: (string | number)[]): Did {
   return JSON.parse(execFileSync(CONTENTION, args.map(String), { encoding: 'utf8' }));
 }
 
-const crowd = (threads: number, files: number, where: string) => contention('crowd', WORK, threads, files, where);
+const crowd = (threads: number, files: number, where: string, pauseUs = 0) =>
+  contention('crowd', WORK, threads, files, where, pauseUs);
+
+/** The word in parentheses of "none voluntary (full) lazy"; undefined where the kernel was built for one. */
+function preemptionOf(): string | undefined {
+  const file = '/sys/kernel/debug/sched/preempt';
+  return fs.existsSync(file) ? /\((\w+)\)/.exec(fs.readFileSync(file, 'utf8'))?.[1] : undefined;
+}
 
 /** Does `work` under an attack: begins when contention.c says that it is under way, and ends it whatever comes. */
 async function underAttack<T>(args: readonly (string | number)[], work: () => T | Promise<T>): Promise<T> {
@@ -77,9 +90,13 @@ async function reload(daemon: Daemon, failures: boolean): Promise<void> {
 
 class Recorder {
   constructor(
-    private readonly mode: Mode,
+    private readonly session: ContentionSession,
     private readonly directory: string,
   ) {}
+
+  private get mode(): Mode {
+    return this.session.mode;
+  }
 
   private running: Daemon | undefined;
 
@@ -112,7 +129,17 @@ class Recorder {
       probe.setFilter({ ...everywhere, successOperations: 7, failureOperations: 0 });
       probe.attach();
       const { count } = crowd(48, FILES, 'one');
-      return { count, skipped: probe.skippedSuccesses() ?? 0, counters: probe.readCounters() };
+      const accounts = { count, skipped: probe.skippedSuccesses() ?? 0, counters: probe.readCounters() };
+      if (!this.session.canReattach) return accounts;
+      const seenAfterCrowd = (): number => {
+        crowd(48, FILES, 'one');
+        return probe.readCounters().seen;
+      };
+      probe.detach();
+      const seenUntilThen: number = probe.readCounters().seen;
+      const seenDetached = seenAfterCrowd();
+      probe.attach();
+      return { ...accounts, reattached: { count, seen: [seenUntilThen, seenDetached, seenAfterCrowd()] } };
     } finally {
       probe.close();
     }
@@ -170,18 +197,28 @@ class Recorder {
     return runs;
   }
 
-  preempted(): Promise<VictimsRun> {
-    return this.attacked('preempt', ELSEWHERE);
+  /** Until a program was left out for it, where that can be. */
+  async preempted(): Promise<PreemptedRun> {
+    const daemon = await this.daemon();
+    const before = await daemon.metrics();
+    const preemption = preemptionOf();
+    const waitsForMisses = missesPrograms(this.mode, preemption);
+    return underAttack(['preempt', ELSEWHERE], async () => {
+      const did: Did[] = [];
+      let after = before;
+      while (did.length < PREEMPTED.roundsMax) {
+        did.push(crowd(1, PREEMPTED.files, 'one', PREEMPTED.pauseUs));
+        after = await daemon.settleLog();
+        if (did.length >= PREEMPTED.roundsMin && (!waitsForMisses || growth(before, after, MISSED) > 0)) break;
+      }
+      return { did, before: before.text, after: after.text, preemption };
+    });
   }
 
-  updates(): Promise<VictimsRun> {
-    return this.attacked('update');
-  }
-
-  private async attacked(...args: string[]): Promise<VictimsRun> {
+  async updates(): Promise<VictimsRun> {
     const daemon = await this.daemon();
     const { text: before } = await daemon.metrics();
-    const did = await underAttack(args, () => crowd(1, VICTIMS, 'one'));
+    const did = await underAttack(['update'], () => crowd(1, VICTIMS, 'one'));
     return { did, before, after: (await daemon.settleLog()).text };
   }
 
@@ -218,7 +255,7 @@ class Recorder {
 }
 
 export async function recordContention(
-  { mode }: ContentionSession,
+  session: ContentionSession,
   directory: string,
   part: (name: string) => void,
 ): Promise<ContentionRecording> {
@@ -229,7 +266,7 @@ export async function recordContention(
     fs.mkdirSync(each, { recursive: true });
     fs.chmodSync(each, 0o777);
   }
-  const recorder = new Recorder(mode, directory);
+  const recorder = new Recorder(session, directory);
   for (const name of CONTENTION_PARTS) {
     try {
       Object.assign(recording, { [name]: await recorder[name]() });

@@ -6,13 +6,15 @@ import {
   CONTENTION_PARTS,
   type ContentionPart,
   type ContentionRecording,
+  type ContentionSession,
+  MISSED,
   SLEEPERS_MANY,
 } from '../../guest/scenarios/contention.js';
 import { CONTENTION_CHECKS, judgeContention } from '../../guest/scenarios/judge-contention.js';
 import type { Event } from '../../guest/scenarios/record-files.js';
 import { recordOf, scrape } from './session-files.js';
 
-const SESSION = { kind: 'contention', name: 'session', mode: 'fentry' } as const;
+const SESSION: ContentionSession = { kind: 'contention', name: 'session', mode: 'fentry', canReattach: false };
 const UNLINKED = 'rmwatch_deletions_total{watch="work",operation="unlink"}';
 const SKIPPED = 'rmwatch_events_lost_total{reason="probe_skipped"}';
 
@@ -24,13 +26,19 @@ beforeEach(() => {
 
 afterEach(() => fs.rmSync(directory, { recursive: true, force: true }));
 
-function checksOf(recording: Partial<ContentionRecording>, events: readonly Event[]) {
+function checksOf(recording: Partial<ContentionRecording>, events: readonly Event[], changes: Changes = {}) {
   const record = recordOf<ContentionRecording>(directory, { recording: { errors: {}, ...recording }, events });
-  return judgeContention(SESSION, record);
+  return judgeContention({ ...SESSION, ...changes }, record);
 }
 
-const problemsOf = (part: ContentionPart, recording: Partial<ContentionRecording>, events: readonly Event[] = []) =>
-  checksOf(recording, events)[CONTENTION_PARTS.indexOf(part)]!.problems;
+type Changes = Partial<ContentionSession>;
+
+const problemsOf = (
+  part: ContentionPart,
+  recording: Partial<ContentionRecording>,
+  events: readonly Event[] = [],
+  changes: Changes = {},
+) => checksOf(recording, events, changes)[CONTENTION_PARTS.indexOf(part)]!.problems;
 
 const schemaProblems = (recording: Partial<ContentionRecording>, events: readonly Event[] = []) =>
   checksOf(recording, events).at(-2)!.problems;
@@ -66,6 +74,18 @@ test('programs that do not account for a run, or for a deletion, fail', () => {
   expect(problems({ successRuns: [4, 3] })[0]).toBe('7 runs at the success hooks, 6 accounted for');
   expect(problems({ submitted: 2 })[0]).toBe('3 seen, 2 accounted for');
   expect(problems({}, 4)[0]).toBe('deletions are missing');
+
+  const again = (...seen: [number, number, number]) => {
+    const accounts = { count: 3, skipped: 0, counters: right, reattached: { count: 3, seen } };
+    return problemsOf('accounts', { accounts }, [], { canReattach: true });
+  };
+  expect(again(3, 3, 6)).toEqual([]);
+  expect(again(3, 4, 7)).toEqual(['1 seen while nothing was attached']);
+  expect(again(3, 3, 5)).toEqual(['2 of 3 seen when attached again']);
+  const accounts = { count: 3, skipped: 0, counters: right };
+  expect(problemsOf('accounts', { accounts }, [], { canReattach: true })).toEqual([
+    'the programs were not attached again',
+  ]);
 });
 
 test('a crowd of which a deletion is not told, not counted, lost, or outside of the ledger fails', () => {
@@ -86,8 +106,9 @@ test('a line that lacks its mount or its typed name fails', () => {
   const crowd = { threads: 2, where: 'one', did: victims.did, before: victims.before, after: victims.after };
   const incomplete = lines(3, 'success', { ...WHOLE, path_complete: false });
   expect(problemsOf('crowds', { crowds: [crowd] }, incomplete)).toHaveLength(1);
-  expect(problemsOf('preempted', { preempted: victims }, incomplete)).toHaveLength(1);
-  expect(problemsOf('preempted', { preempted: victims }, lines(3, 'success', { path_complete: true }))).toEqual([
+  const preempted = { ...victims, did: [victims.did], preemption: undefined };
+  expect(problemsOf('preempted', { preempted }, incomplete)).toHaveLength(1);
+  expect(problemsOf('preempted', { preempted }, lines(3, 'success', { path_complete: true }))).toEqual([
     'of 3 lines 3 are complete, 0 have the typed name',
   ]);
 });
@@ -151,7 +172,9 @@ test.each(['preempted', 'updates'] as const)(
   (part) => {
     const problems = (told: number, lost: number) => {
       const after = counted(told, { rmwatch_events_seen_total: told + lost, [SKIPPED]: lost });
-      return problemsOf(part, { [part]: { did: { pid: 7, count: 3 }, before: counted(0), after } }, lines(told));
+      const did = { pid: 7, count: 3 };
+      const run = part === 'updates' ? { did } : { did: [did], preemption: undefined };
+      return problemsOf(part, { [part]: { ...run, before: counted(0), after } }, lines(told));
     };
     expect(problems(3, 0)).toEqual([]);
     expect(problems(1, 2)).toEqual([]);
@@ -160,12 +183,39 @@ test.each(['preempted', 'updates'] as const)(
   },
 );
 
+test('a loss beside preempted tasks fails in kprobe mode, and so does an attack that left out nothing', () => {
+  const problems = (changes: Changes, preemption: string | undefined, { missed = 0, lost = 0 } = {}) => {
+    const samples = { [MISSED]: missed, [SKIPPED]: lost, rmwatch_events_seen_total: 3 };
+    const preempted = {
+      did: [
+        { pid: 7, count: 3 - lost },
+        { pid: 8, count: lost },
+      ],
+      before: counted(0),
+      after: counted(3 - lost, samples),
+      preemption,
+    };
+    return problemsOf('preempted', { preempted }, lines(3 - lost), changes);
+  };
+  expect(problems({ mode: 'kprobe' }, 'full')).toEqual([]);
+  expect(problems({ mode: 'kprobe' }, 'full', { lost: 1 })).toEqual(['1 lost']);
+  expect(problems({}, 'voluntary')).toEqual([]);
+  for (const preemption of ['lazy', 'full']) {
+    expect(problems({}, preemption, { missed: 1, lost: 1 })).toEqual([]);
+    expect(problems({}, preemption)).toEqual(['the attack made the kernel leave out nothing']);
+  }
+  expect(problems({ preemption: 'full' }, 'voluntary')).toEqual([
+    'the kernel preempts itself by voluntary, not by full',
+  ]);
+});
+
 test('what was lost before a part is none of its own', () => {
   const before = counted(0, { [SKIPPED]: 5, rmwatch_events_seen_total: 5 });
   const after = counted(3, { [SKIPPED]: 5, rmwatch_events_seen_total: 8 });
   const victims = { did: { pid: 7, count: 3 }, before, after };
   expect(problemsOf('sleepers', { sleepers: victims }, lines(3))).toEqual([]);
-  expect(problemsOf('preempted', { preempted: victims }, lines(2))).toHaveLength(1);
+  const preempted = { ...victims, did: [victims.did], preemption: undefined };
+  expect(problemsOf('preempted', { preempted }, lines(2))).toHaveLength(1);
 });
 
 test('a daemon that does not end in order fails', () => {

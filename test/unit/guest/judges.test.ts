@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { missingChecks } from '../../guest/scenarios/checks.js';
+import { type Check, missingChecks } from '../../guest/scenarios/checks.js';
 import { DELETIONS_CHECKS, judgeDeletions } from '../../guest/scenarios/judge-deletions.js';
 import { HIDING_CHECKS, judgeHiding } from '../../guest/scenarios/judge-hiding.js';
 import { judgeMounts } from '../../guest/scenarios/judge-mounts.js';
@@ -259,6 +259,24 @@ describe('the workload', () => {
       );
     expect(loss(4, 4)).toEqual([]);
     expect(loss(4, 5)).toEqual(['lost 1']);
+  });
+
+  test('a kernel server whose deletions are not counted fails, and so does a layer whose deletions are', () => {
+    const session_ = path.join(directory, RECORDS, 'session');
+    fs.mkdirSync(session_, { recursive: true });
+    fs.writeFileSync(path.join(session_, 'account'), '');
+    const end = { status: 0, stderr: '', waits: 0, waitedSeconds: 0 };
+    const problems = (filesystem: string, count: number, mode: Mode = 'kprobe') => {
+      const after = metrics({ rmwatch_unattributed_deletions_total: count });
+      const run = { filesystem, ...end, account: 'account', lines: { from: 0, to: 0 }, before: metrics(), after };
+      const record = recordOf<WorkloadRecording>({ runs: [run] });
+      const [{ problems: found }] = judgeWorkload({ ...session, mode, filesystems: [filesystem] }, record) as [Check];
+      return found.filter((one) => one !== 'no attempt was made');
+    };
+    expect([problems('nfs', 1), problems('overlayfs', 0), problems('tmpfs', 1)]).toEqual([[], [], []]);
+    expect(problems('cifs', 0)).toEqual(['no deletion by the server was counted']);
+    expect(problems('nfs', 0, 'tracepoint')).toEqual([]);
+    expect(problems('overlayfs', 2)).toEqual(['2 deletions by the layer below']);
   });
 });
 

@@ -35,6 +35,7 @@ export function scrape(changes: Readonly<Record<string, number>> = {}): string {
     'rmwatch_events_lost_total{reason="ring_full"}': 0,
     'rmwatch_events_lost_total{reason="probe_skipped"}': 0,
     rmwatch_probe_missed_total: 0,
+    rmwatch_unattributed_deletions_total: 0,
     'rmwatch_deletions_total{watch="work",operation="unlink"}': 0,
     ...changes,
   })

@@ -53,7 +53,7 @@ test('one session has the workload of all file systems in one mode, every other 
   expect(workload?.session).toMatchObject({ filesystems: ['tmpfs', 'btrfs'] });
 });
 
-test('every network filesystem has the workload', () => {
+test('every filesystem that Debian prepares has the workload', () => {
   const filesystems = GUEST_ROWS.filter(({ scenario }) => scenario === 'workload').map(({ filesystem }) => filesystem);
   expect(filesystems).toEqual(expect.arrayContaining(Object.keys(PREPARED_FILESYSTEMS)));
 });
