@@ -14,6 +14,8 @@
  *   contention binds FROM DIR COUNT
  *                                binds the directory FROM to COUNT places below DIR; says so in a JSON line, and
  *                                unmounts them when standard input ends
+ *   contention renames DIR       nobody renames a directory of DIR to and fro; as above
+ *   contention fill              fills the newest map called "attempts"; one JSON line with its pid and how many were added
  *   contention update            two tasks that compute on each processor, and one that updates a BPF map in a tight loop
  */
 #define _GNU_SOURCE
@@ -434,6 +436,74 @@ static void run_update(void)
 	end_children();
 }
 
+/* The newest map of this name. */
+static int map_called(const char *name, struct bpf_map_info *info)
+{
+	union bpf_attr next = { 0 };
+	int newest = -1;
+
+	for (; syscall(SYS_bpf, BPF_MAP_GET_NEXT_ID, &next, sizeof(next)) == 0; next.start_id = next.next_id) {
+		union bpf_attr open = { .map_id = next.next_id }, ask = { 0 };
+		struct bpf_map_info found = { 0 };
+		int map = syscall(SYS_bpf, BPF_MAP_GET_FD_BY_ID, &open, sizeof(open));
+
+		if (map < 0)
+			continue;
+		ask.info.bpf_fd = map;
+		ask.info.info_len = sizeof(found);
+		ask.info.info = (unsigned long)&found;
+		if (syscall(SYS_bpf, BPF_OBJ_GET_INFO_BY_FD, &ask, sizeof(ask)) || strcmp(found.name, name)) {
+			close(map);
+			continue;
+		}
+		if (newest >= 0)
+			close(newest);
+		newest = map;
+		*info = found;
+	}
+	if (newest < 0)
+		errx(1, "there is no map called %s", name);
+	return newest;
+}
+
+static void run_fill(void)
+{
+	struct bpf_map_info info = { 0 };
+	int map = map_called("attempts", &info);
+	/* Of a process that no kernel has: numbers end at 4,194,304. */
+	unsigned long long key = 4194304ull << 32;
+	void *value = calloc(1, info.value_size);
+	union bpf_attr update = { .map_fd = map, .key = (unsigned long)&key, .value = (unsigned long)value };
+	long count = 0;
+
+	while (syscall(SYS_bpf, BPF_MAP_UPDATE_ELEM, &update, sizeof(update)) == 0) {
+		key++;
+		count++;
+	}
+	if (errno != E2BIG)
+		err(1, "BPF_MAP_UPDATE_ELEM");
+	printf("{\"pid\":%d,\"count\":%ld}\n", getpid(), count);
+}
+
+static void run_renames(const char *directory)
+{
+	char here[4200], there[4200];
+
+	snprintf(here, sizeof(here), "%s/here", directory);
+	snprintf(there, sizeof(there), "%s/there", directory);
+	make_directory(here);
+	if (start_child() == 0) {
+		become_nobody();
+		for (;;)
+			if (rename(here, there) || rename(there, here))
+				err(1, "%s", here);
+	}
+	printf("{\"pid\":%d}\n", getpid());
+	fflush(stdout);
+	wait_for_end_of_input();
+	end_children();
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -452,6 +522,10 @@ int main(int argc, char **argv)
 		run_binds(argv[2], argv[3], atol(argv[4]));
 	else if (argc == 2 && !strcmp(what, "update"))
 		run_update();
+	else if (argc == 2 && !strcmp(what, "fill"))
+		run_fill();
+	else if (argc == 3 && !strcmp(what, "renames"))
+		run_renames(argv[2]);
 	else
 		errx(2, "see the top of contention.c");
 	return 0;

@@ -8,6 +8,7 @@ export const CONTENTION_PARTS = [
   'sleepers',
   'devices',
   'binds',
+  'renames',
   'crowds',
   'preempted',
   'updates',
@@ -50,6 +51,8 @@ export interface AccountsRun {
   readonly counters: KernelCounters;
   /** What was seen until the programs were detached, then, and when they were attached again: `count` deletions each time. */
   readonly reattached?: { readonly count: number; readonly seen: readonly [number, number, number] };
+  /** What was seen of `count` deletions without room for any call, and of how many the mount was not known. */
+  readonly full: { readonly count: number; readonly seen: number; readonly mountUnknown: number };
 }
 
 /** A crowd; `before` and `after` are scrapes. */
@@ -94,10 +97,12 @@ export interface ReloadRun {
   readonly after: string;
 }
 
-/** Deletions beside those on many file systems that the daemon does not know, or under many bind mounts of their directory. */
+/** Deletions under an attack that keeps the daemon busy. */
 export interface TimedRun extends VictimsRun {
-  /** From the last of those deletions, or mounts, on to the last line. */
+  /** From the beginning of the attack on, or from when the daemon knew the mounts, to the last line. */
   readonly seconds: number;
+  /** Of the daemon, meanwhile. */
+  readonly cpuSeconds: number;
 }
 
 /** Each part is absent when it was not recorded; `errors` says why then. */
@@ -109,6 +114,7 @@ export interface ContentionRecording {
   reloads?: readonly ReloadRun[];
   devices?: TimedRun;
   binds?: TimedRun;
+  renames?: TimedRun;
   preempted?: PreemptedRun;
   updates?: VictimsRun;
   /** How the last daemon ended. */

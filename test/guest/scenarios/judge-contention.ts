@@ -30,6 +30,7 @@ const NAMES: Readonly<Record<ContentionPart, string>> = {
   reloads: 'failures are told from the reload on that wants them, and no longer than to the one that does not',
   devices: 'deletions on thousands of unknown file systems hold up no other deletion',
   binds: 'thousands of bind mounts of a directory hold up no deletion in it',
+  renames: 'a loop of renames of a directory holds up no deletion',
 };
 const SCHEMA = 'every line is of the schema';
 const END = 'the daemon ends in order';
@@ -78,6 +79,8 @@ function judgePart(
       return judgeTimed(recording.devices!, log, SECONDS_MAX.devices);
     case 'binds':
       return judgeTimed(recording.binds!, log, SECONDS_MAX.binds);
+    case 'renames':
+      return judgeTimed(recording.renames!, log, SECONDS_MAX.renames);
     case 'preempted':
       return judgePreempted(recording.preempted!, session, log);
     case 'updates':
@@ -103,7 +106,10 @@ function ledgerProblems(metrics: Metrics): string[] {
  * What ran at the success hooks ended in one way each, and was told as often as files vanished; nothing runs while the
  * programs are detached, and everything again when they are attached again.
  */
-function judgeAccounts({ count, skipped, counters, reattached }: AccountsRun, session: ContentionSession): Verdict {
+function judgeAccounts(
+  { count, skipped, counters, reattached, full }: AccountsRun,
+  session: ContentionSession,
+): Verdict {
   const both = (byKind: readonly number[]) => byKind.reduce((total, one) => total + one, 0);
   const { seen, filtered, submitted, lostRingFull, told: toldOnce, toldBefore } = counters;
   const runs = both(counters.successRuns);
@@ -115,6 +121,8 @@ function judgeAccounts({ count, skipped, counters, reattached }: AccountsRun, se
   if (seen + skipped < count || toldOnce < seen) problems.push('deletions are missing');
   if (problems.length > 0) problems.push(JSON.stringify({ count, skipped, ...counters }));
   if (session.canReattach) problems.push(...reattachProblems(reattached));
+  if (full.seen < full.count) problems.push(`${full.seen} of ${full.count} seen without room for a call`);
+  if (full.mountUnknown === 0) problems.push('calls found room where there was none');
   const again = reattached === undefined ? '' : `, ${reattached.seen[2] - reattached.seen[1]} seen when attached again`;
   return { problems, facts: `${runs} runs for ${count} deletions, ${skipped} skipped${again}` };
 }
@@ -194,12 +202,12 @@ function judgeReloads(runs: readonly ReloadRun[], log: EventRecord): Verdict {
  * A guest is slow, and a busy machine makes it slower: 18 s were seen with devices, 5 s with binds. When the table of mounts
  * was read for each file system, it took a minute on a quiet machine; when binds took time by their square, 21 to 28 s.
  */
-const SECONDS_MAX = { devices: 30, binds: 20 } as const;
+const SECONDS_MAX = { devices: 30, binds: 20, renames: 20 } as const;
 
-function judgeTimed({ seconds, ...victims }: TimedRun, log: EventRecord, most: number): Verdict {
+function judgeTimed({ seconds, cpuSeconds, ...victims }: TimedRun, log: EventRecord, most: number): Verdict {
   const { problems, facts } = judgeSleepers(victims, log);
   if (seconds > most) problems.push(`${seconds.toFixed(1)} s, at most ${most} s`);
-  return { problems, facts: `${facts} within ${seconds.toFixed(1)} s` };
+  return { problems, facts: `${facts} within ${seconds.toFixed(1)} s, the daemon's CPU ${cpuSeconds.toFixed(1)} s` };
 }
 
 function judgePreempted(run: PreemptedRun, { mode, preemption }: ContentionSession, log: EventRecord): Verdict {

@@ -3,6 +3,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
+import type { NativeProbe } from '../../../src/probe/native-probe.js';
 import { Daemon } from '../../lib/daemon.js';
 import { waitUntil } from '../../lib/wait-until.js';
 import {
@@ -41,6 +42,8 @@ const DEVICES = 1_500;
 const BINDS = 2_000;
 const LINES_TIMEOUT_MS = 120_000;
 const RING_BYTES = 1 << 24;
+/** USER_HZ of x86-64. */
+const TICKS_PER_SECOND = 100;
 
 function contention(...args: (string | number)[]): Did {
   return JSON.parse(execFileSync(CONTENTION, args.map(String), { encoding: 'utf8' }));
@@ -88,6 +91,35 @@ async function reload(daemon: Daemon, failures: boolean): Promise<void> {
   await waitUntil('the reload', () => reloads() > before, LINES_TIMEOUT_MS);
 }
 
+type CountedProbe = Pick<NativeProbe, 'attach' | 'detach' | 'readCounters'>;
+
+function reattach(probe: CountedProbe): [number, number, number] {
+  const seenAfterCrowd = () => {
+    crowd(48, FILES, 'one');
+    return probe.readCounters().seen;
+  };
+  probe.detach();
+  const seenUntilThen = probe.readCounters().seen;
+  const seenDetached = seenAfterCrowd();
+  probe.attach();
+  return [seenUntilThen, seenDetached, seenAfterCrowd()];
+}
+
+/** Threads that the kernel side knows keep their places; those of a new crowd find none. */
+function crowdWithoutRoom(probe: CountedProbe): { seen: number; mountUnknown: number } {
+  contention('fill');
+  const before = probe.readCounters();
+  crowd(48, FILES, 'one');
+  const after = probe.readCounters();
+  return { seen: after.seen - before.seen, mountUnknown: after.mountUnknown - before.mountUnknown };
+}
+
+/** Seconds of CPU that a process has taken. */
+function cpuSecondsOf(pid: number): number {
+  const [user, system] = fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ').slice(11, 13);
+  return (Number(user) + Number(system)) / TICKS_PER_SECOND;
+}
+
 class Recorder {
   constructor(
     private readonly session: ContentionSession,
@@ -130,16 +162,8 @@ class Recorder {
       probe.attach();
       const { count } = crowd(48, FILES, 'one');
       const accounts = { count, skipped: probe.skippedSuccesses() ?? 0, counters: probe.readCounters() };
-      if (!this.session.canReattach) return accounts;
-      const seenAfterCrowd = (): number => {
-        crowd(48, FILES, 'one');
-        return probe.readCounters().seen;
-      };
-      probe.detach();
-      const seenUntilThen: number = probe.readCounters().seen;
-      const seenDetached = seenAfterCrowd();
-      probe.attach();
-      return { ...accounts, reattached: { count, seen: [seenUntilThen, seenDetached, seenAfterCrowd()] } };
+      const reattached = this.session.canReattach ? { reattached: { count, seen: reattach(probe) } } : {};
+      return { ...accounts, ...reattached, full: { count, ...crowdWithoutRoom(probe) } };
     } finally {
       probe.close();
     }
@@ -166,6 +190,10 @@ class Recorder {
     return run;
   }
 
+  renames(): Promise<TimedRun> {
+    return this.timed(['renames', ELSEWHERE]);
+  }
+
   private async timed(
     attack: readonly (string | number)[],
     first: (daemon: Daemon) => Promise<unknown> = async () => undefined,
@@ -173,13 +201,14 @@ class Recorder {
     const daemon = await this.daemon();
     const { text: before } = await daemon.metrics();
     return underAttack(attack, async () => {
-      const began = performance.now();
+      const [began, cpuBefore] = [performance.now(), cpuSecondsOf(daemon.pid)];
       await first(daemon);
       const did = crowd(1, FEW, 'one');
       const lines = () => daemon.events().filter((line) => line?.process?.pid === did.pid).length;
       await waitUntil('the lines of the others', () => lines() === did.count, LINES_TIMEOUT_MS);
       const seconds = (performance.now() - began) / 1_000;
-      return { did, seconds, before, after: (await daemon.settleLog()).text };
+      const cpuSeconds = cpuSecondsOf(daemon.pid) - cpuBefore;
+      return { did, seconds, cpuSeconds, before, after: (await daemon.settleLog()).text };
     });
   }
 

@@ -68,24 +68,31 @@ test('programs that do not account for a run, or for a deletion, fail', () => {
     submitted: 3,
     lostRingFull: 0,
   };
+  const full = { count: 3, seen: 3, mountUnknown: 3 };
   const problems = (changes: object, count = 3) =>
-    problemsOf('accounts', { accounts: { count, skipped: 0, counters: { ...right, ...changes } } });
+    problemsOf('accounts', { accounts: { count, skipped: 0, counters: { ...right, ...changes }, full } });
   expect(problems({})).toEqual([]);
   expect(problems({ successRuns: [4, 3] })[0]).toBe('7 runs at the success hooks, 6 accounted for');
   expect(problems({ submitted: 2 })[0]).toBe('3 seen, 2 accounted for');
   expect(problems({}, 4)[0]).toBe('deletions are missing');
 
   const again = (...seen: [number, number, number]) => {
-    const accounts = { count: 3, skipped: 0, counters: right, reattached: { count: 3, seen } };
+    const accounts = { count: 3, skipped: 0, counters: right, reattached: { count: 3, seen }, full };
     return problemsOf('accounts', { accounts }, [], { canReattach: true });
   };
   expect(again(3, 3, 6)).toEqual([]);
   expect(again(3, 4, 7)).toEqual(['1 seen while nothing was attached']);
   expect(again(3, 3, 5)).toEqual(['2 of 3 seen when attached again']);
-  const accounts = { count: 3, skipped: 0, counters: right };
+  const accounts = { count: 3, skipped: 0, counters: right, full };
   expect(problemsOf('accounts', { accounts }, [], { canReattach: true })).toEqual([
     'the programs were not attached again',
   ]);
+
+  const withoutRoom = (changes: object) =>
+    problemsOf('accounts', { accounts: { ...accounts, full: { ...full, ...changes } } });
+  expect(withoutRoom({})).toEqual([]);
+  expect(withoutRoom({ seen: 2 })).toEqual(['2 of 3 seen without room for a call']);
+  expect(withoutRoom({ mountUnknown: 0 })).toEqual(['calls found room where there was none']);
 });
 
 test('a crowd of which a deletion is not told, not counted, lost, or outside of the ledger fails', () => {
@@ -155,11 +162,12 @@ test('failures that the configuration in force does not want, or of which it wan
 test.each([
   ['devices', 30],
   ['binds', 20],
-] as const)('deletions beside thousands of %s that are late, or not told, fail', (part, most) => {
+  ['renames', 20],
+] as const)('deletions beside %s that are late, or not told, fail', (part, most) => {
   const problems = (told: number, seconds: number) =>
     problemsOf(
       part,
-      { [part]: { did: { pid: 7, count: 3 }, seconds, before: counted(0), after: counted(3) } },
+      { [part]: { did: { pid: 7, count: 3 }, seconds, cpuSeconds: 1, before: counted(0), after: counted(3) } },
       lines(told),
     );
   expect(problems(3, most - 1)).toEqual([]);
