@@ -7,8 +7,9 @@
  *   contention fail DIR COUNT    COUNT calls that fail: there is no such file; one JSON line with their pid and number
  *   contention sleep COUNT       COUNT threads of nobody sleep in unlink(), all on the lock of one inode, of a tmpfs that no
  *                                other mount namespace has; says so in a JSON line, and ends them when standard input ends
- *   contention preempt DIR       on each processor two tasks that compute and a thread of nobody, of the policy SCHED_IDLE,
- *                                that deletes files of DIR, so that it is preempted wherever that is possible; as above
+ *   contention preempt DIR       on each processor two tasks that compute and two of nobody, of the policy SCHED_IDLE and
+ *                                of nice 19, that delete files of DIR, so that they are preempted wherever that is
+ *                                possible; as above
  *   contention devices DIR COUNT nobody makes COUNT file systems in a user namespace of their own, below DIR, and deletes a
  *                                file on each, at once; says so in a JSON line, and ends when standard input ends
  *   contention binds FROM DIR COUNT
@@ -36,6 +37,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -45,6 +47,7 @@
 #define STACK_BYTES (64 * 1024)
 #define HOGS_PER_CPU 2
 #define MAX_CHILDREN 256
+#define DEPTH 100
 
 static void make_file(const char *path)
 {
@@ -309,25 +312,39 @@ static void run_sleepers(long count)
 		pthread_join(threads[i], NULL);
 }
 
+/* Goes to a directory far below `path`: to walk up from there takes the programs longer than the call itself takes. */
+static void go_deep(const char *path)
+{
+	make_directory(path);
+	if (chdir(path))
+		err(1, "%s", path);
+	for (int depth = 0; depth < DEPTH; depth++) {
+		make_directory("d");
+		if (chdir("d"))
+			err(1, "%s", path);
+	}
+}
+
 static void run_preempt(const char *directory)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
-	for (int cpu = 0; cpu < cpus; cpu++) {
+	/* The second one on each processor has a small share of it, which is some times that of SCHED_IDLE. */
+	for (int i = 0; i < 2 * cpus; i++) {
 		if (start_child() == 0) {
 			struct sched_param parameters = { 0 };
 			char path[4200];
 
-			snprintf(path, sizeof(path), "%s/idle%d", directory, cpu);
-			stay_on(cpu);
-			if (sched_setscheduler(0, SCHED_IDLE, &parameters))
-				err(1, "SCHED_IDLE");
+			snprintf(path, sizeof(path), "%s/idle%d", directory, i);
+			stay_on(i % cpus);
 			become_nobody();
-			for (;;) {
-				make_file(path);
-				if (unlink(path))
+			go_deep(path);
+			make_file("file");
+			if (i < cpus ? sched_setscheduler(0, SCHED_IDLE, &parameters) : setpriority(PRIO_PROCESS, 0, 19))
+				err(1, "policy");
+			for (;;)
+				if (link("file", "name") || unlink("name"))
 					err(1, "%s", path);
-			}
 		}
 	}
 	start_hogs();

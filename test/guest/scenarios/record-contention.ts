@@ -34,8 +34,8 @@ const CROWDS = [12, 48, 200];
 /** Of each thread: 5,000 in the largest crowd. */
 const FILES = 25;
 const VICTIMS = 1_000;
-/** Tasks of the policy SCHED_IDLE have some milliseconds a second beside two that compute: deletions for as long as that takes. */
-const PREEMPTED = { files: 250, pauseUs: 4_000, roundsMin: 2, roundsMax: 16 } as const;
+/** The tasks that are preempted have some milliseconds a second beside two that compute: deletions for as long as that takes. */
+const PREEMPTED = { files: 250, pauseUs: 4_000, roundsMin: 2, roundsMax: 20 } as const;
 const FEW = 100;
 const FAILURES = 50;
 const DEVICES = 1_500;
