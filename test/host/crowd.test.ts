@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
@@ -41,6 +41,8 @@ async function expectAccountOf({ pid, count }: { pid: number; count: number }): 
   const paths = new Set(lines.map(({ file }) => file.path));
   expect(paths.size).toBe(lines.length);
   expect(lines.length + lostEvents(metrics)).toBe(count);
+  // Older kernels leave out no program on a tracepoint.
+  if (Number.parseInt(release(), 10) < 7) expect(lines).toHaveLength(count);
   expect(ledgerGap(metrics)).toBe(0);
 }
 
