@@ -101,7 +101,7 @@ export interface ReloadRun {
 export interface TimedRun extends VictimsRun {
   /** From the beginning of the attack on, or from when the daemon knew the mounts, to the last line. */
   readonly seconds: number;
-  /** Of the daemon, meanwhile. */
+  /** CPU time that the daemon took meanwhile. */
   readonly cpuSeconds: number;
 }
 

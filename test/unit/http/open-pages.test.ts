@@ -17,7 +17,7 @@ it('warns of an address that other hosts reach, where nobody is asked who they a
   expect(warnings(tcp('192.0.2.1'))).toHaveLength(1);
 });
 
-it('does not warn of the loopback, of a socket, or where users are named', () => {
+it('gives no warning for the loopback, for a server that is off, or for an address whose users are named', () => {
   expect(warnings(tcp('127.0.0.1'))).toEqual([]);
   expect(warnings(tcp('::1'))).toEqual([]);
   expect(warnings({ kind: 'off' })).toEqual([]);
