@@ -2,8 +2,8 @@
 export const PART_BUDGETS = {
   'set-up and build': 60,
   checks: 35,
-  'unit tests': 100,
-  'addon and daemon on this kernel': 80,
+  'unit tests': 80,
+  'addon and daemon on this kernel': 100,
   'one flood, ended by SIGTERM': 20,
   'kernels and tools': 25,
   guests: 160,
