@@ -82,6 +82,8 @@ struct inode {
 	__u16 i_bytes;
 	__u64 i_blocks;
 	struct atomic i_count;
+	struct atomic i_writecount;
+	struct atomic i_readcount;
 	void *i_fsnotify_marks;
 };
 

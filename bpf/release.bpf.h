@@ -17,17 +17,39 @@ enum {
 };
 
 /*
+ * The filesystem itself holds what an open file would hold: btrfs the inodes that it writes back, ceph and NFS entries
+ * and inodes until the server has answered, and longer.
+ */
+static __always_inline bool filesystem__holds_files(__u64 magic, bool by_entry)
+{
+	return magic == CEPH_SUPER_MAGIC || magic == NFS_SUPER_MAGIC || (magic == BTRFS_SUPER_MAGIC && !by_entry);
+}
+
+/*
+ * A process has it open for reading or for writing, or runs it, which makes i_writecount negative. Files that were
+ * opened with O_PATH are not counted.
+ */
+static __always_inline bool inode__is_open(struct inode *inode)
+{
+	if (KERNEL_READ(inode, i_writecount.counter))
+		return true;
+	/* CONFIG_FILE_LOCKING or CONFIG_IMA */
+	return bpf_core_field_exists(inode->i_readcount) && KERNEL_READ(inode, i_readcount.counter);
+}
+
+/*
  * The name is gone, the file is still there. The references are those that the kernel's own call holds to the directory
  * entry and to the inode.
  */
 static __always_inline void slot__fill_release(struct slot *slot, struct inode *inode, struct dentry *dentry,
 					       bool replaced)
 {
-	__u32 own_dentry_references = replaced ? REPLACED_DENTRY_REFERENCES : REMOVED_DENTRY_REFERENCES;
-	__u32 own_inode_references = replaced ? REPLACED_INODE_REFERENCES : REMOVED_INODE_REFERENCES;
+	int own_dentry_references = replaced ? REPLACED_DENTRY_REFERENCES : REMOVED_DENTRY_REFERENCES;
+	int own_inode_references = replaced ? REPLACED_INODE_REFERENCES : REMOVED_INODE_REFERENCES;
 	struct deletion_record *record = &slot->record;
-	__u32 dentry_references, inode_references, links;
 	__u64 magic;
+	__u32 links;
+	bool by_entry, by_inode, last_link;
 
 	if ((record->mode & S_IFMT) == S_IFDIR)
 		return;
@@ -35,6 +57,7 @@ static __always_inline void slot__fill_release(struct slot *slot, struct inode *
 	links = KERNEL_READ(inode, i_nlink);
 	if (links < record->link_count)
 		record->link_count = links + 1;
+	last_link = record->link_count == 1;
 	magic = KERNEL_READ(inode, i_sb, s_magic);
 	if (inode__allocated(inode, magic, &record->allocated_bytes))
 		record->flags |= DELETION_ALLOCATION_KNOWN;
@@ -43,26 +66,21 @@ static __always_inline void slot__fill_release(struct slot *slot, struct inode *
 	 * The call's own references are subtracted, one that a watch of inotify or fanotify may hold, and those of
 	 * ocfs2: of the entry's lock (struct ocfs2_dentry_lock), and of ocfs2_rename().
 	 */
-	dentry_references = KERNEL_READ(dentry, d_lockref.count);
-	inode_references = KERNEL_READ(inode, i_count.counter);
 	if (KERNEL_READ(inode, i_fsnotify_marks))
 		own_inode_references++;
 	if (magic == OCFS2_SUPER_MAGIC)
 		own_inode_references += replaced ? 2 : 1;
-	/* A request to the server holds the entry until the server has written it down. */
-	if (magic == CEPH_SUPER_MAGIC)
+	by_entry = KERNEL_READ(dentry, d_lockref.count) > own_dentry_references;
+	/* Each name has an inode of its own there: nothing tells whether a name that is gone was opened. */
+	if (!by_entry && last_link && magic == V9FS_MAGIC)
 		return;
-	if (dentry_references > own_dentry_references)
+	/* The entries of other links hold the inode, too. */
+	by_inode = KERNEL_READ(inode, i_count.counter) > own_inode_references;
+	if ((by_entry || by_inode) && inode__is_open(inode))
 		record->flags |= DELETION_OPEN_KNOWN | DELETION_STILL_OPEN;
-	else if (record->link_count != 1)
+	else if (!by_entry && !(by_inode && last_link))
 		record->flags |= DELETION_OPEN_KNOWN;
-	/* Each name has an inode of its own there: nothing of this one tells whether a name that is gone was opened. */
-	else if (magic == V9FS_MAGIC)
-		return;
-	else if (inode_references <= own_inode_references)
-		record->flags |= DELETION_OPEN_KNOWN;
-	/* btrfs itself holds inodes that it writes back, for a while after that too: it cannot be told. */
-	else if (magic != BTRFS_SUPER_MAGIC)
+	else if (!filesystem__holds_files(magic, by_entry))
 		record->flags |= DELETION_OPEN_KNOWN | DELETION_STILL_OPEN;
 }
 

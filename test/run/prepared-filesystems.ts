@@ -20,7 +20,7 @@ export const PREPARED_FILESYSTEMS: Readonly<Record<string, PreparedFilesystem>> 
     guest: 'nfs',
     modules: ['nfsd', 'nfsv4'],
     commands: [
-      // With a delegation a client keeps what it closed, and renames it instead of removing it: nothing is told of what that releases.
+      // With a delegation a client keeps what it closed, and renames it instead of removing it: its former path is not told then.
       'echo 0 >/proc/sys/fs/leases-enable',
       `mkdir -p ${SERVED} ${DIRECTORIES['nfs']} /var/lib/nfs/v4recovery`,
       LOOPBACK_UP,

@@ -158,27 +158,45 @@ static void write_file(struct json *json, const struct attempt *attempt, const s
  */
 #define OCFS2_LEAST_BLOCKS 8
 
+static bool is_held(const struct attempt *attempt)
+{
+	return attempt->open == OPEN_YES || attempt->open == OPEN_PATH;
+}
+
+/* Some filesystems hold files themselves, or have an inode for each name, of which a removed one may be open. */
+static bool open_is_uncertain(const struct attempt *attempt, const struct victim *victim)
+{
+	switch (victim->magic) {
+	case BTRFS_SUPER_MAGIC:
+		return !is_held(attempt);
+	case NFS_SUPER_MAGIC:
+		return attempt->open != OPEN_YES;
+	case V9FS_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* What became of the file; only a success says anything. */
 static void write_release(struct json *json, const struct attempt *attempt, const struct victim *victim)
 {
 	const struct stat *status = &victim->status;
 	bool directory = S_ISDIR(status->st_mode);
 	bool last = directory || status->st_nlink == 1;
-	/* NFS renames a file that is in use instead of removing it. */
-	bool unjudged = attempt->open == OPEN_UNJUDGED || (attempt->open == OPEN_YES && victim->magic == NFS_SUPER_MAGIC);
+	bool unjudged = attempt->open == OPEN_UNJUDGED;
 
 	json_number(json, "links", (long long)status->st_nlink);
 	json_bool(json, "last_link", last);
-	/* btrfs holds inodes itself, as if they were open; on 9p each name of a file has an inode of its own. */
-	json_bool(json, "open_uncertain", victim->magic == BTRFS_SUPER_MAGIC || victim->magic == V9FS_MAGIC);
+	json_bool(json, "open_uncertain", open_is_uncertain(attempt, victim));
 	if (directory || unjudged)
 		json_null(json, "still_open");
 	else
-		json_bool(json, "still_open", attempt->open == OPEN_YES);
+		json_bool(json, "still_open", is_held(attempt));
 	/* -1: must be absent; null: not judged. */
 	if (unjudged && last && !directory)
 		json_null(json, "freed_bytes");
-	else if (directory || !last || attempt->open == OPEN_YES)
+	else if (directory || !last || is_held(attempt))
 		json_number(json, "freed_bytes", -1);
 	else if (victim->magic == XFS_SUPER_MAGIC && !facts_has_xfs_types())
 		json_number(json, "freed_bytes", -1);

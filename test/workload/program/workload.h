@@ -51,8 +51,8 @@ enum call {
 
 enum expectation { EXPECT_EVENT, EXPECT_NOTHING };
 
-/* Whether anybody keeps the removed file open. */
-enum open_state { OPEN_NO, OPEN_YES, OPEN_UNJUDGED };
+/* Whether a process keeps the removed file open, or only its path (O_PATH). */
+enum open_state { OPEN_NO, OPEN_YES, OPEN_PATH, OPEN_UNJUDGED };
 
 /* What a rename is told as, beside the file that it replaces: bits. */
 enum moves {
