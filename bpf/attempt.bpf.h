@@ -4,23 +4,28 @@
  *   attempt__begin()    the call was entered; the typed name is known
  *   attempt__capture()  the kernel found the victim and holds its directory's lock
  *   success__look()     the filesystem has removed the name (success.bpf.h): the deletion is told
- *   attempt__end()      the call returned; only while a watch wants failures
+ *   attempt__end()      the call returned; only while a watch wants failures, or for renames on ceph
  * A hook before the success carries a program of each kind where the kernel allows both, as a success hook does
  * (success.bpf.h): the first that runs does the work, and the second finds it done.
  *
- * Between them nothing is held but a few numbers. Where failures of the operation are watched, a slot is held as well:
- * when the call returns, the kernel knows neither the victim nor the typed name any more.
+ * Between them nothing is held but a few numbers. Where failures of the operation are watched, and of a rename on ceph,
+ * a slot is held as well: when the call returns, the kernel knows neither the victim nor the typed name any more.
  */
 #ifndef RMWATCH_ATTEMPT_BPF_H
 #define RMWATCH_ATTEMPT_BPF_H
 
 #include "counters.bpf.h"
 #include "deletion.bpf.h"
+#include "filesystem_magic.bpf.h"
 #include "filter.bpf.h"
 #include "maps.bpf.h"
 #include "mount_owner.bpf.h"
 #include "output.bpf.h"
 #include "path_walk.bpf.h"
+#include "release.bpf.h"
+
+/* in_flight_attempt.flags: something may be told when the call returns. */
+#define ATTEMPT_ENDS_LATE (ATTEMPT_FAILURE_WATCHED | ATTEMPT_TOLD_LATE)
 
 static __always_inline bool task__is_daemon(void)
 {
@@ -30,6 +35,12 @@ static __always_inline bool task__is_daemon(void)
 static __always_inline bool failures__watched(__u32 operation)
 {
 	return settings.failure_operations[settings.generation % FILTER_GENERATIONS] >> (operation & 3) & 1;
+}
+
+/* What happens there a thread of the kernel does: the caller meets no success hook. */
+static __always_inline bool rename__is_late(struct inode *inode)
+{
+	return settings.late_renames && inode__magic(inode) == CEPH_SUPER_MAGIC;
 }
 
 /* Whether any watch wants moves; the daemon's self-test does. */
@@ -117,7 +128,9 @@ GLOBAL_FUNCTION int attempt__end(int result, int known, int operation)
 		return 0;
 	}
 	index = attempt->slot;
-	if (attempt->phase == ATTEMPT_TOLD || !(attempt->flags & ATTEMPT_FAILURE_WATCHED))
+	if (attempt->phase == ATTEMPT_TOLD || !(attempt->flags & ATTEMPT_ENDS_LATE))
+		goto out;
+	if (known && result < 0 && !(attempt->flags & ATTEMPT_FAILURE_WATCHED))
 		goto out;
 	if (attempt->phase == ATTEMPT_BEGUN && attempt->operation == OPERATION_REPLACE)
 		goto out;
@@ -167,9 +180,9 @@ GLOBAL_FUNCTION int attempt__begin(int dfd, __u64 filename, __u64 from, int oper
 	    left->operation == operation && attempt__done_by_other(left, kind & 1))
 		return 0;
 	/* Left behind by a return that was never seen. */
-	if (left && left->flags & ATTEMPT_FAILURE_WATCHED && left->phase != ATTEMPT_TOLD)
+	if (left && left->flags & ATTEMPT_ENDS_LATE && left->phase != ATTEMPT_TOLD)
 		attempt__end(0, 0, left->operation);
-	if (operation == OPERATION_REPLACE && failures__watched(OPERATION_MOVE)) {
+	if (settings.late_renames || (operation == OPERATION_REPLACE && failures__watched(OPERATION_MOVE))) {
 		attempt__end(0, 0, OPERATION_MOVE);
 		attempt__end(0, 0, OPERATION_MOVE | SECOND_MOVE);
 	}
@@ -222,6 +235,10 @@ GLOBAL_FUNCTION int attempt__keep(__u32 index, __u64 target)
 		slot__fill_caller(slot);
 		slot__fill_file(slot, inode);
 		slot__fill_mount_owner(index, slot);
+		/* Nothing tells at the return what is open, or released. */
+		if (slot->attempt.flags & ATTEMPT_TOLD_LATE && !target && !inode__is_directory(inode) &&
+		    inode__is_open(inode))
+			slot->record.flags |= DELETION_OPEN_KNOWN | DELETION_STILL_OPEN;
 		slot__read_filename(slot, slot->attempt.filename);
 		if (slot__needs_fs_root(slot, elsewhere))
 			slot__write_fs_root(index);
@@ -312,7 +329,9 @@ GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, __u64 other,
 		attempt->size = KERNEL_READ(asked, i_size);
 		inode__mtime(asked, &attempt->mtime_seconds, &attempt->mtime_nanoseconds);
 	}
-	if (!(attempt->flags & ATTEMPT_FAILURE_WATCHED))
+	if (operation >= OPERATION_REPLACE && rename__is_late(inode))
+		attempt->flags |= ATTEMPT_TOLD_LATE;
+	if (!(attempt->flags & ATTEMPT_ENDS_LATE))
 		return 0;
 	slot = attempt->slot == NO_SLOT ? slot__take(&attempt->slot) : slot__at(attempt->slot);
 	if (!slot)

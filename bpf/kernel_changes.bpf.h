@@ -3,6 +3,7 @@
 #ifndef RMWATCH_KERNEL_CHANGES_BPF_H
 #define RMWATCH_KERNEL_CHANGES_BPF_H
 
+#include "filesystem_magic.bpf.h"
 #include "kernel_types.bpf.h"
 
 #include "kernel_read.bpf.h"
@@ -48,6 +49,24 @@ static __always_inline void inode__mtime(struct inode *inode, __s64 *seconds, __
 		*seconds = KERNEL_READ(old, i_mtime.tv_sec);
 		*nanoseconds = KERNEL_READ(old, i_mtime.tv_nsec);
 	}
+}
+
+/* "ceph" and a zero, as a number. */
+#define CEPH_NAME 0x68706563ull
+#define CEPH_NAME_BYTES 5
+
+/*
+ * Of which filesystem the inode is. 72386d5245b2 ("ceph: set superblock s_magic for IMA fsmagic matching", 6.17, and
+ * updates of 6.1 and 6.12) gave ceph its number; before, its super_block has 0.
+ */
+static __always_inline __u64 inode__magic(struct inode *inode)
+{
+	__u64 magic = KERNEL_READ(inode, i_sb, s_magic), name = 0;
+
+	if (magic)
+		return magic;
+	bpf_probe_read_kernel(&name, CEPH_NAME_BYTES, KERNEL_READ(inode, i_sb, s_type, name));
+	return name == CEPH_NAME ? CEPH_SUPER_MAGIC : 0;
 }
 
 struct kernfs_node___before_6_15 {

@@ -260,6 +260,8 @@ struct probe_settings {
 	/* Operations (bit 1 << OPERATION_*) that any watch wants, by generation. */
 	__u32 success_operations[FILTER_GENERATIONS];
 	__u32 failure_operations[FILTER_GENERATIONS];
+	/* 1 when renames on ceph are told at their return: a thread of the kernel moves the names there. */
+	__u32 late_renames;
 	/* 1 when the filter's places hold every mount of this host. */
 	__u32 mounts_known[FILTER_GENERATIONS];
 };
@@ -287,6 +289,8 @@ enum attempt_flag {
 	ATTEMPT_STACKED = 1u << 2,
 	/* `filename` is an address of the process: the name as it was typed. */
 	ATTEMPT_TYPED_BY_USER = 1u << 3,
+	/* The success is told when the call returns: no success hook runs in the thread that asked. */
+	ATTEMPT_TOLD_LATE = 1u << 4,
 };
 
 /* Added to OPERATION_MOVE for the second name of a RENAME_EXCHANGE, which moves two. */
@@ -320,7 +324,7 @@ struct in_flight_attempt {
 	__u32 mtime_nanoseconds;
 	__u32 link_count;
 	__s32 dfd;
-	/* Where a failure that is watched is kept until the call returns; or NO_SLOT. */
+	/* Where what is told when the call returns is kept until then; or NO_SLOT. */
 	__u32 slot;
 	__u8 operation;
 	__u8 phase;
@@ -364,6 +368,6 @@ RMWATCH_STATIC_ASSERT(sizeof(struct process_record) == 72, "process_record: unex
 RMWATCH_STATIC_ASSERT(sizeof(struct process_text_record) == 24, "process_text_record: unexpected padding");
 RMWATCH_STATIC_ASSERT(sizeof(struct kernel_counters) == 112, "kernel_counters: unexpected padding");
 RMWATCH_STATIC_ASSERT(sizeof(struct in_flight_attempt) == 88, "in_flight_attempt: unexpected padding");
-RMWATCH_STATIC_ASSERT(sizeof(struct probe_settings) == 80, "probe_settings: unexpected padding");
+RMWATCH_STATIC_ASSERT(sizeof(struct probe_settings) == 84, "probe_settings: unexpected padding");
 
 #endif

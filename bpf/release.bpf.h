@@ -26,8 +26,8 @@ static __always_inline bool filesystem__holds_files(__u64 magic, bool by_entry)
 }
 
 /*
- * A process has it open for reading or for writing, or runs it, which makes i_writecount negative. Files that were
- * opened with O_PATH are not counted.
+ * A process has it open for reading or for writing, or runs it, which makes i_writecount negative. Not counted are
+ * descriptors of O_PATH, and writers of pipes and devices.
  */
 static __always_inline bool inode__is_open(struct inode *inode)
 {
@@ -58,7 +58,7 @@ static __always_inline void slot__fill_release(struct slot *slot, struct inode *
 	if (links < record->link_count)
 		record->link_count = links + 1;
 	last_link = record->link_count == 1;
-	magic = KERNEL_READ(inode, i_sb, s_magic);
+	magic = inode__magic(inode);
 	if (inode__allocated(inode, magic, &record->allocated_bytes))
 		record->flags |= DELETION_ALLOCATION_KNOWN;
 	/*
@@ -71,8 +71,8 @@ static __always_inline void slot__fill_release(struct slot *slot, struct inode *
 	if (magic == OCFS2_SUPER_MAGIC)
 		own_inode_references += replaced ? 2 : 1;
 	by_entry = KERNEL_READ(dentry, d_lockref.count) > own_dentry_references;
-	/* Each name has an inode of its own there: nothing tells whether a name that is gone was opened. */
-	if (!by_entry && last_link && magic == V9FS_MAGIC)
+	/* Each name has an inode of its own there: nothing tells whether it is open by another one. */
+	if (!by_entry && magic == V9FS_MAGIC)
 		return;
 	/* The entries of other links hold the inode, too. */
 	by_inode = KERNEL_READ(inode, i_count.counter) > own_inode_references;

@@ -33,7 +33,8 @@ static __always_inline void rename__capture(__u64 old_directory, struct dentry *
 	bool directories = inode__is_directory(moved);
 	bool moves = moves__watched();
 	/* One attempt is enough for both: see in_flight_attempt.moved. */
-	bool together = moves && replaced && !exchange && !directories && !failures__watched(OPERATION_MOVE);
+	bool together = moves && replaced && !exchange && !directories && !failures__watched(OPERATION_MOVE) &&
+			!rename__is_late(replaced);
 
 	if (directories)
 		__sync_fetch_and_add(&directory_moves, 1);

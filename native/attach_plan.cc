@@ -29,7 +29,7 @@ const std::vector<Hook>& Hooks() {
       {{"d_exchange"}, HookRole::kSuccess, "kprobe__exchange", "fentry__exchange"},
       {{"do_unlinkat", "filename_unlinkat"}, HookRole::kReturn, "kretprobe__unlink", "fexit__unlink"},
       {{"do_rmdir", "filename_rmdir"}, HookRole::kReturn, "kretprobe__rmdir", "fexit__rmdir"},
-      {{"do_renameat2", "filename_renameat2"}, HookRole::kReturn, "kretprobe__rename", "fexit__rename"},
+      {{"do_renameat2", "filename_renameat2"}, HookRole::kRenameReturn, "kretprobe__rename", "fexit__rename"},
   };
   return hooks;
 }
@@ -81,7 +81,7 @@ AttachPlan PlanAttachment(AttachMode mode, const KernelBtf& btf, bool with_optio
     if (plan.symbol.empty()) plan.symbol = function;
     const auto add = [&](bool by_kprobe, bool optional) {
       if (optional && !with_optional) return;
-      const bool at_return = hook.role == HookRole::kReturn;
+      const bool at_return = hook.role == HookRole::kReturn || hook.role == HookRole::kRenameReturn;
       const ProgramKind kind = by_kprobe ? (at_return ? ProgramKind::kKretprobe : kprobe)
                                          : (at_return ? ProgramKind::kFexit : ProgramKind::kFentry);
       plan.programs.push_back({by_kprobe ? hook.kprobe : hook.fentry, function, kind, hook.role, optional});
@@ -102,6 +102,7 @@ AttachPlan PlanAttachment(AttachMode mode, const KernelBtf& btf, bool with_optio
         if (preempts_itself) add(!kprobes, true);
         break;
       case HookRole::kReturn:
+      case HookRole::kRenameReturn:
         // kretprobes track a limited number of calls: a trampoline first.
         if (kprobes) add(false, true);
         add(kprobes, false);

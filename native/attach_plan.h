@@ -23,6 +23,8 @@ enum class HookRole {
   kThreadEnd,
   /// The call returns: tells failures, and is attached only while they are wanted.
   kReturn,
+  /// A rename returns: as kReturn, and tells what a thread of the filesystem has renamed for it.
+  kRenameReturn,
 };
 
 /// One program of the BPF object and where it goes.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <map>
 #include <set>
 
@@ -14,6 +15,15 @@
 #include "probe_error.h"
 
 namespace {
+
+/// Whether the kernel has a filesystem whose renames a thread of its own does: ceph.
+bool KernelRenamesLate() {
+  std::ifstream filesystems("/proc/filesystems");
+  for (std::string line; std::getline(filesystems, line);) {
+    if (line == "nodev\tceph") return true;
+  }
+  return false;
+}
 
 /// The bit of probe_settings.success_kinds.
 __u32 KindBit(const PlannedProgram& planned) {
@@ -60,30 +70,36 @@ void Attachments::AttachProgram(const PlannedProgram& planned) {
   if (left_out_.empty()) left_out_ = error.what();
 }
 
-void Attachments::AttachReturns() {
+void Attachments::AttachReturns(HookRole role) {
   try {
     for (const PlannedProgram& planned : probe_.plan().programs) {
-      if (planned.role != HookRole::kReturn) continue;
+      if (planned.role != role) continue;
       const auto same = [&](const Link& link) {
-        return link.planned.role == HookRole::kReturn && link.planned.function == planned.function;
+        return link.planned.role == role && link.planned.function == planned.function;
       };
       if (std::none_of(links_.begin(), links_.end(), same)) AttachProgram(planned);
     }
   } catch (...) {
-    DetachRole(HookRole::kReturn);
+    DetachRole(role);
     throw;
   }
 }
 
-bool Attachments::ReturnsAttached() const {
-  return std::any_of(links_.begin(), links_.end(),
-                     [](const Link& link) { return link.planned.role == HookRole::kReturn; });
-}
-
 void Attachments::Attach() {
   try {
-    // Returns first: a failure that was only seen to be entered would look like a missed return.
-    if (probe_.settings().failure_operations[probe_.settings().generation % FILTER_GENERATIONS] != 0) AttachReturns();
+    // Returns first: a failure that was only seen to be entered would look like a missed return. Until the entries are
+    // hooked, a call that fails counts as lost instead.
+    const bool failures = probe_.settings().failure_operations[probe_.settings().generation % FILTER_GENERATIONS] != 0;
+    probe_.settings().late_renames = 0;
+    if (failures) {
+      AttachReturns(HookRole::kReturn);
+      AttachReturns(HookRole::kRenameReturn);
+    }
+    try {
+      AttachLateReturns();
+    } catch (const ProbeError&) {
+      // Everything else works without them. FollowFilesystems() tries again, and says why not.
+    }
     for (const PlannedProgram& planned : probe_.plan().programs) {
       if (planned.role == HookRole::kBefore || planned.role == HookRole::kThreadEnd) AttachProgram(planned);
     }
@@ -109,13 +125,38 @@ void Attachments::Attach() {
 }
 
 void Attachments::FollowFailures(bool wanted) {
-  if (!wanted) {
-    // A trampoline's program cannot be attached again everywhere (before 5.13): in fentry mode it stays, and finds
-    // nothing.
-    if (probe_.plan().mode == AttachMode::kKprobe) DetachRole(HookRole::kReturn);
-  } else if (attached_ && !ReturnsAttached()) {
-    AttachReturns();
+  if (wanted) {
+    if (!attached_) return;
+    try {
+      AttachReturns(HookRole::kReturn);
+      AttachReturns(HookRole::kRenameReturn);
+    } catch (...) {
+      DetachUnwantedReturns();
+      throw;
+    }
+  } else {
+    DetachUnwantedReturns();
   }
+}
+
+void Attachments::DetachUnwantedReturns() {
+  // A trampoline's program cannot be attached again everywhere (before 5.13): in fentry mode it stays, and finds
+  // nothing.
+  if (probe_.plan().mode != AttachMode::kKprobe) return;
+  DetachRole(HookRole::kReturn);
+  if (!probe_.settings().late_renames) DetachRole(HookRole::kRenameReturn);
+}
+
+void Attachments::FollowFilesystems() {
+  if (attached_) AttachLateReturns();
+}
+
+void Attachments::AttachLateReturns() {
+  // In tracepoint mode the end of each system call is seen anyway.
+  if (probe_.plan().mode == AttachMode::kTracepoint) return;
+  if (probe_.settings().late_renames || !KernelRenamesLate()) return;
+  AttachReturns(HookRole::kRenameReturn);
+  probe_.settings().late_renames = 1;
 }
 
 void Attachments::DetachRole(HookRole role) {
@@ -131,6 +172,7 @@ void Attachments::Detach() {
   DetachRole(HookRole::kBefore);
   DetachRole(HookRole::kThreadEnd);
   DetachRole(HookRole::kReturn);
+  DetachRole(HookRole::kRenameReturn);
 }
 
 std::vector<AttachedProgram> Attachments::Programs() const {

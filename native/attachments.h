@@ -33,6 +33,9 @@ class Attachments {
   void Detach();
   /// To be called before the first failure is wanted, and after the last one was. Throws ProbeError.
   void FollowFailures(bool wanted);
+  /// To be called now and then: has renames told at their return once the kernel has a filesystem that
+  /// renames in a thread of its own. Throws ProbeError.
+  void FollowFilesystems();
 
   std::vector<AttachedProgram> Programs() const;
   /// Why a program could not be attached that others can do without; empty when none was.
@@ -52,9 +55,10 @@ class Attachments {
   uint64_t MissedOf(const Link& link) const;
   BpfLink TryAttach(const PlannedProgram& planned) const;
   void AttachProgram(const PlannedProgram& planned);
-  void AttachReturns();
+  void AttachReturns(HookRole role);
   void DetachRole(HookRole role);
-  bool ReturnsAttached() const;
+  void DetachUnwantedReturns();
+  void AttachLateReturns();
 
   const LoadedProbe& probe_;
   /// Whether the kernel counts what it leaves out of kprobes (6.7) and of trampolines (5.12).

@@ -74,6 +74,7 @@ const char* RoleName(HookRole role) {
     case HookRole::kSuccess:
       return "success";
     case HookRole::kReturn:
+    case HookRole::kRenameReturn:
       return "return";
     case HookRole::kBefore:
     case HookRole::kThreadEnd:
@@ -108,6 +109,7 @@ Napi::Function Probe::Define(Napi::Env env) {
                          InstanceMethod("missedRuns", &Probe::MissedRuns),
                          InstanceMethod("skippedSuccesses", &Probe::SkippedSuccesses),
                          InstanceMethod("sweepAttempts", &Probe::SweepAttempts),
+                         InstanceMethod("followFilesystems", &Probe::FollowFilesystems),
                          InstanceMethod("forgetProcesses", &Probe::ForgetProcesses),
                          InstanceMethod("close", &Probe::Close),
                      });
@@ -402,6 +404,13 @@ Napi::Value Probe::SkippedSuccesses(const Napi::CallbackInfo& info) {
 
 Napi::Value Probe::SweepAttempts(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(Session(info.Env()).SweepAttempts()));
+}
+
+Napi::Value Probe::FollowFilesystems(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  ProbeSession& session = Session(env);
+  WithJsErrors(env, [&] { session.FollowFilesystems(); });
+  return env.Undefined();
 }
 
 Napi::Value Probe::ForgetProcesses(const Napi::CallbackInfo& info) {

@@ -39,6 +39,7 @@ class Probe : public Napi::ObjectWrap<Probe> {
   Napi::Value MissedRuns(const Napi::CallbackInfo& info);
   Napi::Value SkippedSuccesses(const Napi::CallbackInfo& info);
   Napi::Value SweepAttempts(const Napi::CallbackInfo& info);
+  Napi::Value FollowFilesystems(const Napi::CallbackInfo& info);
   Napi::Value ForgetProcesses(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
 

@@ -54,6 +54,8 @@ class ProbeSession {
   void DropPrefixes(uint32_t number) { tables_.erase(number); }
   /// See AttemptSweep.
   size_t SweepAttempts() { return sweep_.Run(loaded_); }
+  /// See Attachments.
+  void FollowFilesystems() { attachments_.FollowFilesystems(); }
 
  private:
   ProbeSession(const KernelBtf& btf, AttachMode mode, size_t ring_bytes, bool ask_verifier);

@@ -79,6 +79,11 @@ export interface NativeProbe {
   skippedSuccesses(): number | undefined;
   /** Removes attempts of threads that ended unseen; returns how many are accounted for nowhere else. */
   sweepAttempts(): number;
+  /**
+   * Has renames on ceph told from when the kernel has that filesystem on: a thread of the kernel moves the names there. To
+   * be called now and then. Throws a NativeError.
+   */
+  followFilesystems(): void;
   /** Makes the kernel describe every process again at its next deletion. */
   forgetProcesses(): void;
   /** Detaches and frees everything; may be called again. */

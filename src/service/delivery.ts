@@ -25,6 +25,9 @@ const DEFECTS_MAX = 16;
 /** How long the notice of losses may take at the very end. */
 const LAST_FLUSH_MS = 1_000;
 
+/** A minute. */
+const RETRY_TURNS = 60;
+
 export interface DeliveryOptions {
   readonly probe: NativeProbe;
   readonly mode: AttachMode;
@@ -47,6 +50,10 @@ export class Delivery {
   private readonly drain: RingDrain;
   private readonly losses: LossReporter;
   private readonly defects = new Set<string>();
+  /** Why the returns of renames could not be hooked; told once. */
+  private refusal: string | undefined;
+  /** So many turns of the housekeeping pass before it is tried again. */
+  private pause = 0;
   private watchdogTurns = -1;
   private recordedTurns = -1;
   private finishing: Promise<void> | undefined;
@@ -139,12 +146,32 @@ export class Delivery {
   /** To be called about once a second. */
   houseKeep(): void {
     this.ledger.sweep();
+    this.followFilesystems();
     this.reportLosses();
     this.pipeline.lookAtBursts();
     this.options.output.writer.lookForTarget();
     // cloud-init, DHCP and hostnamectl change it.
     this.pipeline.useHostName(this.options.parts.host.name);
     this.keepRecord();
+  }
+
+  private followFilesystems(): void {
+    if (this.pause > 0) {
+      this.pause--;
+      return;
+    }
+    try {
+      this.options.probe.followFilesystems();
+    } catch (error) {
+      this.pause = RETRY_TURNS;
+      const { message } = error as Error;
+      if (message === this.refusal) return;
+      this.refusal = message;
+      this.options.parts.diagnostics.warn(
+        { error: message },
+        'what renames replace or take away on ceph is not reported',
+      );
+    }
   }
 
   /** From now on bursts are what these settings say. */

@@ -75,7 +75,9 @@ class Host {
   /** Each path that the event socket was to go to, and what became of it. */
   readonly socketChanges: string[] = [];
   /** Failing parts. */
-  readonly failing = new Set<Part>();
+  /** How often the returns of renames could not be hooked. */
+  tries = 0;
+  readonly failing = new Set<Part | 'filesystems'>();
   readonly at = new Map<Moment, () => void>();
   /** What the kernel's filter was made of last, by the name of the watch. */
   watching: string | undefined;
@@ -127,7 +129,7 @@ class Host {
     for (let turn = 0; turn < 3; turn++) await Promise.resolve();
   }
 
-  private fails(part: Part): void {
+  private fails(part: Part | 'filesystems'): void {
     if (this.failing.has(part)) throw new Error(`${part} fails`);
   }
 
@@ -286,6 +288,11 @@ class Host {
       missedRuns: () => use(0),
       skippedSuccesses: () => use(0),
       sweepAttempts: () => use(0),
+      followFilesystems: () => {
+        use(undefined);
+        if (this.failing.has('filesystems')) this.tries++;
+        this.fails('filesystems');
+      },
       detach: () => use(undefined),
       close: () => this.closed('probe'),
     } as unknown as NativeProbe;
@@ -394,6 +401,17 @@ describe('Daemon', () => {
     await host.daemon.reload();
     expect(host.messages.filter((message) => message === 'stopped')).toHaveLength(1);
     expect(host.messages.at(-1)).toBe('stopped');
+    expect([host.open, host.mistakes]).toEqual([[], []]);
+  });
+
+  it('says once that the returns of renames cannot be hooked, and goes on', async () => {
+    const host = new Host();
+    await host.daemon.started;
+    host.failing.add('filesystems');
+    await vi.advanceTimersByTimeAsync(150_000);
+    expect(host.messages.filter((message) => message.includes('on ceph'))).toHaveLength(1);
+    expect(host.tries).toBe(3);
+    expect(await host.daemon.stop()).toBe(0);
     expect([host.open, host.mistakes]).toEqual([[], []]);
   });
 
