@@ -47,12 +47,12 @@ const PATIENCE = 2;
 /** The Debian root has no Node.js of its own. */
 const NODE_OF_DEBIAN = 'chmod 755 /opt/node/wrapper && ln -s /opt/node/wrapper /usr/local/bin/node';
 
-function sessionOf({ scenario, mode, kernel, burst, variant }: GuestRow, name: string): RowSession {
+function sessionOf({ scenario, mode, kernel, burst, variant, filesystem }: GuestRow, name: string): RowSession {
   switch (scenario) {
     case 'workload':
       throw new Error('one session has the workload of several rows');
     case 'deletions':
-      return { kind: scenario, name, mode, burst };
+      return { kind: scenario, name, mode, burst, filesystem };
     case 'contention':
       return {
         kind: scenario,

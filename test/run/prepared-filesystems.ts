@@ -13,6 +13,33 @@ export interface PreparedFilesystem {
 
 const LOOPBACK_UP = '/rmwatch/busybox ip link set lo up';
 
+const CEPH_OSD = '00000000-0000-4000-8000-000000000002';
+/** No keys, and one copy of everything, on one host. */
+const CEPH_SETTINGS = [
+  '[global]',
+  'fsid = 00000000-0000-4000-8000-000000000001',
+  'mon host = v1:127.0.0.1:6789',
+  ...['cluster', 'service', 'client'].map((name) => `auth ${name} required = none`),
+  // Every change would wait a second for others.
+  'paxos propose interval = 0.1',
+  'mon allow pool size one = true',
+  'osd objectstore = memstore',
+  'osd pool default size = 1',
+  'osd pool default pg num = 8',
+  'osd pool default pg autoscale mode = off',
+  'osd crush chooseleaf type = 0',
+  // Without keys a daemon may do that before it knows the cluster's number, and ends when it is refused.
+  'osd crush update on start = false',
+  'osd class update on start = false',
+];
+const CEPH_COMMANDS = [
+  `osd new ${CEPH_OSD}`,
+  'osd crush add osd.0 1 root=default',
+  'osd pool create data',
+  'osd pool create metadata',
+  'fs new ceph metadata data',
+];
+
 export const PREPARED_FILESYSTEMS: Readonly<Record<string, PreparedFilesystem>> = {
   /** By version 4.2 alone, which needs no port mapper. Nobody waits for old clients. */
   nfs: {
@@ -75,6 +102,27 @@ export const PREPARED_FILESYSTEMS: Readonly<Record<string, PreparedFilesystem>> 
       'mkfs.ocfs2 -q -M local -N 1 --fs-features=local /root/ocfs2.disk',
       'losetup /dev/loop0 /root/ocfs2.disk',
       `mount -i -t ocfs2 /dev/loop0 ${DIRECTORIES['ocfs2']}`,
+    ],
+  },
+  /** From a cluster in the guest: a monitor, a metadata server, and one storage daemon, which has all in its memory. */
+  ceph: {
+    // It depends on the other daemons.
+    package: 'ceph-mds',
+    guest: 'ceph',
+    modules: ['ceph'],
+    commands: [
+      `mkdir -p ${DIRECTORIES['ceph']} /run/ceph /var/lib/ceph/mon/ceph-a /var/lib/ceph/osd/ceph-0 /var/lib/ceph/mds/ceph-a`,
+      LOOPBACK_UP,
+      `printf '%s\\n' ${CEPH_SETTINGS.map((each) => `'${each}'`).join(' ')} >/etc/ceph/ceph.conf`,
+      'ceph-mon -i a --mkfs',
+      'ceph-mon -i a',
+      // One start of a slow program for all of them.
+      `printf '%s\\n' ${CEPH_COMMANDS.map((each) => `'${each}'`).join(' ')} | ceph`,
+      `ceph-osd -i 0 --mkfs --osd-uuid ${CEPH_OSD}`,
+      'ceph-osd -i 0',
+      'ceph-mds -i a',
+      `for try in $(seq 60); do mount -i -t ceph 127.0.0.1:6789:/ ${DIRECTORIES['ceph']} -o name=admin && break; sleep 1; done`,
+      `grep -q ' ${DIRECTORIES['ceph']} ceph ' /proc/mounts`,
     ],
   },
 };

@@ -5,12 +5,14 @@ import type { Mode } from './mode.js';
 import {
   type DeletionsRecording,
   type DeletionsSession,
+  namesOn,
   RENAMES,
   RENAMES_WITHIN,
   type Rename,
+  renamesOn,
   type ToldRename,
   toldOf,
-  WORK,
+  workOn,
 } from './plan.js';
 import { type Event, growth, type SessionRecord } from './record-files.js';
 
@@ -109,7 +111,7 @@ function judgeBasic({ mode }: DeletionsSession, record: Record_): Verdict | unde
 /** How many hooks the kernel says that it left out: in tracepoint mode it may, from Linux 7.0 on. */
 const leftOut = (mode: Mode, missed: number) => (mode === 'tracepoint' ? missed : 0);
 
-function judgeBurst({ mode, burst: count }: DeletionsSession, record: Record_): Verdict | undefined {
+function judgeBurst({ mode, burst: count, filesystem }: DeletionsSession, record: Record_): Verdict | undefined {
   const { burst } = record.recording;
   if (burst === undefined) return undefined;
   const before = parseMetrics(burst.before);
@@ -125,7 +127,7 @@ function judgeBurst({ mode, burst: count }: DeletionsSession, record: Record_): 
     // Those that are missing are counted below.
     while (mode === 'tracepoint' && expected < count && event.file.name !== `f${expected}`) expected += 1;
     const name = `f${expected}`;
-    const problem = wrong(event, { path: `${WORK}/${name}`, requested: name, pid: burst.pid }, mode);
+    const problem = wrong(event, { path: `${workOn(filesystem)}/${name}`, requested: name, pid: burst.pid }, mode);
     if (problem !== undefined && problems.length < SHOWN) problems.push(`${expected}: ${problem}`);
     expected += 1;
   }
@@ -176,14 +178,22 @@ const textOf = ({ action, path, movedTo, requested, inode, size }: ToldRename) =
 
 type Part = NonNullable<DeletionsRecording['renames']>[number];
 
-function judgePart({ mode }: DeletionsSession, record: Record_, part: Part, renames: readonly Rename[]): Verdict {
+function judgePart(
+  { mode, filesystem }: DeletionsSession,
+  record: Record_,
+  part: Part,
+  all: readonly Rename[],
+): Verdict {
+  const renames = renamesOn(filesystem, all);
   const metrics = parseMetrics(part.after);
   const missed = leftOut(mode, growth(parseMetrics(part.before), metrics, MISSED));
   const told = record
     .eventsIn(part.lines)
     .filter((event) => event?.event.kind === 'event')
     .map((event) => textOf(toldBy(event)));
-  const expected = renames.flatMap((rename, index) => toldOf(rename, part.files[index]!, mode).map(textOf));
+  const expected = renames.flatMap((rename, index) =>
+    toldOf(rename, part.files[index]!, mode, namesOn(filesystem)).map(textOf),
+  );
   const problems: string[] = [];
   const left = told.filter((one) => !expected.includes(one));
   if (left.length > 0 || told.length < expected.length - missed || (missed === 0 && told.join() !== expected.join()))

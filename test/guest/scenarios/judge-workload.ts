@@ -45,6 +45,10 @@ const LEFT_OUT: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'removed-directory': 'NFS says ESTALE of a directory that is gone',
   },
   ocfs2: WITHOUT_RENAME_FLAGS,
+  ceph: {
+    ...WITHOUT_RENAME_FLAGS,
+    'move-container': 'a rename is told when it is over: the working directory has its new name by then',
+  },
   '9p': {
     ...WITHOUT_RENAME_FLAGS,
     'move-over': SAME_FILE,

@@ -26,6 +26,8 @@ export interface DeletionsSession {
   readonly kind: 'deletions';
   readonly name: string;
   readonly mode: Mode;
+  /** Where files are deleted and renamed. */
+  readonly filesystem: string;
   /** Files that the burst deletes, and again the one that SIGTERM ends. */
   readonly burst: number;
 }
@@ -63,6 +65,7 @@ export const DIRECTORIES: Readonly<Record<string, string>> = {
   cifs: '/mnt/cifs',
   '9p': '/mnt/9p',
   ocfs2: '/mnt/ocfs2',
+  ceph: '/mnt/ceph',
 };
 /** What a server in the guest has of `nfs`, `cifs` or `9p`. */
 export const SERVED = '/srv/export';
@@ -71,11 +74,13 @@ export const STAGE = '/stage';
 export const PLAN_FILE = '/opt/recorder/plan.json';
 /** In here each session has a directory of its own: events.json, diagnostics.json, recording.json and more. */
 export const RECORDS = '/tmp/record';
-/** The one directory that the sessions `deletions` watch, beside the disk. */
+/** The one directory that other sessions watch. */
 export const WORK = '/tmp/work';
 export const DISK = '/mnt/ext4';
+/** What the sessions `deletions` empty of files, beside the disk. */
+export const workOn = (filesystem: string): string => `${DIRECTORIES[filesystem]}/work`;
 /** They also watch a few names in here, which stand for one directory with and without wanted names. */
-export const NAMES = '/tmp/names';
+export const namesOn = (filesystem: string): string => `${DIRECTORIES[filesystem]}/names`;
 const FAR = 'far/1/2/3/4/5/6';
 export const WATCHED_NAMES = ['kept', 'kept-too', 'deep/inner/file', 'left/kept', 'far/1/kept', `${FAR}/kept`] as const;
 /** And one more, by a watch of its own. */
@@ -141,6 +146,11 @@ export const RENAMES_WITHIN: readonly Rename[] = [
   over('other', 'whole/one', 'replace whole/one'),
 ];
 
+const WITHOUT_EXCHANGE: ReadonlySet<string> = new Set(['ceph']);
+/** Those of the renames that the filesystem can make. */
+export const renamesOn = (filesystem: string, renames: readonly Rename[]): readonly Rename[] =>
+  WITHOUT_EXCHANGE.has(filesystem) ? renames.filter(({ kind }) => kind !== 'exchange') : renames;
+
 /** A file before its rename, as stat(2) has it; no size of a directory. */
 export interface Renamed {
   readonly inode: number;
@@ -161,12 +171,12 @@ export interface ToldRename {
   readonly size: number | undefined;
 }
 
-/** What must be told of a rename whose names were typed in full. */
-export function toldOf({ from, to, told }: Rename, files: RenamedFiles, mode: Mode): ToldRename[] {
+/** What must be told of a rename in the directory `names`, whose names were typed in full. */
+export function toldOf({ from, to, told }: Rename, files: RenamedFiles, mode: Mode, names: string): ToldRename[] {
   const all = told.map((one) => {
     const [action, name] = one.split(' ') as [string, string];
-    const path = `${NAMES}/${name}`;
-    const movedTo = action === 'move' ? `${NAMES}/${name === from ? to : from}` : undefined;
+    const path = `${names}/${name}`;
+    const movedTo = action === 'move' ? `${names}/${name === from ? to : from}` : undefined;
     const { inode, size } = mode === 'tracepoint' ? {} : files[name]!;
     return { action, path, movedTo, requested: path, inode, size: size ?? undefined };
   });
@@ -216,7 +226,7 @@ export interface DeletionsRecording {
     readonly lines: LineRange;
   };
   /** RENAMES, and then RENAMES_WITHIN. */
-  renames?: readonly {
+  renames?: {
     readonly before: string;
     readonly after: string;
     readonly lines: LineRange;

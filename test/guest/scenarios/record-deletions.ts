@@ -13,31 +13,35 @@ import {
   type DeletionsRecording,
   type DeletionsSession,
   DISK,
-  NAMES,
+  namesOn,
   RENAMES,
   RENAMES_WITHIN,
   type Rename,
   type RenamedFiles,
+  renamesOn,
   SLEEPERS,
   STAGE,
   WATCHED_NAMES,
   WHOLE_NAME,
-  WORK,
+  workOn,
 } from './plan.js';
 
 const DELETER = '/opt/deleter';
 /** The daemon looks every second for attempts whose end the kernel left out. */
 const LEFT_OUT_MS = 2_500;
 
-export const deletionsConfig = {
-  watches: [
-    { name: 'work', include: [`${WORK}/**`, `${DISK}/**`] },
-    { name: 'names', include: WATCHED_NAMES.map((name) => `${NAMES}/${name}`), operations: ['replace', 'move'] },
-    { name: 'border', include: [`${NAMES}/${BORDER_NAME}`], operations: ['replace', 'move'] },
-    { name: 'whole', include: [`${NAMES}/${WHOLE_NAME}/**`], operations: ['replace', 'move'] },
-  ],
-  self_test: { interval: 'off' },
-};
+export function deletionsConfig({ filesystem }: DeletionsSession) {
+  const names = namesOn(filesystem);
+  return {
+    watches: [
+      { name: 'work', include: [`${workOn(filesystem)}/**`, `${DISK}/**`] },
+      { name: 'names', include: WATCHED_NAMES.map((name) => `${names}/${name}`), operations: ['replace', 'move'] },
+      { name: 'border', include: [`${names}/${BORDER_NAME}`], operations: ['replace', 'move'] },
+      { name: 'whole', include: [`${names}/${WHOLE_NAME}/**`], operations: ['replace', 'move'] },
+    ],
+    self_test: { interval: 'off' },
+  };
+}
 
 function deleter(...args: string[]): Deletion[] {
   const text = execFileSync(DELETER, args, { encoding: 'utf8', maxBuffer: 1 << 28 });
@@ -57,28 +61,31 @@ function describePrograms(mode: string): NonNullable<DeletionsRecording['verifie
 }
 
 export async function recordDeletions(
-  { mode, burst }: DeletionsSession,
+  { mode, burst, filesystem }: DeletionsSession,
   daemon: Daemon,
   part: (name: string) => void,
 ): Promise<DeletionsRecording> {
   const recording: DeletionsRecording = { release: os.release() };
   try {
-    fs.mkdirSync(WORK, { recursive: true });
+    const work = workOn(filesystem);
+    fs.mkdirSync(work, { recursive: true });
     recording.verifier = describePrograms(mode);
     part('verifier');
     await daemon.start();
     part('start');
-    const basic = deleter('basic', WORK);
+    const basic = deleter('basic', work);
     await daemon.settleLog();
     recording.basic = { did: basic, lines: { from: 0, to: daemon.eventLines() } };
     part('basic');
-    recording.burst = await recordBurst(daemon, burst);
+    recording.burst = await recordBurst(daemon, work, burst);
     part('burst');
     recording.asleep = await recordAsleep(daemon);
     part('asleep');
-    recording.renames = [await recordRenames(daemon, RENAMES), await recordRenames(daemon, RENAMES_WITHIN)];
+    recording.renames = [];
+    for (const renames of [RENAMES, RENAMES_WITHIN])
+      recording.renames.push(await recordRenames(daemon, renamesOn(filesystem, renames), namesOn(filesystem)));
     part('renames');
-    recording.stop = await recordStop(daemon, burst);
+    recording.stop = await recordStop(daemon, work, burst);
     part('stop');
   } catch (error) {
     recording.error = String((error as Error).stack);
@@ -87,10 +94,14 @@ export async function recordDeletions(
   return recording;
 }
 
-async function recordBurst(daemon: Daemon, count: number): Promise<NonNullable<DeletionsRecording['burst']>> {
+async function recordBurst(
+  daemon: Daemon,
+  work: string,
+  count: number,
+): Promise<NonNullable<DeletionsRecording['burst']>> {
   const from = daemon.eventLines();
   const { text: before } = await daemon.metrics();
-  const [did] = deleter('burst', WORK, String(count));
+  const [did] = deleter('burst', work, String(count));
   const { text: after } = await daemon.settleLog();
   return { pid: did!.pid, before, after, lines: { from, to: daemon.eventLines() } };
 }
@@ -111,18 +122,19 @@ async function recordAsleep(daemon: Daemon): Promise<NonNullable<DeletionsRecord
 async function recordRenames(
   daemon: Daemon,
   renames: readonly Rename[],
+  names: string,
 ): Promise<NonNullable<DeletionsRecording['renames']>[number]> {
   const from = daemon.eventLines();
   const { text: before } = await daemon.metrics();
-  const files = renames.map(makeRename);
+  const files = renames.map((rename, index) => makeRename(rename, index, names));
   const { text: after } = await daemon.settleLog();
   return { before, after, lines: { from, to: daemon.eventLines() }, files };
 }
 
 /** Makes what is renamed, and renames it. No two files have the same size. */
-function makeRename(rename: Rename, index: number): RenamedFiles {
+function makeRename(rename: Rename, index: number, directory: string): RenamedFiles {
   const names = [rename.from, rename.to];
-  const places = names.map((name) => `${NAMES}/${name}`) as [string, string];
+  const places = names.map((name) => `${directory}/${name}`) as [string, string];
   for (const [which, place] of places.entries()) {
     fs.mkdirSync(path.dirname(place), { recursive: true });
     if (rename.kind === 'directory') fs.mkdirSync(place);
@@ -135,14 +147,18 @@ function makeRename(rename: Rename, index: number): RenamedFiles {
   });
   if (rename.kind === 'exchange') execFileSync(DELETER, ['exchange', ...places]);
   else fs.renameSync(...places);
-  fs.rmSync(NAMES, { recursive: true });
+  fs.rmSync(directory, { recursive: true });
   return Object.fromEntries(files);
 }
 
 /** SIGTERM in the middle of a burst. */
-async function recordStop(daemon: Daemon, count: number): Promise<NonNullable<DeletionsRecording['stop']>> {
+async function recordStop(
+  daemon: Daemon,
+  work: string,
+  count: number,
+): Promise<NonNullable<DeletionsRecording['stop']>> {
   const before = daemon.eventBytes();
-  const load = spawn(DELETER, ['burst', WORK, String(count)], { stdio: 'ignore' });
+  const load = spawn(DELETER, ['burst', work, String(count)], { stdio: 'ignore' });
   const loadEnded = once(load, 'exit');
   while (daemon.eventBytes() === before) await sleep(5);
   const exit = await daemon.stop();

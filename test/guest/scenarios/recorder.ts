@@ -19,7 +19,7 @@ import { recordWorkload, workloadConfig } from './record-workload.js';
 function configOf(session: SessionOfOneDaemon): DaemonConfig {
   switch (session.kind) {
     case 'deletions':
-      return deletionsConfig;
+      return deletionsConfig(session);
     case 'workload':
       return workloadConfig(session);
     case 'hiding':

@@ -10,13 +10,14 @@ import { judgeWorkload, WORKLOAD_CHECKS } from '../../guest/scenarios/judge-work
 import type { Mode } from '../../guest/scenarios/mode.js';
 import type { DeletionsRecording, HidingRecording, WorkloadRecording } from '../../guest/scenarios/plan.js';
 import {
-  NAMES,
+  namesOn,
   RECORDS,
   RENAMES,
   RENAMES_WITHIN,
   type Rename,
   type ToldRename,
   toldOf,
+  workOn,
 } from '../../guest/scenarios/plan.js';
 import type { Event } from '../../guest/scenarios/record-files.js';
 import { scrape as metrics, recordOf as sessionRecordOf } from './session-files.js';
@@ -39,7 +40,7 @@ const UNLINKED = 'rmwatch_deletions_total{watch="work",operation="unlink"}';
 function deletion(file: string, pid: number, sequence: number, mode: Mode): Event {
   return {
     event: { kind: 'event', action: 'unlink', outcome: 'success', sequence },
-    file: { path: `/tmp/work/${file}`, name: file },
+    file: { path: `${workOn('tmpfs')}/${file}`, name: file },
     process: { pid, name: 'deleter', thread: { id: pid } },
     rule: { name: ['work'] },
     rmwatch: { attach: mode, requested_path: file },
@@ -47,7 +48,7 @@ function deletion(file: string, pid: number, sequence: number, mode: Mode): Even
 }
 
 describe('deletions', () => {
-  const session = { kind: 'deletions', name: 'session', mode: 'kprobe', burst: 3 } as const;
+  const session = { kind: 'deletions', name: 'session', mode: 'kprobe', burst: 3, filesystem: 'tmpfs' } as const;
   const events = ['f0', 'f1', 'f2'].map((file, index) => deletion(file, 7, index + 1, 'kprobe'));
   const after = metrics({ [UNLINKED]: 3, rmwatch_events_seen_total: 3, rmwatch_events_delivered_total: 3 });
   const burst = { pid: 7, before: metrics(), after, lines: { from: 0, to: 3 } };
@@ -72,7 +73,7 @@ describe('deletions', () => {
   });
 
   test('a single deletion that is told with another path fails, and so does one without event', () => {
-    const did = ['f0', 'f1', 'f2'].map((file) => ({ path: `/tmp/work/${file}`, requested: file, pid: 7 }));
+    const did = ['f0', 'f1', 'f2'].map((file) => ({ path: `${workOn('tmpfs')}/${file}`, requested: file, pid: 7 }));
     const lines = { from: 0, to: 3 };
     expect(problemsOf(1, { basic: { did, lines } })).toEqual([]);
     const moved = [{ ...did[0]!, path: '/elsewhere' }, ...did.slice(1)];
@@ -92,7 +93,7 @@ describe('deletions', () => {
   });
 
   test('a sleeping call that is not told, is told twice, or without outcome fails', () => {
-    const did = ['f0', 'f1', 'f2'].map((file, index) => ({ path: `/tmp/work/${file}`, pid: 7 + index }));
+    const did = ['f0', 'f1', 'f2'].map((file, index) => ({ path: `${workOn('tmpfs')}/${file}`, pid: 7 + index }));
     const told = did.map(({ pid }, index) => deletion(`f${index}`, pid, index + 1, 'kprobe'));
     const asleep = { did, before: metrics(), after: metrics(), lines: { from: 0, to: 3 } };
     expect(problemsOf(3, { asleep }, told)).toEqual([]);
@@ -107,7 +108,7 @@ describe('deletions', () => {
     const filesOf = ({ from, to }: Rename, index: number) =>
       Object.fromEntries([from, to].map((name, which) => [name, { inode: 100 + which, size: 2 * index + which }]));
     const expected = (renames: readonly Rename[]) =>
-      renames.flatMap((rename, index) => toldOf(rename, filesOf(rename, index), 'kprobe'));
+      renames.flatMap((rename, index) => toldOf(rename, filesOf(rename, index), 'kprobe', namesOn('tmpfs')));
     const eventOf = ({ action, path, movedTo, requested, inode, size }: ToldRename) => ({
       event: { kind: 'event', action },
       file: { path, inode: String(inode), size },
@@ -137,7 +138,7 @@ describe('deletions', () => {
       const told = expected(RENAMES);
       expect(problems(told)).toEqual([0, 0]);
       expect(problems(told.slice(1))).toEqual([1, 0]);
-      expect(problems([...told, { ...told[0]!, path: `${NAMES}/other` }])).toEqual([1, 0]);
+      expect(problems([...told, { ...told[0]!, path: `${namesOn('tmpfs')}/other` }])).toEqual([1, 0]);
       expect(problems([...told, told[0]!])).toEqual([1, 0]);
       expect(problems([...told].reverse())).toEqual([1, 0]);
     });

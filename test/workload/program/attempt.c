@@ -169,6 +169,7 @@ static bool open_is_uncertain(const struct attempt *attempt, const struct victim
 	switch (victim->magic) {
 	case BTRFS_SUPER_MAGIC:
 		return !is_held(attempt);
+	case CEPH_SUPER_MAGIC:
 	case NFS_SUPER_MAGIC:
 		return attempt->open != OPEN_YES;
 	case V9FS_MAGIC:
@@ -198,7 +199,7 @@ static void write_release(struct json *json, const struct attempt *attempt, cons
 		json_null(json, "freed_bytes");
 	else if (directory || !last || is_held(attempt))
 		json_number(json, "freed_bytes", -1);
-	else if (victim->magic == XFS_SUPER_MAGIC && !facts_has_xfs_types())
+	else if (victim->magic == CEPH_SUPER_MAGIC || (victim->magic == XFS_SUPER_MAGIC && !facts_has_xfs_types()))
 		json_number(json, "freed_bytes", -1);
 	else if (victim->magic == OCFS2_SUPER_MAGIC && status->st_size && status->st_blocks < OCFS2_LEAST_BLOCKS)
 		json_number(json, "freed_bytes", -1);
@@ -232,7 +233,8 @@ static void write_former(struct json *json, const struct victim *victim)
 	long long age = 0;
 
 	json_path(json, "former", victim->path ? renamed_from(victim->path, &age) : NULL);
-	json_bool(json, "former_uncertain", age > FORMER_CERTAIN_US);
+	/* On ceph a rename is told when it is over: nothing keeps the name that it had. */
+	json_bool(json, "former_uncertain", age > FORMER_CERTAIN_US || victim->magic == CEPH_SUPER_MAGIC);
 }
 
 /* What a call that succeeded has made of names; `source` is what a rename moved. */

@@ -36,6 +36,11 @@ static void run_open_file(void)
 	ATTEMPT(.call = RENAME, .from = "from", .typed = "to");
 	close(fd);
 	ATTEMPT(.call = UNLINK, .typed = "to");
+	make_directory("moved");
+	make_directory("replaced");
+	fd = open_file("replaced", O_RDONLY | O_DIRECTORY);
+	ATTEMPT(.call = RENAME, .from = "moved", .typed = "replaced");
+	close(fd);
 	make_file("path");
 	fd = open_file("path", O_PATH);
 	ATTEMPT(.call = UNLINK, .typed = "path", .open = OPEN_PATH);
