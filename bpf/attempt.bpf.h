@@ -119,9 +119,8 @@ GLOBAL_FUNCTION int attempt__end(int result, int known, int operation)
 	struct slot *slot;
 
 	if (!attempt || attempt->phase == ATTEMPT_OVER || (attempt->phase == ATTEMPT_TOLD && known && result < 0)) {
-		/* Its entry was missed, or found no room. Of a rename it is not known what it would have taken away. */
-		if (known && result < 0 && (operation & 3) < OPERATION_REPLACE && !self &&
-		    failures__watched(operation)) {
+		/* Its entry was missed, or found no room. A rename counts, though it may not have found a victim. */
+		if (known && result < 0 && !operation__is_move(operation) && !self && failures__watched(operation)) {
 			COUNT(seen);
 			COUNT(lost_state_full);
 		}

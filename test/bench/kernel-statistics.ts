@@ -1,25 +1,15 @@
 /** Nanoseconds per run of each BPF program, as the kernel itself measures them. */
 import fs from 'node:fs';
 import path from 'node:path';
-import readline from 'node:readline';
+import { type BpfProgramCounters, type BpfStatistics, followBpfStatistics } from '../lib/bpf-statistics.js';
 import { spawnChild } from './children.js';
 import type { Context } from './context.js';
 import type { Listener } from './listener.js';
 import { bpfProgramsOf } from './process-usage.js';
 import { prepareWorkload, runWorkload } from './workloads.js';
 
-/** As program/bpf_statistics.c prints them. */
-interface ProgramCounters {
-  readonly id: number;
-  readonly name: string;
-  readonly runs: number;
-  readonly ns: number;
-  readonly instructions: number;
-  readonly nativeBytes: number;
-}
-
 /** What a program did during a run. */
-export interface ProgramFigures extends Omit<ProgramCounters, 'id'> {
+export interface ProgramFigures extends Omit<BpfProgramCounters, 'id'> {
   readonly deletions: number;
 }
 
@@ -29,40 +19,13 @@ export interface KernelStatistics {
   readonly listeners: readonly { readonly name: string; readonly programs: readonly ProgramFigures[] }[];
 }
 
-interface Measuring {
-  /** What the kernel has counted so far, by program id. */
-  snapshot(): Promise<Map<number, ProgramCounters>>;
-  close(): void;
-}
-
-/** Has the kernel measure until close(). */
-async function startMeasuring(programs: string): Promise<Measuring> {
-  const child = spawnChild([path.join(programs, 'bpf_statistics')], { stdio: ['pipe', 'pipe', 'pipe'] });
-  const lines = readline.createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
-  let message = '';
-  child.stderr!.on('data', (data) => {
-    message += data;
-  });
-  if ((await lines.next()).value !== 'measuring') throw new Error(message.trim());
-  return {
-    async snapshot() {
-      child.stdin!.write('\n');
-      const counters: ProgramCounters[] = JSON.parse((await lines.next()).value);
-      return new Map(counters.map((program) => [program.id, program]));
-    },
-    close: () => {
-      child.stdin!.end();
-    },
-  };
-}
-
-async function measureOne(listener: Listener, statistics: Measuring, context: Context): Promise<ProgramFigures[]> {
+async function measureOne(listener: Listener, statistics: BpfStatistics, context: Context): Promise<ProgramFigures[]> {
   const { plan, programs, roots, outputs } = context;
   const workload = plan.workloads[0]!;
   prepareWorkload(workload, roots);
   const running = await listener.start({ outputs, quietMs: plan.quietMs });
   try {
-    let before = new Map<number, ProgramCounters>();
+    let before = new Map<number, BpfProgramCounters>();
     const run = await runWorkload(workload, { programs, roots }, async () => {
       await running.begin();
       before = await statistics.snapshot();
@@ -87,9 +50,11 @@ export async function measureKernelStatistics(
   listeners: readonly Listener[],
   context: Context,
 ): Promise<KernelStatistics> {
-  let statistics: Measuring;
+  let statistics: BpfStatistics;
   try {
-    statistics = await startMeasuring(context.programs);
+    statistics = await followBpfStatistics(
+      spawnChild([path.join(context.programs, 'bpf_statistics')], { stdio: ['pipe', 'pipe', 'pipe'] }),
+    );
   } catch (error) {
     return { reason: (error as Error).message, listeners: [] };
   }

@@ -1,10 +1,12 @@
 /** Which sessions rows have, and what the guest needs in which they are recorded. */
 import fs from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { GuestDisk, GuestOptions } from '../guest/harness/guest.js';
 import { hostNode } from '../guest/harness/host-node.js';
 import { findInstalled, findProgram } from '../guest/harness/programs.js';
 import { ensureDebianRoot } from '../guest/harness/systemd-root.js';
+import { LOOP_DELAY } from '../guest/scenarios/event-loop.js';
 import { casesLeftOut } from '../guest/scenarios/judge-workload.js';
 import { MODES } from '../guest/scenarios/mode.js';
 import { CASEFOLD, DIRECTORIES, PLAN_FILE, RECORDS, type RowSession, STAGE, VFAT } from '../guest/scenarios/plan.js';
@@ -17,6 +19,7 @@ export interface GuestFiles {
   readonly stage: string;
   readonly deleter: string;
   readonly contention: string;
+  readonly bpfStatistics: string;
   readonly oddMounts: string;
   readonly cases: string;
   readonly recorder: string;
@@ -24,6 +27,12 @@ export interface GuestFiles {
 
 /** Where what tries to hide meets a daemon in a container: the oldest and the newest. */
 const CONTAINED: ReadonlySet<string> = new Set([OLDEST, NEWEST]);
+
+/** Watches and bind mounts of the part `large` of contention: as many as are promised, and what takes few seconds. */
+const LARGEST = { watches: 10_000, binds: 5_000 } as const;
+const LARGE = { watches: 1_000, binds: 1_000 } as const;
+
+const LOOP_DELAY_SOURCE = fileURLToPath(new URL('../guest/programs/loop_delay.cjs', import.meta.url));
 
 export interface PlannedSession {
   readonly session: RowSession;
@@ -59,6 +68,7 @@ function sessionOf({ scenario, mode, kernel, burst, variant, filesystem }: Guest
         name,
         mode,
         canReattach: mode === 'kprobe' || !WITHOUT_REATTACHING.has(kernel),
+        large: kernel === NEWEST && mode === 'kprobe' ? LARGEST : LARGE,
         ...(variant.preemption === undefined ? {} : { preemption: variant.preemption }),
       };
     case 'hiding':
@@ -178,6 +188,8 @@ export async function guestOptions(
       [files.stage]: STAGE,
       [files.deleter]: '/opt/deleter',
       [files.contention]: '/opt/contention',
+      [files.bpfStatistics]: '/opt/bpf_statistics',
+      [LOOP_DELAY_SOURCE]: LOOP_DELAY,
       [files.oddMounts]: '/opt/odd_mounts',
       [files.cases]: '/opt/cases',
       ...(hides ? { [findProgram('shred')]: '/opt/shred' } : {}),

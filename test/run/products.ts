@@ -43,6 +43,7 @@ export class Products {
       stage: this.stage(),
       deleter: staticProgram(path.join(ROOT, 'test/guest/programs/deleter.c')),
       contention: staticProgram(path.join(ROOT, 'test/guest/programs/contention.c'), '-pthread'),
+      bpfStatistics: staticProgram(path.join(ROOT, 'test/bench/program/bpf_statistics.c')),
       oddMounts: staticProgram(path.join(ROOT, 'test/guest/programs/odd_mounts.c')),
       cases: buildWorkload(),
       recorder: await bundleProgram(path.join(ROOT, 'test/guest/scenarios/recorder.ts')),

@@ -282,7 +282,7 @@ const BLOCKS: readonly Block[] = [
     modes: ['kprobe', 'fentry'],
     filesystems: ['tmpfs'],
     scenario: 'contention',
-    budgetSeconds: 300,
+    budgetSeconds: 420,
     reason: 'crowds of threads and attacks by local users',
   },
   {
@@ -291,7 +291,7 @@ const BLOCKS: readonly Block[] = [
     filesystems: ['tmpfs'],
     scenario: 'contention',
     variant: PREEMPTED,
-    budgetSeconds: 300,
+    budgetSeconds: 420,
     reason: 'the same where tasks are preempted nearly everywhere',
   },
   {

@@ -5,6 +5,8 @@
  *                                THREADS threads delete FILES files each, at once: of DIR, or of a directory each, with a
  *                                pause of PAUSE microseconds after each file; one JSON line with their pid and number
  *   contention fail DIR COUNT    COUNT calls that fail: there is no such file; one JSON line with their pid and number
+ *   contention fail-renames DIR COUNT
+ *                                COUNT renames over a file that fail: what would move is a directory; as above
  *   contention sleep COUNT       COUNT threads of nobody sleep in unlink(), all on the lock of one inode, of a tmpfs that no
  *                                other mount namespace has; says so in a JSON line, and ends them when standard input ends
  *   contention preempt DIR       on each processor two tasks that compute and two of nobody, of the policy SCHED_IDLE and
@@ -216,6 +218,20 @@ static void fail(const char *directory, long count)
 		if (unlink(path) == 0 || errno != ENOENT)
 			err(1, "%s", path);
 	}
+	printf("{\"pid\":%d,\"count\":%ld}\n", getpid(), count);
+}
+
+static void fail_renames(const char *directory, long count)
+{
+	char from[4200], to[4200];
+
+	snprintf(from, sizeof(from), "%s/directory", directory);
+	snprintf(to, sizeof(to), "%s/file", directory);
+	make_directory(from);
+	make_file(to);
+	for (long i = 0; i < count; i++)
+		if (rename(from, to) == 0 || errno != ENOTDIR)
+			err(1, "%s", to);
 	printf("{\"pid\":%d,\"count\":%ld}\n", getpid(), count);
 }
 
@@ -529,6 +545,8 @@ int main(int argc, char **argv)
 		run_crowd(argv[2], atol(argv[3]), atol(argv[4]), !strcmp(argv[5], "many"), argc == 7 ? atol(argv[6]) : 0);
 	else if (argc == 4 && !strcmp(what, "fail"))
 		fail(argv[2], atol(argv[3]));
+	else if (argc == 4 && !strcmp(what, "fail-renames"))
+		fail_renames(argv[2], atol(argv[3]));
 	else if (argc == 3 && !strcmp(what, "sleep"))
 		run_sleepers(atol(argv[2]));
 	else if (argc == 3 && !strcmp(what, "preempt"))

@@ -1,8 +1,12 @@
 /** The sessions `contention`: what is recorded of deletions by hundreds of threads, and under attack by local users. */
 import type { KernelCounters } from '../../../src/probe/record-layout.generated.js';
+import type { LoopBlock } from './event-loop.js';
 import type { Mode } from './mode.js';
 
-/** Parts of a session, in their order. All but `accounts` share one daemon. It watches failures from the part `failures` on. */
+/**
+ * Parts of a session, in their order. All but `accounts` share one daemon. It watches failures in the parts `failures` and
+ * `reloads`, and with `large` it has thousands of watches.
+ */
 export const CONTENTION_PARTS = [
   'accounts',
   'sleepers',
@@ -14,6 +18,7 @@ export const CONTENTION_PARTS = [
   'updates',
   'failures',
   'reloads',
+  'large',
 ] as const;
 export type ContentionPart = (typeof CONTENTION_PARTS)[number];
 
@@ -25,6 +30,8 @@ export interface ContentionSession {
   readonly preemption?: string;
   /** The kernel can attach programs again that were detached; trampolines before Linux 5.13 it cannot. */
   readonly canReattach: boolean;
+  /** What the part `large` has; a guest takes a minute to read ten thousand watches. */
+  readonly large: { readonly watches: number; readonly binds: number };
 }
 
 export const MISSED = 'rmwatch_probe_missed_total';
@@ -43,16 +50,33 @@ export interface Did {
   readonly count: number;
 }
 
+/** Runs that the kernel counted of the programs where a name is removed, by kind, and where one is moved. */
+export interface KernelRuns {
+  readonly removed: readonly number[];
+  readonly moved: number;
+}
+
 /** What the programs in the kernel count of themselves. */
 export interface AccountsRun {
   readonly count: number;
   /** Runs at the success hooks that the kernel left out. */
   readonly skipped: number;
   readonly counters: KernelCounters;
+  /** Before the counters were read, and after. */
+  readonly kernelRuns: readonly KernelRuns[];
   /** What was seen until the programs were detached, then, and when they were attached again: `count` deletions each time. */
   readonly reattached?: { readonly count: number; readonly seen: readonly [number, number, number] };
-  /** What was seen of `count` deletions without room for any call, and of how many the mount was not known. */
-  readonly full: { readonly count: number; readonly seen: number; readonly mountUnknown: number };
+  /**
+   * What was seen of `count` deletions without room for any call, of how many the mount was not known, and how many failed
+   * calls counted as lost: of `failed` by unlink(), and as many by rename().
+   */
+  readonly full: {
+    readonly count: number;
+    readonly seen: number;
+    readonly mountUnknown: number;
+    readonly failed: number;
+    readonly lost: readonly [number, number];
+  };
 }
 
 /** A crowd; `before` and `after` are scrapes. */
@@ -115,8 +139,11 @@ export interface ContentionRecording {
   devices?: TimedRun;
   binds?: TimedRun;
   renames?: TimedRun;
+  large?: TimedRun;
   preempted?: PreemptedRun;
   updates?: VictimsRun;
+  /** The longest time for which the daemon's event loop did not run, of each part that has a daemon. */
+  readonly blocks: Partial<Record<ContentionPart, LoopBlock>>;
   /** How the last daemon ended. */
   exit?: number | string;
   readonly errors: Partial<Record<ContentionPart, string>>;

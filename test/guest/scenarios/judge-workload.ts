@@ -13,6 +13,8 @@ const MISSED = 'rmwatch_probe_missed_total';
 const UNATTRIBUTED = 'rmwatch_unattributed_deletions_total';
 /** The server of these runs in the kernel of the guest: what it deletes for its client is asked for by no process. */
 const SERVED_BY_KERNEL: ReadonlySet<string> = new Set(['nfs', 'cifs']);
+/** The case in which an ioctl deletes something on btrfs. */
+const BY_IOCTL = 'subvolume';
 /** The layer below deletes within the call that is reported. */
 const DELETES_TWICE: ReadonlySet<string> = new Set(['overlayfs']);
 
@@ -142,6 +144,9 @@ function judgeRun(
   const unattributed = mode === 'tracepoint' ? 0 : growth(before, metrics, UNATTRIBUTED);
   if (mode !== 'tracepoint' && SERVED_BY_KERNEL.has(run.filesystem) && unattributed === 0)
     problems.push('no deletion by the server was counted');
+  const byIoctl = run.filesystem === 'btrfs' && (only.length === 0 || only.includes(BY_IOCTL));
+  if (mode !== 'tracepoint' && byIoctl && unattributed === 0)
+    problems.push('the subvolume that an ioctl deleted was not counted');
   if (DELETES_TWICE.has(run.filesystem) && unattributed > 0)
     problems.push(`${unattributed} deletions by the layer below`);
   const skips = [

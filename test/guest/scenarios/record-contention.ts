@@ -3,17 +3,21 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
+import path from 'node:path';
 import type { NativeProbe } from '../../../src/probe/native-probe.js';
+import { type BpfStatistics, followBpfStatistics } from '../../lib/bpf-statistics.js';
 import { Daemon } from '../../lib/daemon.js';
 import { waitUntil } from '../../lib/wait-until.js';
 import {
   type AccountsRun,
   CONTENTION_PARTS,
+  type ContentionPart,
   type ContentionRecording,
   type ContentionSession,
   type CrowdRun,
   type Did,
   type FailuresRun,
+  type KernelRuns,
   MISSED,
   missesPrograms,
   type PreemptedRun,
@@ -23,11 +27,13 @@ import {
   type TimedRun,
   type VictimsRun,
 } from './contention.js';
+import { LOOP_DELAY, loopBlockDuring } from './event-loop.js';
 import type { Mode } from './mode.js';
 import { STAGE, WORK } from './plan.js';
 import { growth } from './record-files.js';
 
 const CONTENTION = '/opt/contention';
+const BPF_STATISTICS = '/opt/bpf_statistics';
 /** Not watched. */
 const ELSEWHERE = '/tmp/elsewhere';
 const CROWDS = [12, 48, 200];
@@ -40,7 +46,8 @@ const FEW = 100;
 const FAILURES = 50;
 const DEVICES = 1_500;
 const BINDS = 2_000;
-const LINES_TIMEOUT_MS = 120_000;
+/** A busy guest takes two minutes to read ten thousand watches. */
+const LINES_TIMEOUT_MS = 300_000;
 const RING_BYTES = 1 << 24;
 /** USER_HZ of x86-64. */
 const TICKS_PER_SECOND = 100;
@@ -78,20 +85,39 @@ async function underAttack<T>(args: readonly (string | number)[], work: () => T 
   }
 }
 
-const configOf = (failures: boolean) => ({
-  watches: [{ name: 'work', include: [`${WORK}/**`], failures }],
+/** `others`: how many watches there are beside that of WORK. */
+const configOf = ({ failures = false, others = 0 }) => ({
+  watches: [
+    { name: 'work', include: [`${WORK}/**`], failures },
+    ...Array.from({ length: others }, (_, at) => ({ name: `other-${at}`, include: [`/srv/other-${at}/**`] })),
+  ],
   self_test: { interval: 'off' },
 });
 
-async function reload(daemon: Daemon, failures: boolean): Promise<void> {
+async function reload(daemon: Daemon, config: ReturnType<typeof configOf>): Promise<void> {
   const reloads = () => daemon.diagnostics().split('configuration reloaded').length;
   const before = reloads();
-  daemon.configure(configOf(failures));
+  daemon.configure(config);
   daemon.signal('SIGHUP');
   await waitUntil('the reload', () => reloads() > before, LINES_TIMEOUT_MS);
 }
 
-type CountedProbe = Pick<NativeProbe, 'attach' | 'detach' | 'readCounters'>;
+type CountedProbe = Pick<NativeProbe, 'attach' | 'detach' | 'readCounters' | 'setFilter'>;
+
+const ALL_OPERATIONS = 7;
+const FAILURE_SHIFT = 8;
+
+function watchEverywhere(probe: CountedProbe, failures: boolean): void {
+  const wanted = failures ? ALL_OPERATIONS | (ALL_OPERATIONS << FAILURE_SHIFT) : ALL_OPERATIONS;
+  probe.setFilter({
+    prefixes: [[Buffer.from('/'), wanted]],
+    devices: [],
+    mounts: [],
+    processView: 0,
+    successOperations: ALL_OPERATIONS,
+    failureOperations: failures ? ALL_OPERATIONS : 0,
+  });
+}
 
 function reattach(probe: CountedProbe): [number, number, number] {
   const seenAfterCrowd = () => {
@@ -105,13 +131,34 @@ function reattach(probe: CountedProbe): [number, number, number] {
   return [seenUntilThen, seenDetached, seenAfterCrowd()];
 }
 
-/** Threads that the kernel side knows keep their places; those of a new crowd find none. */
-function crowdWithoutRoom(probe: CountedProbe): { seen: number; mountUnknown: number } {
+/** Threads that the kernel side knows keep their places; new ones find none. */
+function callsWithoutRoom(probe: CountedProbe): Omit<AccountsRun['full'], 'count'> {
   contention('fill');
   const before = probe.readCounters();
   crowd(48, FILES, 'one');
   const after = probe.readCounters();
-  return { seen: after.seen - before.seen, mountUnknown: after.mountUnknown - before.mountUnknown };
+  watchEverywhere(probe, true);
+  const lostBy = (what: 'fail' | 'fail-renames') => {
+    const { lostStateFull } = probe.readCounters();
+    contention(what, WORK, FAILURES);
+    return probe.readCounters().lostStateFull - lostStateFull;
+  };
+  return {
+    seen: after.seen - before.seen,
+    mountUnknown: after.mountUnknown - before.mountUnknown,
+    failed: FAILURES,
+    lost: [lostBy('fail'), lostBy('fail-renames')],
+  };
+}
+
+async function kernelRunsOf(statistics: BpfStatistics): Promise<KernelRuns> {
+  const programs = [...(await statistics.snapshot()).values()];
+  const runsOf = (name: string) =>
+    programs.filter((each) => each.name === name).reduce((sum, { runs }) => sum + runs, 0);
+  return {
+    removed: [runsOf('kprobe__delete'), runsOf('fentry__delete')],
+    moved: runsOf('kprobe__move') + runsOf('fentry__move'),
+  };
 }
 
 /** Seconds of CPU that a process has taken. */
@@ -130,18 +177,26 @@ class Recorder {
     return this.session.mode;
   }
 
+  private get loopDelayFile(): string {
+    return path.join(this.directory, 'loop-delay.txt');
+  }
+
   private running: Daemon | undefined;
 
   /** The daemon of all parts but `accounts`, which watches WORK. */
   private async daemon(): Promise<Daemon> {
     if (this.running === undefined) {
       this.running = new Daemon({
-        program: [`${STAGE}/usr/bin/rmwatch`],
+        // As usr/bin/rmwatch starts it.
+        program: [
+          ...['node', '--max-semi-space-size=4', '--inspect-port=[fe80::1]:9229', '--require', LOOP_DELAY],
+          `${STAGE}/usr/lib/rmwatch/dist/bundle/main.js`,
+        ],
         attach: this.mode,
-        config: configOf(false),
+        config: configOf({}),
         directory: this.directory,
       });
-      await this.running.start();
+      await this.running.start({ environment: { ...process.env, RMWATCH_LOOP_DELAY_FILE: this.loopDelayFile } });
     }
     return this.running;
   }
@@ -153,19 +208,37 @@ class Recorder {
     return running?.stop(signal);
   }
 
-  accounts(): AccountsRun {
+  /** Records a part, with the longest block of its daemon's event loop. */
+  async record(part: ContentionPart, recording: ContentionRecording): Promise<void> {
+    if (part === 'accounts') {
+      recording.accounts = await this.accounts();
+      return;
+    }
+    // The start of the daemon is no part.
+    await this.daemon();
+    const { result, block } = await loopBlockDuring<unknown>(this.loopDelayFile, () => this[part]());
+    Object.assign(recording, { [part]: result });
+    recording.blocks[part] = block;
+  }
+
+  private async accounts(): Promise<AccountsRun> {
     const { Probe } = createRequire(import.meta.url)(`${STAGE}/usr/lib/rmwatch/build/Release/rmwatch.node`);
-    const probe = new Probe({ mode: this.mode, ringBytes: RING_BYTES });
+    const statistics = await followBpfStatistics(spawn(BPF_STATISTICS));
+    let probe: NativeProbe | undefined;
     try {
-      const everywhere = { prefixes: [[Buffer.from('/'), 7]], devices: [], mounts: [], processView: 0 };
-      probe.setFilter({ ...everywhere, successOperations: 7, failureOperations: 0 });
+      probe = new Probe({ mode: this.mode, ringBytes: RING_BYTES }) as NativeProbe;
+      watchEverywhere(probe, false);
       probe.attach();
       const { count } = crowd(48, FILES, 'one');
-      const accounts = { count, skipped: probe.skippedSuccesses() ?? 0, counters: probe.readCounters() };
+      const kernelRuns = [await kernelRunsOf(statistics)];
+      const counters = probe.readCounters();
+      kernelRuns.push(await kernelRunsOf(statistics));
+      const accounts = { count, skipped: probe.skippedSuccesses() ?? 0, counters, kernelRuns };
       const reattached = this.session.canReattach ? { reattached: { count, seen: reattach(probe) } } : {};
-      return { ...accounts, ...reattached, full: { count, ...crowdWithoutRoom(probe) } };
+      return { ...accounts, ...reattached, full: { count, ...callsWithoutRoom(probe) } };
     } finally {
-      probe.close();
+      probe?.close();
+      statistics.close();
     }
   }
 
@@ -188,6 +261,15 @@ class Recorder {
     // The next part does not begin while their end is taken in.
     await (await this.daemon()).mountsFollowed();
     return run;
+  }
+
+  /** Mounts and a reload come at once. */
+  async large(): Promise<TimedRun> {
+    const { watches, binds } = this.session.large;
+    return this.timed(['binds', WORK, ELSEWHERE, binds], async (daemon) => {
+      await reload(daemon, configOf({ others: watches }));
+      await daemon.mountsFollowed();
+    });
   }
 
   renames(): Promise<TimedRun> {
@@ -253,7 +335,7 @@ class Recorder {
 
   async failures(): Promise<FailuresRun[]> {
     const daemon = await this.daemon();
-    await reload(daemon, true);
+    await reload(daemon, configOf({ failures: true }));
     const runs: FailuresRun[] = [];
     for (const asleep of [SLEEPERS_FEW, SLEEPERS_MANY]) {
       const { text: before } = await daemon.metrics();
@@ -275,7 +357,7 @@ class Recorder {
     const runs: ReloadRun[] = [];
     for (const watched of [false, true, false]) {
       const { text: before } = await daemon.metrics();
-      await reload(daemon, watched);
+      await reload(daemon, configOf({ failures: watched }));
       const failed = contention('fail', WORK, FAILURES);
       runs.push({ watched, failed, before, after: (await daemon.settleLog()).text });
     }
@@ -288,7 +370,7 @@ export async function recordContention(
   directory: string,
   part: (name: string) => void,
 ): Promise<ContentionRecording> {
-  const recording: ContentionRecording = { errors: {} };
+  const recording: ContentionRecording = { errors: {}, blocks: {} };
   // Calls sleep for as long as a part takes.
   fs.writeFileSync('/proc/sys/kernel/hung_task_timeout_secs', '0');
   for (const each of [WORK, ELSEWHERE]) {
@@ -298,7 +380,7 @@ export async function recordContention(
   const recorder = new Recorder(session, directory);
   for (const name of CONTENTION_PARTS) {
     try {
-      Object.assign(recording, { [name]: await recorder[name]() });
+      await recorder.record(name, recording);
     } catch (error) {
       recording.errors[name] = String((error as Error).stack);
       // The next part begins with another daemon.

@@ -14,7 +14,13 @@ import { CONTENTION_CHECKS, judgeContention } from '../../guest/scenarios/judge-
 import type { Event } from '../../guest/scenarios/record-files.js';
 import { recordOf, scrape } from './session-files.js';
 
-const SESSION: ContentionSession = { kind: 'contention', name: 'session', mode: 'fentry', canReattach: false };
+const SESSION: ContentionSession = {
+  kind: 'contention',
+  name: 'session',
+  mode: 'fentry',
+  canReattach: false,
+  large: { watches: 1, binds: 1 },
+};
 const UNLINKED = 'rmwatch_deletions_total{watch="work",operation="unlink"}';
 const SKIPPED = 'rmwatch_events_lost_total{reason="probe_skipped"}';
 
@@ -26,8 +32,11 @@ beforeEach(() => {
 
 afterEach(() => fs.rmSync(directory, { recursive: true, force: true }));
 
-function checksOf(recording: Partial<ContentionRecording>, events: readonly Event[], changes: Changes = {}) {
-  const record = recordOf<ContentionRecording>(directory, { recording: { errors: {}, ...recording }, events });
+function checksOf(recording: Partial<ContentionRecording>, events: readonly Event[] = [], changes: Changes = {}) {
+  const record = recordOf<ContentionRecording>(directory, {
+    recording: { errors: {}, blocks: {}, ...recording },
+    events,
+  });
   return judgeContention({ ...SESSION, ...changes }, record);
 }
 
@@ -68,22 +77,36 @@ test('programs that do not account for a run, or for a deletion, fail', () => {
     submitted: 3,
     lostRingFull: 0,
   };
-  const full = { count: 3, seen: 3, mountUnknown: 3 };
-  const problems = (changes: object, count = 3) =>
-    problemsOf('accounts', { accounts: { count, skipped: 0, counters: { ...right, ...changes }, full } });
+  const full = { count: 3, seen: 3, mountUnknown: 3, failed: 2, lost: [2, 2] as [number, number] };
+  const kernelRuns = [0, 0].map(() => ({ removed: [3, 3], moved: 0 }));
+  const problems = (changes: object, count = 3, kernel = kernelRuns) => {
+    const counters = { ...right, ...changes };
+    const accounts = { count, skipped: 0, counters, kernelRuns: kernel, full };
+    return problemsOf('accounts', { accounts });
+  };
   expect(problems({})).toEqual([]);
   expect(problems({ successRuns: [4, 3] })[0]).toBe('7 runs at the success hooks, 6 accounted for');
   expect(problems({ submitted: 2 })[0]).toBe('3 seen, 2 accounted for');
   expect(problems({}, 4)[0]).toBe('deletions are missing');
+  const byKernel = (removed: number[], moved = 0) =>
+    problems(
+      {},
+      3,
+      [0, 0].map(() => ({ removed, moved })),
+    )[0];
+  expect(byKernel([4, 3])).toBe('6 runs at the success hooks, 7 removals and 0 moves counted by the kernel');
+  expect(byKernel([3, 2])).toBe('6 runs at the success hooks, 5 removals and 0 moves counted by the kernel');
+  expect(byKernel([2, 2], 1)).toBe('the kernel counted 2 and 2 runs for 3 deletions');
+  expect(byKernel([3, 2], 1)).toBeUndefined();
 
   const again = (...seen: [number, number, number]) => {
-    const accounts = { count: 3, skipped: 0, counters: right, reattached: { count: 3, seen }, full };
+    const accounts = { count: 3, skipped: 0, counters: right, kernelRuns, reattached: { count: 3, seen }, full };
     return problemsOf('accounts', { accounts }, [], { canReattach: true });
   };
   expect(again(3, 3, 6)).toEqual([]);
   expect(again(3, 4, 7)).toEqual(['1 seen while nothing was attached']);
   expect(again(3, 3, 5)).toEqual(['2 of 3 seen when attached again']);
-  const accounts = { count: 3, skipped: 0, counters: right, full };
+  const accounts = { count: 3, skipped: 0, counters: right, kernelRuns, full };
   expect(problemsOf('accounts', { accounts }, [], { canReattach: true })).toEqual([
     'the programs were not attached again',
   ]);
@@ -92,7 +115,19 @@ test('programs that do not account for a run, or for a deletion, fail', () => {
     problemsOf('accounts', { accounts: { ...accounts, full: { ...full, ...changes } } });
   expect(withoutRoom({})).toEqual([]);
   expect(withoutRoom({ seen: 2 })).toEqual(['2 of 3 seen without room for a call']);
+  expect(withoutRoom({ lost: [2, 1] })).toEqual(['of 2 failed calls each without room 2 and 1 count as lost']);
   expect(withoutRoom({ mountUnknown: 0 })).toEqual(['calls found room where there was none']);
+});
+
+test('an event loop that is blocked for longer than a slow guest explains, or was not measured, fails', () => {
+  const problems = (longestMs: number, slowness: number) => {
+    const blocks = Object.fromEntries(CONTENTION_PARTS.map((part) => [part, { longestMs, slowness }]));
+    return checksOf({ blocks }).find(({ name }) => name.includes('event loop'))!.problems;
+  };
+  expect(problems(3_000, 15)).toEqual([]);
+  expect(problems(3_000, 5)[0]).toBe('sleepers: 600 ms, at most 300 ms');
+  const unmeasured = checksOf({}).find(({ name }) => name.includes('event loop'))!.problems;
+  expect(unmeasured).toHaveLength(CONTENTION_PARTS.length - 1);
 });
 
 test('a crowd of which a deletion is not told, not counted, lost, or outside of the ledger fails', () => {

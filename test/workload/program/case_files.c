@@ -1,10 +1,12 @@
 /* What was removed: every type of file, its attributes, its links, and who still holds it open. */
 #include "workload.h"
 
+#include <linux/btrfs.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fanotify.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
@@ -225,6 +227,24 @@ static void run_own_executable(void)
 	ATTEMPT(.call = UNLINK, .typed = "other");
 }
 
+/* rmdir() removes one as a directory. What ioctl(2) deletes is no attempt: an observer can only count it. */
+static void run_subvolume(void)
+{
+	struct btrfs_ioctl_vol_args volume = { .name = "volume" };
+	int directory = open_directory(".");
+
+	if (ioctl(directory, BTRFS_IOC_SUBVOL_CREATE, &volume))
+		skip("subvolumes: %s", strerror(errno));
+	make_file("volume/file");
+	ATTEMPT(.call = RMDIR, .typed = "volume", .want = ENOTEMPTY, .finds_victim = true);
+	ATTEMPT(.call = UNLINK, .typed = "volume/file");
+	ATTEMPT(.call = RMDIR, .typed = "volume");
+	MUST(ioctl(directory, BTRFS_IOC_SUBVOL_CREATE, &volume) == 0);
+	make_file("volume/file");
+	MUST(ioctl(directory, BTRFS_IOC_SNAP_DESTROY, &volume) == 0);
+	close(directory);
+}
+
 static void set_mtime(const char *name, time_t seconds, long nanoseconds)
 {
 	const struct timespec times[] = { { .tv_nsec = UTIME_OMIT }, { seconds, nanoseconds } };
@@ -289,6 +309,7 @@ const struct step file_cases[] = {
 	{ "sizes", run_sizes },
 	{ "types", run_types },
 	{ "devices", run_devices },
+	{ "subvolume", run_subvolume },
 	{ "attributes", run_attributes },
 	{ "own-executable", run_own_executable },
 	{ NULL, NULL },
