@@ -60,8 +60,10 @@ function sessionOf({ scenario, mode, kernel, burst, variant, filesystem }: Guest
   switch (scenario) {
     case 'workload':
       throw new Error('one session has the workload of several rows');
-    case 'deletions':
-      return { kind: scenario, name, mode, burst, filesystem };
+    case 'deletions': {
+      const comesLate = PREPARED_FILESYSTEMS[filesystem]?.comesLate;
+      return { kind: scenario, name, mode, burst, filesystem, ...(comesLate === undefined ? {} : { comesLate }) };
+    }
     case 'contention':
       return {
         kind: scenario,

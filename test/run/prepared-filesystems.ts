@@ -1,5 +1,5 @@
 /** Filesystems that programs of Debian prepare: servers, in the guest that is their client, too, and mkfs. */
-import { DIRECTORIES, SERVED } from '../guest/scenarios/plan.js';
+import { type ComesLate, DIRECTORIES, SERVED } from '../guest/scenarios/plan.js';
 
 export interface PreparedFilesystem {
   /** What Debian has for it. */
@@ -7,6 +7,8 @@ export interface PreparedFilesystem {
   readonly modules: readonly string[];
   /** They mount it. */
   readonly commands: readonly string[];
+  /** A command that takes it away with its module, and one that brings it back. */
+  readonly comesLate?: ComesLate;
   /** Those with the same word may share a guest. */
   readonly guest: string;
 }
@@ -32,6 +34,7 @@ const CEPH_SETTINGS = [
   'osd crush update on start = false',
   'osd class update on start = false',
 ];
+const CEPH_MOUNT = `for try in $(seq 60); do mount -i -t ceph 127.0.0.1:6789:/ ${DIRECTORIES['ceph']} -o name=admin && break; sleep 1; done`;
 const CEPH_COMMANDS = [
   `osd new ${CEPH_OSD}`,
   'osd crush add osd.0 1 root=default',
@@ -121,8 +124,12 @@ export const PREPARED_FILESYSTEMS: Readonly<Record<string, PreparedFilesystem>> 
       `ceph-osd -i 0 --mkfs --osd-uuid ${CEPH_OSD}`,
       'ceph-osd -i 0',
       'ceph-mds -i a',
-      `for try in $(seq 60); do mount -i -t ceph 127.0.0.1:6789:/ ${DIRECTORIES['ceph']} -o name=admin && break; sleep 1; done`,
+      CEPH_MOUNT,
       `grep -q ' ${DIRECTORIES['ceph']} ceph ' /proc/mounts`,
     ],
+    comesLate: {
+      away: `umount ${DIRECTORIES['ceph']} && /rmwatch/busybox rmmod ceph`,
+      back: `/rmwatch/busybox insmod /rmwatch/modules/ceph.ko && ${CEPH_MOUNT}`,
+    },
   },
 };

@@ -51,6 +51,7 @@ if [ -n "$ROOT" ]; then
   cp -a /overlay/. "$target/"
   mkdir -p "$target/rmwatch"
   cp -a /rmwatch/busybox /rmwatch/run-command.sh /rmwatch/command.sh /rmwatch/guest.conf "$target/rmwatch/"
+  [ -z "$MODULES" ] || cp -a /rmwatch/modules "$target/rmwatch/"
   # systemd does not hand its own environment on to services.
   echo "setup_failed='$setup_failed'" >>"$target/rmwatch/guest.conf"
   mount --move /proc "$target/proc"

@@ -22,12 +22,20 @@ export type SessionOfOneDaemon =
 export type RowSession = SessionOfOneDaemon | ContentionSession;
 
 /** Single deletions, a burst, sleeping calls and an end under load. */
+/** Shell commands: one takes a filesystem away, with what the kernel knows of it, and one brings it back. */
+export interface ComesLate {
+  readonly away: string;
+  readonly back: string;
+}
+
 export interface DeletionsSession {
   readonly kind: 'deletions';
   readonly name: string;
   readonly mode: Mode;
   /** Where files are deleted and renamed. */
   readonly filesystem: string;
+  /** The filesystem comes back only when the daemon runs. */
+  readonly comesLate?: ComesLate;
   /** Files that the burst deletes, and again the one that SIGTERM ends. */
   readonly burst: number;
 }

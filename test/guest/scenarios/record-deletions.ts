@@ -29,6 +29,8 @@ import {
 const DELETER = '/opt/deleter';
 /** The daemon looks every second for attempts whose end the kernel left out. */
 const LEFT_OUT_MS = 2_500;
+/** It looks every second for what the kernel has come to know. */
+const NOTICED_MS = 2_500;
 
 export function deletionsConfig({ filesystem }: DeletionsSession) {
   const names = namesOn(filesystem);
@@ -61,18 +63,23 @@ function describePrograms(mode: string): NonNullable<DeletionsRecording['verifie
 }
 
 export async function recordDeletions(
-  { mode, burst, filesystem }: DeletionsSession,
+  { mode, burst, filesystem, comesLate }: DeletionsSession,
   daemon: Daemon,
   part: (name: string) => void,
 ): Promise<DeletionsRecording> {
   const recording: DeletionsRecording = { release: os.release() };
   try {
-    const work = workOn(filesystem);
-    fs.mkdirSync(work, { recursive: true });
     recording.verifier = describePrograms(mode);
     part('verifier');
+    if (comesLate !== undefined) execFileSync('sh', ['-c', comesLate.away]);
     await daemon.start();
     part('start');
+    if (comesLate !== undefined) {
+      execFileSync('sh', ['-c', comesLate.back]);
+      await sleep(NOTICED_MS);
+    }
+    const work = workOn(filesystem);
+    fs.mkdirSync(work, { recursive: true });
     const basic = deleter('basic', work);
     await daemon.settleLog();
     recording.basic = { did: basic, lines: { from: 0, to: daemon.eventLines() } };
