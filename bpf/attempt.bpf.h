@@ -203,7 +203,7 @@ GLOBAL_FUNCTION int attempt__begin(int dfd, __u64 filename, __u64 from, int oper
 }
 
 /*
- * Keeps what the event of a failure needs. `index` is a slot that holds the attempt. `target` is the struct dentry of
+ * Keeps what an event at the return needs. `index` is a slot that holds the attempt. `target` is the struct dentry of
  * the new place of a move, and 0 for other operations. Returns whether any watch wants it.
  */
 GLOBAL_FUNCTION int attempt__keep(__u32 index, __u64 target)
@@ -309,8 +309,14 @@ GLOBAL_FUNCTION int attempt__capture(__u64 directory, __u64 victim, __u64 other,
 		/* Of others than moves the entry was missed, or found no room. */
 		attempt__start_unseen(id, operation);
 		attempt = bpf_map_lookup_elem(&attempts, &id);
-		if (!attempt || attempt->phase != ATTEMPT_BEGUN)
+		if (!attempt || attempt->phase != ATTEMPT_BEGUN) {
+			/* No hook after this one would tell it; it may fail yet, or no watch may want it. */
+			if (operation >= OPERATION_REPLACE && !task__is_daemon() && rename__is_late(inode)) {
+				COUNT(seen);
+				COUNT(lost_state_full);
+			}
 			return 0;
+		}
 	}
 	attempt->mount = (__u64)KERNEL_READ(parent, mnt);
 	attempt->dentry = victim;

@@ -12,14 +12,15 @@
 
 #include <bpf/bpf_helpers.h>
 
-/* Failed attempts that can wait for their return at once, where failures are watched; more are counted as lost. */
+/* Attempts that can wait for their return at once: where failures are watched, and on ceph. More are counted as lost.
+ */
 #define FAILURE_SLOTS 512
 
 /*
  * Threads that have removed or renamed something and have not ended: each keeps its place for its next call, because to
  * make and remove one costs more than all that is written to it. One that has moved something keeps two places, and
  * three after an exchange: room for 32,768 threads. Of threads that find no room, deletions and moves are told without
- * the typed name and the mount. 9 MB.
+ * the typed name and the mount; renames on ceph are counted as lost. 9 MB.
  */
 #define ATTEMPT_COUNT 65536
 
@@ -47,7 +48,7 @@ struct {
 	__uint(max_entries, 16 << 20);
 } ring SEC(".maps");
 
-/* First those of the CPUs, for which the daemon makes room, then those for failures. */
+/* First those of the CPUs, for which the daemon makes room, then those for what waits for its return. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, SCRATCH_SLOTS + FAILURE_SLOTS);
@@ -55,7 +56,8 @@ struct {
 	__type(value, struct slot);
 } slots SEC(".maps");
 
-/* Free slots for failures; a stack, so that the one used last, still in the CPU's caches, is used next. */
+/* Free slots for what waits for its return; a stack, so that the one used last, still in the CPU's caches, is used
+ * next. */
 struct {
 	__uint(type, BPF_MAP_TYPE_STACK);
 	__uint(max_entries, FAILURE_SLOTS);

@@ -46,7 +46,7 @@ enum deletion_operation {
 
 /* deletion_record.flags */
 enum deletion_flag {
-	/* `result` is what the call returned; without it a failure's return was missed. */
+	/* `result` is what the call returned; without it the return of a failure was missed, or of a rename on ceph. */
 	DELETION_RESULT_KNOWN = 1u << 0,
 	/* The kernel had found the file to remove; the file members are filled. */
 	DELETION_HAS_VICTIM = 1u << 1,
@@ -222,7 +222,7 @@ struct kernel_counters {
 	__u64 filtered;
 	__u64 submitted;
 	__u64 lost_ring_full;
-	/* Failed attempts that found no room to be kept until their return. */
+	/* Attempts that found no room to be kept until their return: failures, and renames on ceph. */
 	__u64 lost_state_full;
 	/*
 	 * Every run of a program at a success hook that finds a victim is counted in success_runs, and once more by

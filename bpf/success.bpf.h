@@ -3,7 +3,7 @@
  * The moment of success. vfs_unlink() and vfs_rmdir() call d_delete() when the filesystem has removed the name, a
  * rename ends in d_move() or d_exchange(), at whose entry what moves still has its old name; the directory is locked,
  * and the victim's inode still attached. All that is told of a deletion is put together here and sent, so nothing waits
- * for the call to return.
+ * for the call to return; but on ceph renames do (attempt.bpf.h).
  *
  * Where the kernel allows it, a success hook carries a program on a kprobe and one on a trampoline: the kernel leaves
  * the first out while a bpf(2) call about a map is preempted on its CPU, and the second while the same program is. The

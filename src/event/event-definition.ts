@@ -353,7 +353,7 @@ export const deletionSchema = z
       action: z.enum(OPERATIONS).describe('The operation.'),
       outcome: z
         .enum(['success', 'failure'])
-        .describe('Absent when the kernel missed the return of a call that failed.')
+        .describe('Absent when the kernel missed the return of a call that failed, or of a rename on ceph.')
         .exactOptional(),
       dataset: z.literal(DATASET_DELETION).describe('The kind of line.'),
       sequence: positiveCount.describe('Rises by one with each delivered event since the daemon started.'),

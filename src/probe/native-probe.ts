@@ -80,8 +80,8 @@ export interface NativeProbe {
   /** Removes attempts of threads that ended unseen; returns how many are accounted for nowhere else. */
   sweepAttempts(): number;
   /**
-   * Has renames on ceph told from when the kernel has that filesystem on: a thread of the kernel moves the names there. To
-   * be called now and then. Throws a NativeError.
+   * Hooks the return of renames once the kernel has ceph, where a thread of the kernel moves the names. To be called now
+   * and then. Throws a NativeError.
    */
   followFilesystems(): void;
   /** Makes the kernel describe every process again at its next deletion. */
