@@ -67,8 +67,11 @@ test('clients that pipeline and never read delay neither a scrape nor a line nor
     const ended = once(deleter, 'exit');
     const flooded = await watchScrapes(() => deleter.exitCode !== null);
     expect(await ended).toEqual([0, null]);
-    console.log(`slowest scrape beside ${FILES} deletions ${flooded.slowestMs.toFixed(0)} ms`);
+    console.log(
+      `slowest scrape beside ${FILES} deletions ${flooded.slowestMs.toFixed(0)} ms, ${flooded.kilobytes - idle} KB more`,
+    );
     expect(flooded.slowestMs).toBeLessThan(1_000);
+    expect(flooded.kilobytes - idle).toBeLessThan(MEMORY_KB);
     const metrics = await daemon.settleLog();
     expect(ledgerGap(metrics)).toBe(0);
     expect(metrics.get('rmwatch_deletions_total{watch="work",operation="unlink"}')).toBe(FILES);

@@ -70,6 +70,7 @@ function sessionOf({ scenario, mode, kernel, burst, variant, filesystem }: Guest
         name,
         mode,
         canReattach: mode === 'kprobe' || !WITHOUT_REATTACHING.has(kernel),
+        leavesOutTracepoints: mode === 'tracepoint' && kernel === NEWEST,
         large: kernel === NEWEST && mode === 'kprobe' ? LARGEST : LARGE,
         ...(variant.preemption === undefined ? {} : { preemption: variant.preemption }),
       };

@@ -295,6 +295,14 @@ const BLOCKS: readonly Block[] = [
     reason: 'the same where tasks are preempted nearly everywhere',
   },
   {
+    kernels: KERNELS,
+    modes: ['tracepoint'],
+    filesystems: ['tmpfs'],
+    scenario: 'contention',
+    budgetSeconds: 150,
+    reason: 'crowds of threads, as the end of system calls tells them',
+  },
+  {
     kernels: ['6.12'],
     modes: ['kprobe'],
     filesystems: ['tmpfs'],

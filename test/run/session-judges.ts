@@ -4,7 +4,7 @@ import type { ContentionRecording } from '../guest/scenarios/contention.js';
 import { DIFFERENTIAL_CHECKS, judgeDifferential } from '../guest/scenarios/differential/judge.js';
 import type { DifferentialRecording } from '../guest/scenarios/differential/recording.js';
 import type { FaultsRecording } from '../guest/scenarios/faults.js';
-import { CONTENTION_CHECKS, judgeContention } from '../guest/scenarios/judge-contention.js';
+import { contentionChecks, judgeContention } from '../guest/scenarios/judge-contention.js';
 import { DELETIONS_CHECKS, judgeDeletions } from '../guest/scenarios/judge-deletions.js';
 import { FAULTS_CHECKS, judgeFaults } from '../guest/scenarios/judge-faults.js';
 import { HIDING_CHECKS, judgeHiding } from '../guest/scenarios/judge-hiding.js';
@@ -22,7 +22,7 @@ export function checkNames(session: RowSession): string[] {
     case 'hiding':
       return [...HIDING_CHECKS];
     case 'contention':
-      return [...CONTENTION_CHECKS];
+      return [...contentionChecks(session.mode)];
     case 'faults':
       return [...FAULTS_CHECKS];
     case 'differential':

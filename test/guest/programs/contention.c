@@ -5,6 +5,8 @@
  *                                THREADS threads delete FILES files each, at once: of DIR, or of a directory each, with a
  *                                pause of PAUSE microseconds after each file; one JSON line with their pid and number
  *   contention fail DIR COUNT    COUNT calls that fail: there is no such file; one JSON line with their pid and number
+ *   contention rmdir DIR COUNT   removes COUNT directories; as above
+ *   contention replace DIR COUNT renames COUNT files over another one; as above
  *   contention fail-renames DIR COUNT
  *                                COUNT renames over a file that fail: what would move is a directory; as above
  *   contention sleep COUNT       COUNT threads of nobody sleep in unlink(), all on the lock of one inode, of a tmpfs that no
@@ -217,6 +219,25 @@ static void fail(const char *directory, long count)
 		snprintf(path, sizeof(path), "%s/none%ld", directory, i);
 		if (unlink(path) == 0 || errno != ENOENT)
 			err(1, "%s", path);
+	}
+	printf("{\"pid\":%d,\"count\":%ld}\n", getpid(), count);
+}
+
+static void succeed(const char *directory, long count, bool renames)
+{
+	char from[4200], to[4200];
+
+	snprintf(from, sizeof(from), "%s/from", directory);
+	snprintf(to, sizeof(to), "%s/to", directory);
+	for (long i = 0; i < count; i++) {
+		if (renames) {
+			make_file(from);
+			make_file(to);
+		} else {
+			make_directory(to);
+		}
+		if (renames ? rename(from, to) : rmdir(to))
+			err(1, "%s", to);
 	}
 	printf("{\"pid\":%d,\"count\":%ld}\n", getpid(), count);
 }
@@ -545,6 +566,8 @@ int main(int argc, char **argv)
 		run_crowd(argv[2], atol(argv[3]), atol(argv[4]), !strcmp(argv[5], "many"), argc == 7 ? atol(argv[6]) : 0);
 	else if (argc == 4 && !strcmp(what, "fail"))
 		fail(argv[2], atol(argv[3]));
+	else if (argc == 4 && (!strcmp(what, "rmdir") || !strcmp(what, "replace")))
+		succeed(argv[2], atol(argv[3]), !strcmp(what, "replace"));
 	else if (argc == 4 && !strcmp(what, "fail-renames"))
 		fail_renames(argv[2], atol(argv[3]));
 	else if (argc == 3 && !strcmp(what, "sleep"))

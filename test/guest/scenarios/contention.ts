@@ -22,6 +22,10 @@ export const CONTENTION_PARTS = [
 ] as const;
 export type ContentionPart = (typeof CONTENTION_PARTS)[number];
 
+/** What the attacks attack is not there in tracepoint mode. */
+export const partsOf = (mode: Mode): readonly ContentionPart[] =>
+  mode === 'tracepoint' ? ['crowds'] : CONTENTION_PARTS;
+
 export interface ContentionSession {
   readonly kind: 'contention';
   readonly name: string;
@@ -30,6 +34,8 @@ export interface ContentionSession {
   readonly preemption?: string;
   /** The kernel can attach programs again that were detached; trampolines before Linux 5.13 it cannot. */
   readonly canReattach: boolean;
+  /** The kernel leaves out tracepoints of tasks that it preempts. */
+  readonly leavesOutTracepoints: boolean;
   /** What the part `large` has; a guest takes a minute to read ten thousand watches. */
   readonly large: { readonly watches: number; readonly binds: number };
 }
@@ -76,6 +82,9 @@ export interface AccountsRun {
     readonly mountUnknown: number;
     readonly failed: number;
     readonly lost: readonly [number, number];
+    /** What was seen of `succeeded` removals of directories, and as many renames over a file. */
+    readonly succeeded: number;
+    readonly others: readonly [number, number];
   };
 }
 

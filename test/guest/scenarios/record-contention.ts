@@ -10,7 +10,6 @@ import { Daemon } from '../../lib/daemon.js';
 import { waitUntil } from '../../lib/wait-until.js';
 import {
   type AccountsRun,
-  CONTENTION_PARTS,
   type ContentionPart,
   type ContentionRecording,
   type ContentionSession,
@@ -21,6 +20,7 @@ import {
   MISSED,
   missesPrograms,
   type PreemptedRun,
+  partsOf,
   type ReloadRun,
   SLEEPERS_FEW,
   SLEEPERS_MANY,
@@ -137,6 +137,12 @@ function callsWithoutRoom(probe: CountedProbe): Omit<AccountsRun['full'], 'count
   const before = probe.readCounters();
   crowd(48, FILES, 'one');
   const after = probe.readCounters();
+  const seenOf = (what: 'rmdir' | 'replace') => {
+    const { seen } = probe.readCounters();
+    contention(what, WORK, FAILURES);
+    return probe.readCounters().seen - seen;
+  };
+  const others = [seenOf('rmdir'), seenOf('replace')] as const;
   watchEverywhere(probe, true);
   const lostBy = (what: 'fail' | 'fail-renames') => {
     const { lostStateFull } = probe.readCounters();
@@ -146,6 +152,8 @@ function callsWithoutRoom(probe: CountedProbe): Omit<AccountsRun['full'], 'count
   return {
     seen: after.seen - before.seen,
     mountUnknown: after.mountUnknown - before.mountUnknown,
+    succeeded: FAILURES,
+    others,
     failed: FAILURES,
     lost: [lostBy('fail'), lostBy('fail-renames')],
   };
@@ -378,7 +386,7 @@ export async function recordContention(
     fs.chmodSync(each, 0o777);
   }
   const recorder = new Recorder(session, directory);
-  for (const name of CONTENTION_PARTS) {
+  for (const name of partsOf(session.mode)) {
     try {
       await recorder.record(name, recording);
     } catch (error) {

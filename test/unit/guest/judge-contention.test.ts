@@ -10,7 +10,7 @@ import {
   MISSED,
   SLEEPERS_MANY,
 } from '../../guest/scenarios/contention.js';
-import { CONTENTION_CHECKS, judgeContention } from '../../guest/scenarios/judge-contention.js';
+import { contentionChecks, judgeContention } from '../../guest/scenarios/judge-contention.js';
 import type { Event } from '../../guest/scenarios/record-files.js';
 import { recordOf, scrape } from './session-files.js';
 
@@ -19,6 +19,7 @@ const SESSION: ContentionSession = {
   name: 'session',
   mode: 'fentry',
   canReattach: false,
+  leavesOutTracepoints: false,
   large: { watches: 1, binds: 1 },
 };
 const UNLINKED = 'rmwatch_deletions_total{watch="work",operation="unlink"}';
@@ -77,7 +78,15 @@ test('programs that do not account for a run, or for a deletion, fail', () => {
     submitted: 3,
     lostRingFull: 0,
   };
-  const full = { count: 3, seen: 3, mountUnknown: 3, failed: 2, lost: [2, 2] as [number, number] };
+  const full = {
+    count: 3,
+    seen: 3,
+    mountUnknown: 3,
+    failed: 2,
+    lost: [2, 2] as const,
+    succeeded: 2,
+    others: [2, 2] as const,
+  };
   const kernelRuns = [0, 0].map(() => ({ removed: [3, 3], moved: 0 }));
   const problems = (changes: object, count = 3, kernel = kernelRuns) => {
     const counters = { ...right, ...changes };
@@ -116,6 +125,7 @@ test('programs that do not account for a run, or for a deletion, fail', () => {
   expect(withoutRoom({})).toEqual([]);
   expect(withoutRoom({ seen: 2 })).toEqual(['2 of 3 seen without room for a call']);
   expect(withoutRoom({ lost: [2, 1] })).toEqual(['of 2 failed calls each without room 2 and 1 count as lost']);
+  expect(withoutRoom({ others: [2, 1] })).toEqual(['of 2 rmdir and rename each without room 2 and 1 were seen']);
   expect(withoutRoom({ mountUnknown: 0 })).toEqual(['calls found room where there was none']);
 });
 
@@ -124,8 +134,9 @@ test('an event loop that is blocked for longer than a slow guest explains, or wa
     const blocks = Object.fromEntries(CONTENTION_PARTS.map((part) => [part, { longestMs, slowness }]));
     return checksOf({ blocks }).find(({ name }) => name.includes('event loop'))!.problems;
   };
-  expect(problems(3_000, 15)).toEqual([]);
-  expect(problems(3_000, 5)[0]).toBe('sleepers: 600 ms, at most 300 ms');
+  expect(problems(1_500, 15)).toEqual([]);
+  expect(problems(3_000, 15)).toHaveLength(CONTENTION_PARTS.length - 3);
+  expect(problems(3_000, 5)[0]).toBe('sleepers: 600 ms, at most 100 ms');
   const unmeasured = checksOf({}).find(({ name }) => name.includes('event loop'))!.problems;
   expect(unmeasured).toHaveLength(CONTENTION_PARTS.length - 1);
 });
@@ -141,6 +152,19 @@ test('a crowd of which a deletion is not told, not counted, lost, or outside of 
   expect(problems(3, counted(3, { [SKIPPED]: 1, rmwatch_events_seen_total: 4 }))).toHaveLength(1);
   expect(problems(3, counted(3, { rmwatch_events_seen_total: 4 }))).toEqual(['ledger gap 1']);
   expect(problemsOf('crowds', { crowds: [] })).toEqual(['there was no crowd']);
+});
+
+test('where the kernel leaves out tracepoints, a crowd is told or counted as lost', () => {
+  const problems = (told: number, lost: number) => {
+    const after = counted(told, { [SKIPPED]: lost, rmwatch_events_seen_total: told + lost });
+    const crowd = { threads: 2, where: 'one', did: { pid: 7, count: 3 }, before: counted(0), after };
+    const changes = { mode: 'tracepoint', leavesOutTracepoints: true } as const;
+    return checksOf({ crowds: [crowd] }, lines(told), changes)[0]!.problems;
+  };
+  expect(problems(2, 1)).toEqual([]);
+  expect(problems(2, 4)).toEqual([]);
+  expect(problems(1, 1)).toHaveLength(2);
+  expect(problems(4, 0)).toHaveLength(1);
 });
 
 test('a line that lacks its mount or its typed name fails', () => {
@@ -266,7 +290,7 @@ test('a daemon that does not end in order fails', () => {
 });
 
 test('the checks of a session are those that it must come to', () => {
-  expect(checksOf({}, []).map(({ name }) => name)).toEqual(CONTENTION_CHECKS);
+  expect(checksOf({}, []).map(({ name }) => name)).toEqual(contentionChecks('fentry'));
 });
 
 test('a line of a part that is not of the schema fails', () => {
