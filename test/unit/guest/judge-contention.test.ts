@@ -129,14 +129,15 @@ test('programs that do not account for a run, or for a deletion, fail', () => {
   expect(withoutRoom({ mountUnknown: 0 })).toEqual(['calls found room where there was none']);
 });
 
-test('an event loop that is blocked for longer than a slow guest explains, or was not measured, fails', () => {
-  const problems = (longestMs: number, slowness: number) => {
-    const blocks = Object.fromEntries(CONTENTION_PARTS.map((part) => [part, { longestMs, slowness }]));
+test('an event loop that is blocked twice for long, or once for longer, or was not measured, fails', () => {
+  const problems = (longestMs: number, secondMs: number, slowness: number) => {
+    const blocks = Object.fromEntries(CONTENTION_PARTS.map((part) => [part, { longestMs, secondMs, slowness }]));
     return checksOf({ blocks }).find(({ name }) => name.includes('event loop'))!.problems;
   };
-  expect(problems(1_500, 15)).toEqual([]);
-  expect(problems(3_000, 15)).toHaveLength(CONTENTION_PARTS.length - 3);
-  expect(problems(3_000, 5)[0]).toBe('sleepers: 600 ms, at most 100 ms');
+  expect(problems(4_500, 1_500, 15)).toEqual([]);
+  expect(problems(3_000, 1_600, 15)).toHaveLength(CONTENTION_PARTS.length - 3);
+  expect(problems(3_000, 1_600, 15)[0]).toBe('sleepers: 200 and 107 ms, at most 100 ms');
+  expect(problems(4_600, 0, 15)).toHaveLength(CONTENTION_PARTS.length - 1);
   const unmeasured = checksOf({}).find(({ name }) => name.includes('event loop'))!.problems;
   expect(unmeasured).toHaveLength(CONTENTION_PARTS.length - 1);
 });
