@@ -97,8 +97,9 @@ void Attachments::Attach() {
     }
     try {
       AttachLateReturns();
-    } catch (const ProbeError&) {
-      // Everything else works without them. FollowFilesystems() tries again, and says why not.
+    } catch (const ProbeError& error) {
+      // Everything else works without them, and FollowFilesystems() tries again.
+      if (left_out_.empty()) left_out_ = error.what();
     }
     for (const PlannedProgram& planned : probe_.plan().programs) {
       if (planned.role == HookRole::kBefore || planned.role == HookRole::kThreadEnd) AttachProgram(planned);
@@ -148,13 +149,12 @@ void Attachments::DetachUnwantedReturns() {
 }
 
 void Attachments::FollowFilesystems() {
-  if (attached_) AttachLateReturns();
+  if (attached_ && !probe_.settings().late_renames) AttachLateReturns();
 }
 
 void Attachments::AttachLateReturns() {
   // In tracepoint mode the end of each system call is seen anyway.
-  if (probe_.plan().mode == AttachMode::kTracepoint) return;
-  if (probe_.settings().late_renames || !KernelRenamesLate()) return;
+  if (probe_.plan().mode == AttachMode::kTracepoint || !KernelRenamesLate()) return;
   AttachReturns(HookRole::kRenameReturn);
   probe_.settings().late_renames = 1;
 }
