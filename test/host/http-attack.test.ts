@@ -21,6 +21,8 @@ afterAll(expectCheckedLines);
 const FILES = 50_000;
 /** Kilobytes that the attack may cost. */
 const MEMORY_KB = 50 * 1024;
+/** That, and what deletions take by themselves until garbage is collected: 22 to 41 MB together. */
+const BESIDE_DELETIONS_KB = 80 * 1024;
 
 /** On a connection of its own: one that is kept may be closed in favour of newer ones while it waits. */
 function scrapeStatus(): Promise<number> {
@@ -71,7 +73,7 @@ test('clients that pipeline and never read delay neither a scrape nor a line nor
       `slowest scrape beside ${FILES} deletions ${flooded.slowestMs.toFixed(0)} ms, ${flooded.kilobytes - idle} KB more`,
     );
     expect(flooded.slowestMs).toBeLessThan(1_000);
-    expect(flooded.kilobytes - idle).toBeLessThan(MEMORY_KB);
+    expect(flooded.kilobytes - idle).toBeLessThan(BESIDE_DELETIONS_KB);
     const metrics = await daemon.settleLog();
     expect(ledgerGap(metrics)).toBe(0);
     expect(metrics.get('rmwatch_deletions_total{watch="work",operation="unlink"}')).toBe(FILES);
