@@ -12,8 +12,7 @@
 
 #include <bpf/bpf_helpers.h>
 
-/* Attempts that can wait for their return at once: where failures are watched, and on ceph. More are counted as lost.
- */
+/* Attempts that can wait for their return at once: watched failures, renames on ceph. More are counted as lost. */
 #define FAILURE_SLOTS 512
 
 /*
@@ -48,7 +47,7 @@ struct {
 	__uint(max_entries, 16 << 20);
 } ring SEC(".maps");
 
-/* First those of the CPUs, for which the daemon makes room, then those for what waits for its return. */
+/* The slots of the CPUs come first, and the daemon adds them. The others hold attempts that wait for their return. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, SCRATCH_SLOTS + FAILURE_SLOTS);
@@ -56,8 +55,7 @@ struct {
 	__type(value, struct slot);
 } slots SEC(".maps");
 
-/* Free slots for what waits for its return; a stack, so that the one used last, still in the CPU's caches, is used
- * next. */
+/* Free slots of the second kind. A stack hands out the one used last, which the CPU's caches still hold. */
 struct {
 	__uint(type, BPF_MAP_TYPE_STACK);
 	__uint(max_entries, FAILURE_SLOTS);

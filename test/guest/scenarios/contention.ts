@@ -4,8 +4,8 @@ import type { LoopBlock } from './event-loop.js';
 import type { Mode } from './mode.js';
 
 /**
- * Parts of a session, in their order. All but `accounts` share one daemon. It watches failures in the parts `failures` and
- * `reloads`, and with `large` it has thousands of watches.
+ * The parts of a session, in their order. One daemon serves all but `accounts`. It watches failures in the parts `failures`
+ * and `reloads`, and has thousands of watches in the part `large`.
  */
 export const CONTENTION_PARTS = [
   'accounts',

@@ -265,8 +265,8 @@ const ONE_BLOCK_MS_MAX = 300;
 const WAITS_LONGER: ReadonlySet<ContentionPart> = new Set(['preempted', 'large']);
 
 /**
- * In milliseconds of a server, which runs JavaScript so many times as fast. The least slowness of the session counts: after
- * some parts the guest is still busy.
+ * Divides each block by how much slower than a server the guest runs JavaScript. The guest is still busy after some parts,
+ * so the least slowness of the session counts.
  */
 function judgeLoop({ mode }: ContentionSession, { blocks }: ContentionRecording): Verdict {
   const slowness = Math.min(...Object.values(blocks).map((block) => block.slowness));
